@@ -1,0 +1,22 @@
+package jeroboam
+
+import (
+	"slices"
+	"time"
+)
+
+// Caller is who makes a request, as the identity service vouches.
+type Caller struct {
+	UserID      string
+	UserName    string
+	DomainID    string // of the user
+	ProjectID   string // "" for an unscoped or a domain-scoped token
+	ProjectName string
+	Roles       []string
+	SystemScope bool
+	ExpiresAt   time.Time
+	RequestID   string // "req-<uuid>" of this call
+}
+
+// Has reports whether the caller holds the role.
+func (c Caller) Has(role string) bool { return slices.Contains(c.Roles, role) }

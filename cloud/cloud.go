@@ -1,0 +1,141 @@
+// Package cloud is the contract of a place where machines come from. Every
+// object is tagged with the cluster it is for and is found again by that tag,
+// so each Ensure is find-by-tag, then create, and is safe to repeat after a
+// crash at any moment.
+package cloud
+
+import (
+	"context"
+
+	"github.com/jeroboam-cloud/jeroboam"
+)
+
+// Scope says for whom an object is made. Cluster is the tag.
+type Scope struct {
+	Cluster string // cluster ID
+	Project string
+	Name    string // the cluster's name, for people who look at the cloud
+}
+
+// Capabilities is what a cloud can do, as data.
+type Capabilities struct {
+	Balancers   bool
+	Volumes     bool
+	FloatingIPs bool
+	Zones       []string
+}
+
+// NetworkSpec asks for the network of a cluster.
+type NetworkSpec struct {
+	Name          string
+	FixedNetwork  string // existing ones to use; "" makes new ones
+	FixedSubnet   string
+	DNSNameserver string
+}
+
+// Network is what EnsureNetwork made or found.
+type Network struct {
+	ID      string
+	CIDR    string // IPv4
+	Gateway string
+}
+
+// MachineSpec asks for one machine.
+type MachineSpec struct {
+	ID       string // the machine's UUID, chosen by us; also its system UUID
+	Name     string // host name
+	Role     string
+	Network  Network
+	Flavor   jeroboam.Flavor
+	Image    jeroboam.Image
+	UserData func() ([]byte, error) // called only when the machine is really made; node.UserData as JSON
+}
+
+// Machine is what the cloud knows of a machine.
+type Machine struct {
+	ID      string // MachineSpec.ID
+	CloudID string
+	Name    string
+	Address string // IPv4 inside the cluster's network; known as soon as EnsureMachine returns
+	State   MachineState
+	Fault   *jeroboam.Cause // why State is error
+}
+
+// MachineState is the cloud's word on a machine.
+type MachineState string
+
+const (
+	Building MachineState = "building"
+	Active   MachineState = "active"
+	Stopped  MachineState = "stopped" // exists, does not run; EnsureMachine starts it again
+	Faulty   MachineState = "error"
+)
+
+// Object names one thing a cloud holds for a cluster.
+type Object struct {
+	Kind    string // jeroboam.KindNetwork, KindBalancer, KindMachine
+	Name    string // machines: MachineSpec.Name
+	ID      string // machines: MachineSpec.ID
+	CloudID string
+}
+
+// Cloud makes machines. Its errors are jeroboam.Errors whose Detail carries the
+// cloud's own words: QuotaExceeded and Invalid block until a person acts,
+// Unavailable and Timeout are tried again.
+type Cloud interface {
+	Capabilities() Capabilities
+	// Check tells, before anything is made, every reason why want cannot be;
+	// several problems come joined (errors.Join).
+	Check(ctx context.Context, scope Scope, want Demand) error
+	EnsureNetwork(ctx context.Context, scope Scope, spec NetworkSpec) (Network, error)
+	EnsureMachine(ctx context.Context, scope Scope, spec MachineSpec) (Machine, error)
+	// Machines lists the cluster's machines, whatever their state.
+	Machines(ctx context.Context, scope Scope) ([]Machine, error)
+	// List finds by tag everything the cloud holds for the cluster.
+	List(ctx context.Context, scope Scope) ([]Object, error)
+	// Delete removes the object; absent is success. It returns when the object
+	// is gone, or Unavailable with Reason "deleting" when that takes longer.
+	Delete(ctx context.Context, scope Scope, object Object) error
+}
+
+// Demand is what a change needs of the cloud in addition to what is there.
+type Demand struct {
+	Machines []jeroboam.Flavor
+	Balancer bool
+}
+
+// Balancers is implemented by a cloud whose Capabilities say so.
+type Balancers interface {
+	EnsureBalancer(ctx context.Context, scope Scope, spec BalancerSpec) (Balancer, error)
+}
+
+// BalancerSpec asks for one address in front of several.
+type BalancerSpec struct {
+	Name     string
+	Network  Network
+	Port     int
+	Backends []string // addresses of machines; a repeated Ensure updates them
+}
+
+// Balancer is what EnsureBalancer made or found.
+type Balancer struct {
+	CloudID string
+	Address string // known at the first Ensure, before any backend is
+}
+
+// Catalogue tells what machines may be made of. Names and IDs are both found;
+// an unknown one is NotFound, saying which exist.
+type Catalogue interface {
+	FindFlavor(ctx context.Context, project, idOrName string) (jeroboam.Flavor, error)
+	FindImage(ctx context.Context, project, idOrName string) (jeroboam.Image, error)
+	FindKeypair(ctx context.Context, project, user, name string) error
+	// FindNetwork finds an existing network; external tells which sort.
+	FindNetwork(ctx context.Context, project, idOrName string, external bool) error
+	FindSubnet(ctx context.Context, project, idOrName string) error
+}
+
+// Sweeper is implemented by a cloud that can list what it holds for any
+// cluster of this service, for finding orphans.
+type Sweeper interface {
+	Clusters(ctx context.Context) ([]Scope, error)
+}

@@ -1,0 +1,94 @@
+// Package coe is the contract of a container orchestration engine: what runs
+// on the machines. An implementation is mostly pure: it turns nouns into
+// machine configs. What not every engine can do is an optional interface.
+package coe
+
+import (
+	"context"
+	"net"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/node"
+)
+
+// Traits is what the house needs to know of an engine, as data.
+type Traits struct {
+	Name           string   // the wire's word, e.g. "kubernetes"
+	NetworkDrivers []string // the first is the default
+	VolumeDrivers  []string
+	APIPort        int          // on every control-plane node and on the balancer
+	Scheme         string       // of api_address: "https"
+	Authorities    []string     // names of certificate authorities to make
+	Secrets        []SecretSpec // other secrets to make, once per cluster
+	OddMasters     bool         // only odd sizes of the control plane are sound
+}
+
+// SecretSpec names a secret and what it is.
+type SecretSpec struct {
+	Name string
+	Kind SecretKind
+}
+
+// SecretKind is how a secret is made.
+type SecretKind string
+
+const (
+	SigningKey SecretKind = "signing-key" // ECDSA P-256, PKCS#8 PEM
+	Random32   SecretKind = "random-32"   // 32 random bytes, base64
+)
+
+// Input is everything a machine config is made of.
+type Input struct {
+	Cluster     jeroboam.Cluster
+	Groups      []jeroboam.NodeGroup
+	Machines    []jeroboam.Machine // of the whole cluster, this one included; addresses known
+	Machine     jeroboam.Machine
+	Flavor      jeroboam.Flavor // of this machine
+	APIHost     string          // balancer, or the one control-plane node
+	Authorities map[string]jeroboam.Authority
+	Secrets     map[string]jeroboam.Secret // by SecretSpec.Name; empty for a worker
+	Bundle      node.Bundle
+}
+
+// COE is an orchestration engine.
+type COE interface {
+	Traits() Traits
+	// Check tells what is wrong with a template's or cluster's wishes:
+	// jeroboam.Invalid, naming the field or label.
+	Check(jeroboam.Template) error
+	// Config makes the machine's config: pure, the same for the same input.
+	Config(Input) (node.Config, error)
+	// Health asks the live cluster. An API that does not answer is not an error.
+	Health(ctx context.Context, access Access) (Health, error)
+	// Drain moves the work off a node: nil when it is empty, Unavailable with
+	// Reason "draining" while pods still leave, a jeroboam.Conflict with Reason
+	// "disruption-budget" that names what is in the way.
+	Drain(ctx context.Context, access Access, node string) error
+	// Remove makes the cluster forget a node; absent is success.
+	Remove(ctx context.Context, access Access, node string) error
+}
+
+// Access is how to call a live cluster as its administrator.
+type Access struct {
+	Cluster  string // cluster ID
+	Endpoint string // e.g. "https://10.0.0.2:6443"
+	CA       string // PEM
+	Cert     string // PEM
+	Key      jeroboam.Secret
+	Dial     func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// Health is what a live cluster says of itself.
+type Health struct {
+	Reachable bool
+	Message   string // why it is not
+	Nodes     []Node
+}
+
+// Node is one node as the engine sees it.
+type Node struct {
+	Name    string
+	Ready   bool
+	Message string // why it is not
+	Version string
+}

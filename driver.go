@@ -1,0 +1,11 @@
+package jeroboam
+
+// Driver pairs a cloud with a COE: it serves templates of one server type,
+// image distro and COE. The table of them is cmd/jeroboam/drivers.go.
+type Driver struct {
+	Name       string // e.g. "k8s_local"; Magnum's template field "driver"
+	ServerType string // "vm" or "bm"
+	Distro     string // the image's os_distro
+	COE        string
+	Cloud      string
+}

@@ -1,0 +1,3 @@
+module github.com/jeroboam-cloud/jeroboam
+
+go 1.26.0

@@ -1,0 +1,106 @@
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/jeroboam-cloud/jeroboam"
+)
+
+// Noun is any document this package can keep.
+type Noun interface {
+	jeroboam.Cluster | jeroboam.NodeGroup | jeroboam.Template | jeroboam.Machine |
+		jeroboam.Operation | jeroboam.Step | jeroboam.Event | jeroboam.Resource | jeroboam.Quota |
+		jeroboam.Authority | Sealed | Token
+}
+
+// Sealed is a secret as the vault leaves it in the store: ciphertext only.
+type Sealed struct {
+	ID       string `json:"id"`    // owner + "/" + name
+	Owner    string `json:"owner"` // cluster ID, or "service"
+	KeyID    string `json:"key_id"`
+	Box      []byte `json:"box"` // nonce and AES-GCM ciphertext
+	Revision int64  `json:"-"`
+	Seq      int64  `json:"-"`
+}
+
+// Token is a one-time join token, by its SHA-256 only.
+type Token struct {
+	ID       string `json:"id"` // hex SHA-256 of the token
+	Machine  string `json:"machine"`
+	Cluster  string `json:"cluster"`
+	Used     bool   `json:"used"`
+	Revision int64  `json:"-"`
+	Seq      int64  `json:"-"`
+}
+
+// Get reads one noun; a missing one is jeroboam.NotFound.
+func Get[T Noun](tx Tx, id string) (T, error) {
+	var zero T
+	r, err := tx.Get(kindOf(zero), id)
+	if err != nil {
+		return zero, err
+	}
+	return decode[T](r)
+}
+
+// List reads the nouns that q selects; q.Kind is filled in.
+func List[T Noun](tx Tx, q Query) ([]T, error) {
+	var zero T
+	q.Kind = kindOf(zero)
+	records, err := tx.List(q)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]T, 0, len(records))
+	for _, r := range records {
+		v, err := decode[T](r)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+// Count counts the nouns that q selects; q.Kind is filled in.
+func Count[T Noun](tx Tx, q Query) (int, error) {
+	var zero T
+	q.Kind = kindOf(zero)
+	return tx.Count(q)
+}
+
+// Put writes *v and gives it its new Revision and Seq.
+func Put[T Noun](tx Tx, v *T) error {
+	r, err := encode(*v)
+	if err != nil {
+		return err
+	}
+	if r, err = tx.Put(r); err != nil {
+		return err
+	}
+	stamp(v, r)
+	return nil
+}
+
+// Delete removes v at the revision it was read with; absent is success.
+func Delete[T Noun](tx Tx, v T) error {
+	r, err := encode(v)
+	if err != nil {
+		return err
+	}
+	err = tx.Delete(r.Kind, r.ID, r.Revision)
+	if jeroboam.KindOf(err) == jeroboam.NotFound {
+		return nil
+	}
+	return err
+}
+
+func decode[T Noun](r Record) (T, error) {
+	var v T
+	if err := json.Unmarshal(r.Data, &v); err != nil {
+		return v, fmt.Errorf("decode %s %s: %w", r.Kind, r.ID, err)
+	}
+	stamp(&v, r)
+	return v, nil
+}
