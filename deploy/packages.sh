@@ -1,0 +1,54 @@
+#!/bin/sh
+# Installs what a bare Debian 12 lacks for building and running Jeroboam on
+# this host: by name, from the distribution, only what is missing, saying why.
+#
+#   deploy/packages.sh          install what is missing
+#   deploy/packages.sh --check  only say what is missing; exit 1 if anything is
+set -eu
+
+missing=
+need() { # need PROGRAM PACKAGE WHY
+	command -v "$1" >/dev/null 2>&1 && return
+	case " $missing " in *" $2 "*) return ;; esac
+	missing="$missing $2"
+	printf '  %-22s %s\n' "$2" "$3"
+}
+
+# Administrators' programs are not on every shell's path.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin
+
+need runc runc 'starts the containers of a node'
+need nft nftables 'Services and isolation: kube-proxy and the local cloud write nftables rules'
+need iptables iptables 'port mapping and masquerading of the CNI plugins'
+need ip iproute2 'shows interfaces, routes and namespaces; used by the tests'
+need mount mount 'the kubelet mounts volumes with it'
+need curl curl 'asks whether the demo answers; used by the examples'
+need git git 'records the revision in the binaries'
+if ! [ -e /etc/ssl/certs/ca-certificates.crt ]; then
+	missing="$missing ca-certificates"
+	printf '  %-22s %s\n' ca-certificates 'trust for downloading Go modules'
+fi
+need go golang-go 'builds everything; fetches the Go release that go.mod names'
+
+if [ -z "$missing" ]; then
+	exit 0
+fi
+if [ "${1:-}" = --check ]; then
+	echo "missing:$missing" >&2
+	exit 1
+fi
+if [ "$(id -u)" != 0 ]; then
+	echo "Error: packages are missing and only root can install them." >&2
+	echo "  Remedy: run as root: apt-get install --no-install-recommends$missing" >&2
+	exit 5
+fi
+if ! command -v apt-get >/dev/null 2>&1; then
+	echo "Error: this host has no apt-get." >&2
+	echo "  Remedy: install what corresponds to:$missing" >&2
+	exit 1
+fi
+echo "installing:$missing"
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -q </dev/null
+# shellcheck disable=SC2086 # a list of words
+apt-get install -q -y --no-install-recommends $missing </dev/null

@@ -1,0 +1,66 @@
+// Package imports keeps the house's dependency rule: arrows point to nouns, and
+// a concrete cloud, COE, store or vault is known to cmd/ alone.
+package imports
+
+// root stands for package jeroboam itself.
+const root = "."
+
+// mayEnter says for each room which other rooms it may import besides itself
+// and the root. A room that is not listed may not exist. The most specific
+// path wins: cloud/local has a row of its own, not cloud's.
+var mayEnter = map[string][]string{
+	root: {},
+
+	"plan":    {},
+	"pki":     {},
+	"release": {"node"},
+	"node":    {},
+	"store":   {},
+	"vault":   {},
+	"cloud":   {},
+	"coe":     {"node"},
+
+	"store/sqlite":      {"store"},
+	"store/storetest":   {"store"},
+	"vault/sealed":      {"vault", "store"},
+	"identity":          {},
+	"identity/embedded": {"identity"},
+	"cloud/local":       {"cloud", "node"},
+	"cloud/sim":         {"cloud", "node", "node/gateway"},
+	"cloud/cloudtest":   {"cloud", "node"},
+	"coe/kubernetes":    {"coe", "node"},
+	"coe/sim":           {"coe", "node"},
+	"coe/coetest":       {"coe", "node"},
+	"node/gateway":      {"node", "pki"},
+	"node/agent":        {"node", "release"},
+
+	"service": {"store", "identity", "coe", "cloud"},
+	"engine":  {"plan", "cloud", "coe", "pki", "vault", "store", "node", "node/gateway", "release"},
+	"monitor": {"plan", "cloud", "coe", "pki", "vault", "store", "node", "release", "engine"},
+
+	"api/wire": {},
+	"api":      {"api/wire", "service", "identity"},
+	"client":   {"api/wire"},
+	"cli":      {"client", "api/wire", "release"},
+
+	"cmd/jeroboam-agent": {"node", "node/agent", "release"},
+}
+
+// anything may be imported by the rooms that put the house together.
+var anything = []string{"cmd/jeroboam", "test"}
+
+// coeNames and cloudNames may be spelled, as a whole string, only by the rooms
+// listed: everybody else asks the traits.
+var spelling = []struct {
+	words []string
+	rooms []string // prefixes of paths of files
+}{
+	{[]string{"kubernetes", "swarm", "swarm-mode", "mesos"}, []string{
+		"coe/", "cmd/jeroboam/drivers.go",
+		"authority.go",        // Magnum's word for a cluster's own CA
+		"cli/demo/",           // the demo is a Kubernetes one
+		"release/", "distro/", // the catalogue of what exists: data
+		"api/wire/", // ca_cert_type "kubernetes" is a word of the wire
+	}},
+	{[]string{"openstack", "sim"}, []string{"cloud/", "coe/sim/", "cmd/jeroboam/drivers.go", "cmd/jeroboam/"}},
+}
