@@ -1,0 +1,72 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"regexp"
+
+	"github.com/jeroboam-cloud/jeroboam"
+)
+
+// Reasons of the errors that every Backend returns alike.
+const (
+	ReasonAbsent   = "absent"   // NotFound: no such record
+	ReasonRevision = "revision" // Conflict: the record has moved on since it was read
+	ReasonExists   = "exists"   // Conflict: the ID is taken
+	ReasonMarker   = "marker"   // NotFound: the Marker of a Query is not among its records
+	ReasonSort     = "sort"     // Invalid: a Query sorts by what cannot be a field
+	ReasonReadOnly = "read-only-transaction"
+	ReasonWorking  = "working" // Internal: Work was called twice
+	ReasonStopped  = "stopped" // Unavailable: the caller gave up, or the Backend was closed
+)
+
+// Absent is the error for a record that is not there.
+func Absent(kind, id string) error {
+	return jeroboam.Errorf(jeroboam.NotFound, ReasonAbsent, "There is no %s %s.", kind, id)
+}
+
+// Stale is the error for a write that expected another revision.
+func Stale(kind, id string) error {
+	return jeroboam.Errorf(jeroboam.Conflict, ReasonRevision, "The %s %s was changed by another request.", kind, id).
+		WithRemedy("Read it again and repeat the change.")
+}
+
+// Taken is the error for an insert of an ID that exists.
+func Taken(kind, id string) error {
+	return jeroboam.Errorf(jeroboam.Conflict, ReasonExists, "There is a %s %s already.", kind, id)
+}
+
+// NoMarker is the error for a page that starts after an unknown record.
+func NoMarker(kind, id string) error {
+	return jeroboam.Errorf(jeroboam.NotFound, ReasonMarker, "The marker %s is no %s of this list.", id, kind).
+		WithRemedy("Start again from the first page.")
+}
+
+// WriteInView is the error for a write in a read-only transaction.
+func WriteInView() error {
+	return jeroboam.Errorf(jeroboam.Internal, ReasonReadOnly, "A read-only transaction was asked to write.")
+}
+
+// Working is the error of a second Work at the same time on one Backend.
+func Working() error {
+	return jeroboam.Errorf(jeroboam.Internal, ReasonWorking, "The store's jobs are being worked already.")
+}
+
+// Stopped is the error of a call that was given up before it did anything.
+func Stopped(cause error) error {
+	e := jeroboam.Errorf(jeroboam.Unavailable, ReasonStopped, "The store stopped before the request was done.")
+	if errors.Is(cause, context.DeadlineExceeded) {
+		e.Kind = jeroboam.Timeout
+	}
+	return e.Wrap(cause)
+}
+
+var sortField = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$`)
+
+// CheckSort keeps Query.Sort to plain field names, as Backends put it into queries.
+func CheckSort(field string) error {
+	if field == "" || len(field) <= 64 && sortField.MatchString(field) {
+		return nil
+	}
+	return jeroboam.Errorf(jeroboam.Invalid, ReasonSort, "%q is no field to sort by.", field)
+}

@@ -1,0 +1,121 @@
+package memory
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/jeroboam-cloud/jeroboam/store"
+)
+
+func (t *tx) List(q store.Query) ([]store.Record, error) {
+	if err := store.CheckSort(q.Sort); err != nil {
+		return nil, err
+	}
+	rows := t.selected(q)
+	keys := make(map[string]any, len(rows))
+	if q.Sort != "" {
+		for _, r := range rows {
+			keys[r.ID] = field(r.Data, q.Sort)
+		}
+	}
+	slices.SortFunc(rows, func(a, b store.Record) int {
+		order := cmp.Or(compare(keys[a.ID], keys[b.ID]), cmp.Compare(a.Seq, b.Seq))
+		if q.Desc {
+			return -order
+		}
+		return order
+	})
+	if q.Marker != "" {
+		at := slices.IndexFunc(rows, func(r store.Record) bool { return r.ID == q.Marker })
+		if at < 0 {
+			return nil, store.NoMarker(q.Kind, q.Marker)
+		}
+		rows = rows[at+1:]
+	}
+	if q.Limit > 0 && len(rows) > q.Limit {
+		rows = rows[:q.Limit]
+	}
+	for i := range rows {
+		rows[i] = clone(rows[i])
+	}
+	return rows, nil
+}
+
+// Count counts what q selects: its page (Marker, Limit) does not matter.
+func (t *tx) Count(q store.Query) (int, error) { return len(t.selected(q)), nil }
+
+func (t *tx) selected(q store.Query) []store.Record {
+	var rows []store.Record
+	for _, r := range t.state.kinds[q.Kind] {
+		if matches(q, r) {
+			rows = append(rows, r)
+		}
+	}
+	return rows
+}
+
+func matches(q store.Query, r store.Record) bool {
+	return (q.Project == "" || r.Project == q.Project || q.Public && r.Public) &&
+		(q.Parent == "" || r.Parent == q.Parent) &&
+		(q.Name == "" || r.Name == q.Name) &&
+		r.Seq > q.After
+}
+
+// field returns the value at a dotted path of the document; absent is nil.
+func field(data []byte, path string) any {
+	var v any
+	if json.Unmarshal(data, &v) != nil {
+		return nil
+	}
+	for name := range strings.SplitSeq(path, ".") {
+		object, ok := v.(map[string]any)
+		if !ok {
+			return nil
+		}
+		v = object[name]
+	}
+	if s, ok := v.(string); ok && strings.HasSuffix(path, "_at") {
+		return strings.TrimRight(s, "Z") // so that 05Z comes before 05.1Z
+	}
+	return v
+}
+
+// compare orders as databases do: absent, then numbers and booleans, then text.
+func compare(a, b any) int {
+	if rank := cmp.Compare(rank(a), rank(b)); rank != 0 {
+		return rank
+	}
+	switch a := a.(type) {
+	case string:
+		return cmp.Compare(a, b.(string))
+	case float64, bool:
+		return cmp.Compare(number(a), number(b))
+	}
+	return 0
+}
+
+func rank(v any) int {
+	switch v.(type) {
+	case nil:
+		return 0
+	case bool, float64:
+		return 1
+	case string:
+		return 2
+	}
+	return 3 // objects and arrays: no order of their own
+}
+
+func number(v any) float64 {
+	switch v := v.(type) {
+	case bool:
+		if v {
+			return 1
+		}
+	case float64:
+		return v
+	}
+	return 0
+}
