@@ -10,6 +10,7 @@ const (
 	VerbUpgrade = "upgrade"
 	VerbRotate  = "rotate"
 	VerbDelete  = "delete"
+	VerbRepair  = "repair" // the engine's own: what was lost is made again
 )
 
 // OperationState is how far an operation got.

@@ -28,6 +28,9 @@ type Resource struct {
 	CloudID   string        `json:"cloud_id,omitempty"`
 	State     ResourceState `json:"state"`
 	CreatedAt time.Time     `json:"created_at"`
-	Revision  int64         `json:"-"`
-	Seq       int64         `json:"-"`
+	// Attributes is what was last asked of the object and what the cloud
+	// answered, in the words of the engine, e.g. "cidr", "address", "backends".
+	Attributes map[string]string `json:"attributes,omitempty"`
+	Revision   int64             `json:"-"`
+	Seq        int64             `json:"-"`
 }
