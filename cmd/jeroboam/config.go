@@ -1,0 +1,176 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"sigs.k8s.io/yaml"
+
+	"github.com/jeroboam-cloud/jeroboam"
+)
+
+// config is everything that can be chosen about a service. Each field is a
+// flag (--gateway-listen), an environment variable (JEROBOAM_GATEWAY_LISTEN)
+// and a key of the YAML file (gateway_listen), in this order of precedence.
+type config struct {
+	State         string   // directory that holds everything the service must remember
+	Listen        string   // address of the API
+	GatewayListen string   // TCP address for agents; "": the unix socket alone
+	Bundles       string   // directory of bundles
+	Agent         string   // path of the agent's binary
+	Drivers       []string // rows of drivers.go that are on
+	ClusterQuota  int      // clusters per project that have no quota of their own
+	Concurrency   int      // clusters worked on at once
+	LogFormat     string   // "text" or "json"
+	LogLevel      string   // "debug", "info", "warn" or "error"
+}
+
+const envPrefix = "JEROBOAM_"
+
+// flags declares every setting with its default. dir is where the program
+// itself lies: what it needs besides is expected next to it.
+func (c *config) flags(f *pflag.FlagSet, dir string) {
+	f.StringVar(&c.State, "state", ".state", "directory that holds everything the service must remember")
+	f.StringVar(&c.Listen, "listen", "127.0.0.1:9511", "address of the API")
+	f.StringVar(&c.GatewayListen, "gateway-listen", "", "TCP address for agents, besides the unix socket in the state directory")
+	f.StringVar(&c.Bundles, "bundles", filepath.Join(dir, "bundles"), "directory of bundles")
+	f.StringVar(&c.Agent, "agent", filepath.Join(dir, "jeroboam-agent"), "path of the agent's binary")
+	f.StringSliceVar(&c.Drivers, "drivers", []string{"k8s_local"}, "drivers to offer: "+strings.Join(driverNames(), ", "))
+	f.IntVar(&c.ClusterQuota, "cluster-quota", 20, "clusters a project may have if it has no quota of its own")
+	f.IntVar(&c.Concurrency, "concurrency", 8, "clusters worked on at once")
+	f.StringVar(&c.LogFormat, "log-format", "text", "format of the log: text or json")
+	f.StringVar(&c.LogLevel, "log-level", "info", "least level logged: debug, info, warn or error")
+}
+
+// load fills in what no flag gave: from the environment, then from the YAML
+// file, if one is named by --config or JEROBOAM_CONFIG.
+func (c *config) load(f *pflag.FlagSet, path string, getenv func(string) string) error {
+	if path == "" {
+		path = getenv(envPrefix + "CONFIG")
+	}
+	file, err := readConfigFile(path)
+	if err != nil {
+		return err
+	}
+	for key := range file {
+		if f.Lookup(flagName(key)) == nil || key == "config" {
+			return badConfig(key, "%s has the key %q, which is not a setting.", path, key).
+				WithRemedy("Remove it, or correct its name; jeroboam serve --help lists the settings.")
+		}
+	}
+	var errs []error
+	f.VisitAll(func(flag *pflag.Flag) {
+		if !flag.Changed && flag.Name != "config" {
+			errs = append(errs, fillIn(f, flag, file, getenv))
+		}
+	})
+	return errors.Join(append(errs, c.validate())...)
+}
+
+func fillIn(f *pflag.FlagSet, flag *pflag.Flag, file map[string]string, getenv func(string) string) error {
+	key := strings.ReplaceAll(flag.Name, "-", "_")
+	from := envPrefix + strings.ToUpper(key)
+	value := getenv(from)
+	if value == "" {
+		from, value = key+" in the configuration file", file[key]
+	}
+	if value == "" {
+		return nil
+	}
+	if err := f.Set(flag.Name, value); err != nil {
+		return badConfig(key, "%s: %q is not a value for it.", from, value).
+			WithRemedy("Give %s: %s.", flag.Value.Type(), flag.Usage)
+	}
+	return nil
+}
+
+// readConfigFile flattens the file: lists become comma-separated text.
+func readConfigFile(path string) (map[string]string, error) {
+	if path == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, badConfig("config", "The configuration file %s cannot be read.", path).
+			WithRemedy("Check its path and permissions.").Wrap(err)
+	}
+	var parsed map[string]any
+	if err := yaml.UnmarshalStrict(data, &parsed); err != nil {
+		return nil, badConfig("config", "%s is not YAML of the form \"key: value\".", path).
+			WithRemedy("Correct the file: %v.", err)
+	}
+	flat := map[string]string{}
+	for key, value := range parsed {
+		flat[key] = flatten(value)
+	}
+	return flat, nil
+}
+
+func flatten(value any) string {
+	switch v := value.(type) {
+	case nil:
+		return ""
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	case []any:
+		words := make([]string, len(v))
+		for i := range v {
+			words[i] = flatten(v[i])
+		}
+		return strings.Join(words, ",")
+	}
+	return fmt.Sprint(value)
+}
+
+func flagName(key string) string { return strings.ReplaceAll(key, "_", "-") }
+
+// validate reports every wrong setting, not the first alone.
+func (c *config) validate() error {
+	var errs []error
+	wrong := func(key, remedy, format string, args ...any) {
+		errs = append(errs, badConfig(key, format, args...).WithRemedy("%s", remedy))
+	}
+	if c.State == "" {
+		wrong("state", "Name a directory with --state.", "state is empty.")
+	}
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		wrong("listen", "Give host:port, for example 127.0.0.1:9511.", "listen: %q is not an address.", c.Listen)
+	}
+	if _, _, err := net.SplitHostPort(c.GatewayListen); c.GatewayListen != "" && err != nil {
+		wrong("gateway_listen", "Give host:port, or nothing.", "gateway_listen: %q is not an address.", c.GatewayListen)
+	}
+	if c.ClusterQuota < 0 {
+		wrong("cluster_quota", "Give 0 or more.", "cluster_quota: %d is negative.", c.ClusterQuota)
+	}
+	if c.Concurrency < 1 {
+		wrong("concurrency", "Give 1 or more.", "concurrency: %d is less than 1.", c.Concurrency)
+	}
+	if len(c.Drivers) == 0 {
+		wrong("drivers", "Name at least one of: "+strings.Join(driverNames(), ", ")+".", "drivers is empty.")
+	}
+	for _, name := range c.Drivers {
+		if !slices.Contains(driverNames(), name) {
+			wrong("drivers", "Choose from: "+strings.Join(driverNames(), ", ")+".", "drivers: there is no driver %q.", name)
+		}
+	}
+	if c.LogFormat != "text" && c.LogFormat != "json" {
+		wrong("log_format", "Give text or json.", "log_format: %q is not a format.", c.LogFormat)
+	}
+	var level slog.Level
+	if level.UnmarshalText([]byte(c.LogLevel)) != nil {
+		wrong("log_level", "Give debug, info, warn or error.", "log_level: %q is not a level.", c.LogLevel)
+	}
+	return errors.Join(errs...)
+}
+
+func badConfig(key, format string, args ...any) *jeroboam.Error {
+	return jeroboam.Errorf(jeroboam.Invalid, "config-"+strings.ReplaceAll(key, "_", "-"), format, args...)
+}

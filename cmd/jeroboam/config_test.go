@@ -1,0 +1,81 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+
+	"github.com/jeroboam-cloud/jeroboam"
+)
+
+func loadConfig(t *testing.T, file string, env map[string]string, args ...string) (config, error) {
+	t.Helper()
+	path := ""
+	if file != "" {
+		path = filepath.Join(t.TempDir(), "jeroboam.yaml")
+		if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var c config
+	f := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+	c.flags(f, "/opt/jeroboam")
+	if err := f.Parse(args); err != nil {
+		t.Fatal(err)
+	}
+	err := c.load(f, path, func(key string) string { return env[key] })
+	return c, err
+}
+
+func TestFlagsWinOverEnvironmentOverFileOverDefaults(t *testing.T) {
+	file := "state: /file\nlisten: 127.0.0.1:1\nconcurrency: 3\nlog_level: debug\ndrivers: [k8s_sim, k8s_local]\n"
+	env := map[string]string{"JEROBOAM_STATE": "/env", "JEROBOAM_LISTEN": "127.0.0.1:2"}
+	got, err := loadConfig(t, file, env, "--state", "/flag")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config{
+		State: "/flag", Listen: "127.0.0.1:2", Concurrency: 3, LogLevel: "debug",
+		Drivers: []string{"k8s_sim", "k8s_local"},
+		Bundles: "/opt/jeroboam/bundles", Agent: "/opt/jeroboam/jeroboam-agent", ClusterQuota: 20, LogFormat: "text",
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func TestAWrongSettingIsNamedWithWhatToDo(t *testing.T) {
+	for name, c := range map[string]struct {
+		file string
+		env  map[string]string
+		args []string
+		says []string
+	}{
+		"an unknown key":           {file: "lissen: x\n", says: []string{`"lissen"`, "serve --help"}},
+		"text that is not YAML":    {file: "a: [\n", says: []string{"not YAML"}},
+		"a key given twice":        {file: "state: a\nstate: b\n", says: []string{"not YAML"}},
+		"no number in the file":    {file: "concurrency: many\n", says: []string{"concurrency in the configuration file", `"many"`}},
+		"no number in a variable":  {env: map[string]string{"JEROBOAM_CLUSTER_QUOTA": "x"}, says: []string{"JEROBOAM_CLUSTER_QUOTA", `"x"`}},
+		"no address":               {args: []string{"--listen", "9511"}, says: []string{`listen: "9511"`, "127.0.0.1:9511"}},
+		"a driver that is not":     {args: []string{"--drivers", "nope"}, says: []string{`"nope"`, "k8s_local"}},
+		"a format that is not":     {args: []string{"--log-format", "xml"}, says: []string{"log_format", "text or json"}},
+		"several at once, all":     {args: []string{"--log-format", "xml", "--concurrency", "0"}, says: []string{"log_format", "concurrency"}},
+		"a file that is not there": {env: map[string]string{"JEROBOAM_CONFIG": "/nowhere/x.yaml"}, says: []string{"/nowhere/x.yaml"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := loadConfig(t, c.file, c.env, c.args...)
+			if jeroboam.KindOf(err) != jeroboam.Invalid {
+				t.Fatalf("kind %q of %v", jeroboam.KindOf(err), err)
+			}
+			for _, text := range c.says {
+				if !strings.Contains(err.Error(), text) {
+					t.Errorf("%q does not say %q", err, text)
+				}
+			}
+		})
+	}
+}
