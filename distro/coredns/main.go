@@ -24,14 +24,14 @@ import (
 // CoreDNS' own plugin.cfg.
 var directives = []string{
 	"reload",
-	"health",
 	"ready",
+	"health",
 	"prometheus",
 	"errors",
 	"log",
-	"cache",
-	"rewrite",
 	"loadbalance",
+	"rewrite",
+	"cache",
 	"hosts",
 	"kubernetes",
 	"loop",
