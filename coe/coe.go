@@ -21,6 +21,7 @@ type Traits struct {
 	Authorities    []string     // names of certificate authorities to make
 	Secrets        []SecretSpec // other secrets to make, once per cluster
 	OddMasters     bool         // only odd sizes of the control plane are sound
+	Administrators string       // organization of a client certificate that may do anything, e.g. "system:masters"
 }
 
 // SecretSpec names a secret and what it is.

@@ -1,0 +1,44 @@
+package kubernetes
+
+import (
+	_ "embed"
+	"fmt"
+	"strings"
+
+	"github.com/jeroboam-cloud/jeroboam/node"
+)
+
+// coreDNSImage is the image of the bundle.
+const coreDNSImage = "jeroboam.local/coredns:1.15.0"
+
+// addons is what a cluster holds from the first moment: its DNS, and the right
+// of the API server to call the kubelets.
+//
+//go:embed addons.yaml
+var addons string
+
+// addonsTask applies the add-ons, on one control-plane machine. It comes after
+// kube-proxy, because nothing needs it sooner and nodes are ready earlier.
+func (m machine) addonsTask() node.Task {
+	return node.Task{
+		Name: "addons",
+		Command: []string{"kubectl", "--kubeconfig=" + adminKubeconfig, "apply",
+			"--server-side", "--force-conflicts", "--field-manager=jeroboam", "--validate=false", "--filename=-"},
+		Stdin: strings.NewReplacer("DNS_SERVICE", m.dnsService(), "DNS_IMAGE", coreDNSImage,
+			"DOMAIN", clusterDomain, "KUBELET_CLIENT", userKubeletClient).Replace(addons),
+		After: []string{serviceProxy},
+		Gate:  m.apiReady(),
+	}
+}
+
+// roleTask gives a control-plane node the label of its role, which a kubelet
+// may not give itself. It succeeds once the kubelet has registered the node.
+func (m machine) roleTask() node.Task {
+	patch := fmt.Sprintf(`{"metadata":{"labels":{%q:""}}}`, taintControlPlane)
+	return node.Task{
+		Name:    "role",
+		Command: []string{"kubectl", "--kubeconfig=" + adminKubeconfig, "patch", "node", m.Machine.Name, "--patch=" + patch},
+		After:   []string{serviceKubelet},
+		Gate:    m.apiReady(),
+	}
+}

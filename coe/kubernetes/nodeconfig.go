@@ -1,0 +1,128 @@
+package kubernetes
+
+import (
+	"time"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/node"
+)
+
+// Names of services.
+const (
+	serviceContainerd   = "containerd"
+	serviceKubelet      = "kubelet"
+	serviceProxy        = "kube-proxy"
+	serviceControlPlane = "controlplane"
+)
+
+// Names of the parts of the bundle that are images.
+const (
+	imagePause   = "pause"
+	imageCoreDNS = "coredns"
+)
+
+const (
+	kubeletKubeconfig = configDir + "/kubelet.conf"
+	kubeletFile       = configDir + "/kubelet.yaml"
+	proxyKubeconfig   = configDir + "/kube-proxy.conf"
+	proxyFile         = configDir + "/kube-proxy.yaml"
+)
+
+// searchPath finds the bundle's programs first: containerd its shim, the
+// kubelet its mount programs, kube-proxy nft.
+const searchPath = node.BinDir + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// nodeConfig is what every machine runs.
+func (m machine) nodeConfig() (node.Config, error) {
+	ca, err := m.authority(jeroboam.AuthorityMain, caFile)
+	if err != nil {
+		return node.Config{}, err
+	}
+	kubelet, err := m.kubelet()
+	if err != nil {
+		return node.Config{}, err
+	}
+	return node.Config{
+		Hostname:     m.Machine.Name,
+		Bundle:       m.Bundle,
+		Directories:  nodeDirectories(),
+		Files:        append([]node.File{ca}, m.nodeFiles()...),
+		Certificates: m.certificates,
+		Sysctls:      networkSysctls(),
+		Services:     []node.Service{containerd(), kubelet, m.proxy()},
+		Images:       images(),
+		Tasks:        []node.Task{networkTask(m.settings, m.pods, m.Machine.Status.Address)},
+	}, nil
+}
+
+func nodeDirectories() []node.Directory {
+	return []node.Directory{
+		{Path: configDir, Mode: 0o755},
+		{Path: pkiDir, Mode: 0o755},
+		{Path: "/etc/cni/net.d", Mode: 0o755},
+		{Path: registryDir, Mode: 0o755},
+		{Path: "/etc/kubernetes/manifests", Mode: 0o755},
+		{Path: "/var/lib/kubelet", Mode: 0o700},
+	}
+}
+
+func (m machine) nodeFiles() []node.File {
+	return []node.File{
+		publicFile(containerdFile, containerdConfig),
+		cniFile(m.pods),
+		kubeconfig(kubeletKubeconfig, m.server(), named(m.certificates, certKubelet)),
+		m.kubeletConfig(),
+		kubeconfig(proxyKubeconfig, m.server(), named(m.certificates, certProxy)),
+		m.proxyConfig(),
+	}
+}
+
+// images are what a machine needs before any registry can be reached. They are
+// pinned: the kubelet would delete them on a full disk and could not pull them.
+func images() node.Images {
+	return node.Images{
+		After:  []string{serviceContainerd},
+		Import: []string{"ctr", "--address", containerdSocket, "--namespace", "k8s.io", "images", "import", "--label", "io.cri-containerd.pinned=pinned", "{}"},
+		Names:  []string{imagePause, imageCoreDNS},
+	}
+}
+
+// proxy is kube-proxy.
+func (m machine) proxy() node.Service {
+	return node.Service{
+		Name:    serviceProxy,
+		Command: []string{"kube-proxy", "--config=" + proxyFile, "--v=1"},
+		Env:     environment(),
+		After:   []string{serviceKubelet, "pod-network"},
+		Gate:    m.apiReady(),
+		Watch:   []string{proxyFile, proxyKubeconfig, caFile},
+		Stop:    2 * time.Second,
+	}
+}
+
+func (m machine) proxyConfig() node.File {
+	return jsonFile(proxyFile, object{
+		"apiVersion":         "kubeproxy.config.k8s.io/v1alpha1",
+		"kind":               "KubeProxyConfiguration",
+		"clientConnection":   object{"kubeconfig": proxyKubeconfig},
+		"hostnameOverride":   m.Machine.Name,
+		"mode":               "nftables",
+		"clusterCIDR":        m.settings.pods.String(),
+		"bindAddress":        "0.0.0.0",
+		"healthzBindAddress": "0.0.0.0:10256",
+		"metricsBindAddress": loopback + ":10249",
+		// The limits of connection tracking belong to the host's kernel.
+		"conntrack": object{"maxPerCore": 0, "min": 0},
+	})
+}
+
+// environment of every Go program of a node: half of Go's usual garbage, and a
+// peer that died is noticed in ten seconds instead of forty-five.
+func environment() map[string]string {
+	return map[string]string{
+		"GOGC":                            "50",
+		"HTTP2_READ_IDLE_TIMEOUT_SECONDS": "5",
+		"HTTP2_PING_TIMEOUT_SECONDS":      "5",
+		"PATH":                            searchPath,
+	}
+}
