@@ -9,7 +9,7 @@ import (
 )
 
 // coreDNSImage is the image of the bundle.
-const coreDNSImage = "jeroboam.local/coredns:1.15.0"
+const coreDNSImage = "jeroboam.local/coredns:v1.15.0"
 
 // addons is what a cluster holds from the first moment: its DNS, and the right
 // of the API server to call the kubelets.

@@ -12,7 +12,7 @@ const (
 )
 
 // pauseImage is the sandbox image of the bundle.
-const pauseImage = "jeroboam.local/pause:3.10"
+const pauseImage = "jeroboam.local/pause:v1"
 
 // containerd is the container runtime. It finds runc, which the operating
 // system brings, on its path.

@@ -19,6 +19,8 @@ const (
 const (
 	imagePause   = "pause"
 	imageCoreDNS = "coredns"
+	imageWeb     = "web"     // a small web server, for trying a cluster out
+	imageToolbox = "toolbox" // a shell, for a look from inside a pod
 )
 
 const (
@@ -83,7 +85,7 @@ func images() node.Images {
 	return node.Images{
 		After:  []string{serviceContainerd},
 		Import: []string{"ctr", "--address", containerdSocket, "--namespace", "k8s.io", "images", "import", "--label", "io.cri-containerd.pinned=pinned", "{}"},
-		Names:  []string{imagePause, imageCoreDNS},
+		Names:  []string{imagePause, imageCoreDNS, imageWeb, imageToolbox},
 	}
 }
 
