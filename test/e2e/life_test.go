@@ -1,0 +1,162 @@
+package e2e
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestLife is the main job: a cluster is made, carries a web service, grows,
+// shrinks and goes, and the host is as it was.
+func TestLife(t *testing.T) {
+	s := start(t)
+	s.template()
+	s.run("cluster", "create", "life", "--template", "kubernetes", "--nodes", "2", "--wait")
+	c := s.open("life")
+	if err := c.hasReady(3); err != nil {
+		t.Fatal(err)
+	}
+
+	c.apply(c.web(10))
+	c.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+	spread := map[string]int{}
+	for _, node := range c.pods("web") {
+		spread[node]++
+	}
+	if len(spread) != 2 || spread["life-worker-0"] != 5 {
+		t.Errorf("10 replicas on 2 workers are spread %v", spread)
+	}
+
+	t.Run("a service is reached from a pod of either node", c.reachable)
+	t.Run("logs, exec and port-forward work", c.interactive)
+	t.Run("the kubelets serve what top asks for", c.metrics)
+	t.Run("secrets are sealed in etcd", c.sealed)
+	t.Run("the cluster grows and shrinks", c.resizes)
+
+	s.run("cluster", "delete", "life", "--wait")
+	if out, err := s.try("cluster", "show", "life"); err == nil {
+		t.Errorf("the deleted cluster is still shown:\n%s", out)
+	}
+}
+
+// template makes the template that every test starts from.
+func (s *service) template() {
+	s.t.Helper()
+	s.run("template", "create", "kubernetes", "--coe", "kubernetes", "--image", "host", "--flavor", "m1.medium", "--master-flavor", "m1.medium")
+}
+
+func (c cluster) reachable(t *testing.T) {
+	for i, node := range []string{"life-worker-0", "life-worker-1"} {
+		name := fmt.Sprintf("toolbox-%d", i)
+		c.apply(c.toolbox(name, node))
+		c.kubectl("wait", "--for=condition=Ready", "pod/"+name, "--timeout=60s")
+	}
+	clusterIP := c.kubectl("get", "service", "web", "-o", "jsonpath={.spec.clusterIP}")
+	for _, from := range []string{"toolbox-0", "toolbox-1"} {
+		for _, host := range []string{clusterIP, "web", "web.default.svc.cluster.local"} {
+			answers := map[string]bool{}
+			for range 12 {
+				out := c.kubectl("exec", from, "--", "wget", "-q", "-O", "-", "-T", "5", "http://"+host+"/")
+				answers[strings.Fields(out)[2]] = true
+			}
+			if len(answers) < 2 {
+				t.Errorf("12 requests from %s to %s were all answered by %v", from, host, answers)
+			}
+		}
+	}
+}
+
+func (c cluster) interactive(t *testing.T) {
+	c.kubectl("exec", "toolbox-0", "--", "sh", "-c", "echo told >/proc/1/fd/1")
+	if out := c.kubectl("logs", "toolbox-0"); !strings.Contains(out, "told") {
+		t.Errorf("kubectl logs shows %q", out)
+	}
+	if out := c.kubectl("exec", "toolbox-1", "--", "hostname"); strings.TrimSpace(out) != "toolbox-1" {
+		t.Errorf("kubectl exec hostname says %q", out)
+	}
+
+	address := freeAddress(t)
+	port := address[strings.LastIndex(address, ":")+1:]
+	forward := c.kubectlCommand("port-forward", "--address", "127.0.0.1", "service/web", port+":80")
+	if err := forward.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = forward.Process.Kill()
+		_ = forward.Wait()
+	}()
+	err := until(10*time.Second, func() error {
+		answer, err := http.Get("http://" + address)
+		if err != nil {
+			return err
+		}
+		defer answer.Body.Close()
+		body, err := io.ReadAll(answer.Body)
+		if err == nil && !strings.Contains(string(body), "Hello from web-") {
+			err = fmt.Errorf("answered %q", body)
+		}
+		return err
+	})
+	if err != nil {
+		t.Errorf("through kubectl port-forward: %v", err)
+	}
+}
+
+func (c cluster) metrics(t *testing.T) {
+	for _, node := range []string{"life-master-0", "life-worker-0", "life-worker-1"} {
+		for _, path := range []string{"stats/summary", "metrics/resource"} {
+			out, err := c.tryKubectl("", "get", "--raw", "/api/v1/nodes/"+node+"/proxy/"+path)
+			if err != nil || !strings.Contains(out, "cpu") {
+				t.Errorf("%s of %s: %v", path, node, err)
+			}
+		}
+	}
+}
+
+// sealed looks for a secret's text in the files of etcd.
+func (c cluster) sealed(t *testing.T) {
+	const text = "a-very-recognisable-secret"
+	c.kubectl("create", "secret", "generic", "sealed", "--from-literal=word="+text)
+	master := c.machine("life", "life-master-0")
+	grep := func(word string) (string, error) {
+		return output(nsenter(master.init, "--mount", "grep", "-rl", word, "/var/lib/etcd"))
+	}
+	if found, err := grep(text); err == nil {
+		t.Errorf("the secret lies open in %s", found)
+	}
+	if _, err := grep("/registry/secrets/default/sealed"); err != nil {
+		t.Errorf("the secret's key is not found either, so this test shows nothing: %v", err)
+	}
+}
+
+func (c cluster) resizes(t *testing.T) {
+	c.run("cluster", "resize", "life", "4", "--wait")
+	if err := c.hasReady(5); err != nil {
+		t.Error(err)
+	}
+	gone := "life-worker-1"
+	c.run("cluster", "resize", "life", "1", "--remove", gone, "--remove", "life-worker-0", "--remove", "3", "--wait")
+	ready, err := c.readyNodes()
+	if err != nil || len(ready) != 2 || ready[1] != "life-worker-2" {
+		t.Errorf("after removing workers 0, 1 and 3 these are Ready: %v (%v)", ready, err)
+	}
+	steps := c.run("cluster", "operations", "life")
+	if !strings.Contains(steps, "drain "+gone) {
+		t.Errorf("the journal tells of no drain of %s:\n%s", gone, steps)
+	}
+	err = until(60*time.Second, func() error {
+		for pod, node := range c.pods("web") {
+			if node != "life-worker-2" {
+				return fmt.Errorf("pod %s is on %q", pod, node)
+			}
+		}
+		_, err := c.tryKubectl("", "rollout", "status", "deployment/web", "--timeout=1s")
+		return err
+	})
+	if err != nil {
+		t.Errorf("the replicas did not move to the node that is left: %v", err)
+	}
+}
