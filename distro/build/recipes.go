@@ -46,7 +46,7 @@ func (b *builder) recipes(ctx context.Context) ([]recipe, error) {
 		recipes = append(recipes, b.containerd(name))
 	}
 	recipes = append(recipes, b.coredns(), b.web(), b.pause(), b.toolbox())
-	for _, pkg := range []string{"main/bridge", "ipam/host-local", "main/loopback", "main/ptp", "meta/portmap"} {
+	for _, pkg := range []string{"ipam/host-local", "main/loopback", "main/ptp", "meta/portmap"} {
 		recipes = append(recipes, b.cni(pkg))
 	}
 	return recipes, nil
