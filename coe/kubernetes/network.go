@@ -110,7 +110,7 @@ nft -f - <<'RULES'
 table ip jeroboam
 delete table ip jeroboam
 table ip jeroboam {
-	chain masquerade {
+	chain leave {
 		type nat hook postrouting priority srcnat
 		ip saddr MYPODS ip daddr != { ALLPODS, 224.0.0.0/4 } masquerade
 	}
