@@ -30,6 +30,7 @@ type Token struct {
 	Machine  string `json:"machine"`
 	Cluster  string `json:"cluster"`
 	Used     bool   `json:"used"`
+	Key      string `json:"key,omitempty"` // hex SHA-256 of the public key that spent it
 	Revision int64  `json:"-"`
 	Seq      int64  `json:"-"`
 }

@@ -1,0 +1,237 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/coe"
+	"github.com/jeroboam-cloud/jeroboam/node"
+)
+
+// configs keeps the machine configs of clusters as last made, so that an agent
+// that asks costs a look into a map.
+type configs struct {
+	mu       sync.Mutex
+	clusters map[string]*clusterConfigs
+}
+
+// clusterConfigs are the configs of one cluster for one input. Immutable but
+// for checked.
+type clusterConfigs struct {
+	fingerprint string
+	configs     map[string]node.Config // by machine ID
+	digests     map[string]string
+	failure     error // why some config could not be made
+	checked     time.Time
+}
+
+// configFresh is how long configs are given out without another look at the
+// store. Who changes what they are made of calls refresh at once.
+const configFresh = time.Second
+
+// refresh makes the configs anew if what they are made of has changed, and
+// announces the machines whose config did.
+func (e *Engine) refresh(ctx context.Context, s *snapshot) *clusterConfigs {
+	have := e.configs.get(s.cluster.ID)
+	common, err := e.commonInput(ctx, s)
+	if err != nil {
+		return &clusterConfigs{failure: err, checked: e.Now()}
+	}
+	print := fingerprint(common, s.machines)
+	if have != nil && have.failure == nil && have.fingerprint == print {
+		e.configs.put(s.cluster.ID, have, e.Now())
+		return have
+	}
+	made := e.makeConfigs(ctx, s, common)
+	made.fingerprint = print
+	e.configs.put(s.cluster.ID, made, e.Now())
+	e.changes.add(changed(have, made)...)
+	return made
+}
+
+// commonInput is what the configs of all machines have in common. Its Bundle
+// is empty while the cluster is not far enough for any config.
+func (e *Engine) commonInput(ctx context.Context, s *snapshot) (coe.Input, error) {
+	d, err := e.driver(s.cluster)
+	if err != nil || !s.configurable(d.COE.Traits()) {
+		return coe.Input{}, err
+	}
+	in := coe.Input{Cluster: plainCluster(s.cluster), APIHost: s.apiHost(), Authorities: map[string]jeroboam.Authority{}}
+	for _, g := range s.groups {
+		in.Groups = append(in.Groups, plainGroup(g))
+	}
+	for _, m := range s.machines {
+		if !m.Status.Deleting && m.Status.Address != "" {
+			in.Machines = append(in.Machines, plainMachine(m))
+		}
+	}
+	for _, a := range s.authorities {
+		in.Authorities[a.Name] = a
+	}
+	if in.Secrets, err = e.secrets(ctx, s.cluster.ID, d.COE.Traits()); err != nil {
+		return coe.Input{}, err
+	}
+	in.Bundle, err = e.Bundle(ctx, s.cluster.Spec.COE, s.cluster.Spec.Version)
+	return in, err
+}
+
+// configurable reports whether all is known that a config needs: the API's
+// address, the authorities, and every member of the first control plane.
+func (s *snapshot) configurable(t coe.Traits) bool {
+	for _, name := range t.Authorities {
+		if _, ok := s.authority(name); !ok {
+			return false
+		}
+	}
+	if s.running() {
+		return s.apiHost() != ""
+	}
+	known := 0
+	for _, m := range s.masters() {
+		if m.Status.Address != "" {
+			known++
+		}
+	}
+	return s.apiHost() != "" && known > 0 && known >= s.wantedMasters()
+}
+
+func (e *Engine) makeConfigs(ctx context.Context, s *snapshot, common coe.Input) *clusterConfigs {
+	made := &clusterConfigs{configs: map[string]node.Config{}, digests: map[string]string{}}
+	if common.Cluster.ID == "" {
+		return made
+	}
+	d, err := e.driver(s.cluster)
+	if err != nil {
+		made.failure = err
+		return made
+	}
+	for _, m := range s.machines {
+		if m.Status.Address == "" {
+			continue
+		}
+		c, err := e.makeConfig(ctx, d.COE, common, m)
+		if err != nil {
+			made.failure = fmt.Errorf("config of %s: %w", m.Name, err)
+			continue
+		}
+		made.configs[m.ID], made.digests[m.ID] = c, c.Digest()
+	}
+	return made
+}
+
+func (e *Engine) makeConfig(ctx context.Context, k coe.COE, in coe.Input, m jeroboam.Machine) (node.Config, error) {
+	var err error
+	in.Machine = plainMachine(m)
+	if m.Status.Deleting {
+		in.Machines = append(in.Machines[:len(in.Machines):len(in.Machines)], in.Machine)
+	}
+	if !m.IsMaster() {
+		in.Secrets = nil
+	}
+	if in.Flavor, err = e.flavor(ctx, in.Cluster, m.Flavor); err != nil {
+		return node.Config{}, err
+	}
+	return k.Config(in)
+}
+
+// secrets reads what MakeAuthorities put into the vault.
+func (e *Engine) secrets(ctx context.Context, cluster string, t coe.Traits) (map[string]jeroboam.Secret, error) {
+	out := make(map[string]jeroboam.Secret, len(t.Secrets))
+	for _, spec := range t.Secrets {
+		secret, err := e.Vault.Get(ctx, cluster, spec.Name)
+		if err != nil {
+			return nil, fmt.Errorf("secret %s: %w", spec.Name, err)
+		}
+		out[spec.Name] = secret
+	}
+	return out, nil
+}
+
+// The plain forms leave out what changes without meaning anything for a
+// config, so that the same machine has the same config.
+
+func plainCluster(c jeroboam.Cluster) jeroboam.Cluster {
+	c.Status, c.Observed, c.UpdatedAt, c.Revision = jeroboam.ClusterStatus{}, jeroboam.ClusterObserved{}, time.Time{}, 0
+	c.Spec.Deleted = false
+	return c
+}
+
+func plainGroup(g jeroboam.NodeGroup) jeroboam.NodeGroup {
+	g.Status, g.UpdatedAt, g.Revision = jeroboam.NodeGroupStatus{}, time.Time{}, 0
+	g.Spec.Remove = nil
+	return g
+}
+
+func plainMachine(m jeroboam.Machine) jeroboam.Machine {
+	m.Status = jeroboam.MachineStatus{CloudID: m.Status.CloudID, Address: m.Status.Address}
+	m.UpdatedAt, m.Revision = time.Time{}, 0
+	return m
+}
+
+// fingerprint identifies an input and the machines whose configs it yields.
+func fingerprint(common coe.Input, machines []jeroboam.Machine) string {
+	var leaving []string
+	for _, m := range machines {
+		if m.Status.Deleting {
+			leaving = append(leaving, m.ID)
+		}
+	}
+	data, err := json.Marshal(struct {
+		Common  coe.Input
+		Leaving []string
+	}{common, leaving})
+	if err != nil {
+		panic(err) // plain data
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// changed lists the machines whose config is new or another than before.
+func changed(have, made *clusterConfigs) []string {
+	var out []string
+	for id, digest := range made.digests {
+		if have == nil || have.digests[id] != digest {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+func (c *configs) get(cluster string) *clusterConfigs {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.clusters[cluster]
+}
+
+// fresh returns what was checked a moment ago, or nil.
+func (c *configs) fresh(cluster string, now time.Time) *clusterConfigs {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if v := c.clusters[cluster]; v != nil && now.Sub(v.checked) < configFresh {
+		return v
+	}
+	return nil
+}
+
+func (c *configs) put(cluster string, v *clusterConfigs, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.clusters == nil {
+		c.clusters = map[string]*clusterConfigs{}
+	}
+	v.checked = now
+	c.clusters[cluster] = v
+}
+
+func (c *configs) forget(cluster string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.clusters, cluster)
+}

@@ -1,0 +1,147 @@
+// Package engine brings clusters from what is to what is wanted: it asks plan
+// what is still to be done, does what may be done side by side, writes down
+// each step before and after, and comes back when something has happened.
+//
+// It is also the one who knows the machines for the gateway (Registry), because
+// what a machine is told depends on how far its cluster has come.
+//
+// It knows no concrete cloud, orchestration engine, store or vault, and nothing
+// of HTTP. It keeps no state that a restart could lose: what it holds in memory
+// are caches and the time of the next attempt.
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/coe"
+	"github.com/jeroboam-cloud/jeroboam/node"
+	"github.com/jeroboam-cloud/jeroboam/store"
+	"github.com/jeroboam-cloud/jeroboam/vault"
+)
+
+// Driver is one row of the table of drivers: which cloud, which COE.
+type Driver struct {
+	Cloud     cloud.Cloud
+	COE       coe.COE
+	Catalogue cloud.Catalogue
+}
+
+// Gateway is where machines find the service.
+type Gateway struct {
+	URL string // see node.UserData.Gateway
+	CA  string // PEM
+}
+
+// Limits is how much may be done at once. A zero field means its default.
+type Limits struct {
+	Clusters   int // being worked on; 64
+	PerCluster int // steps at once; 64
+	PerProject int // cloud calls at once; 128
+	PerCloud   int // cloud calls at once; 128
+}
+
+// Options is everything an engine is made of.
+type Options struct {
+	Store   store.Backend
+	Vault   vault.Vault
+	Drivers map[string]Driver // by the driver's name, jeroboam.ClusterSpec.Driver
+	// Bundle finds the software of a COE's version in the release catalogue;
+	// jeroboam.NotFound blocks until the operator has built it.
+	Bundle  func(ctx context.Context, coe, version string) (node.Bundle, error)
+	Gateway Gateway
+	Dial    func(ctx context.Context, network, address string) (net.Conn, error) // to machines; nil: net.Dialer
+	Now     func() time.Time                                                     // nil: time.Now
+	Log     *slog.Logger                                                         // nil: none
+	Limits  Limits
+	// Measure is called at the end of each attempt of a step; nil: nobody counts.
+	Measure func(Measurement)
+}
+
+// Measurement is one attempt of a step.
+type Measurement struct {
+	Action   string // plan.Action
+	Duration time.Duration
+	Kind     jeroboam.Kind // of its error; "" when it was done
+}
+
+// Engine converges clusters. It is safe for concurrent use.
+type Engine struct {
+	Options
+	configs configs
+	access  accesses
+	things  things
+	pauses  pauses
+	changes *changes
+	gates   gates
+}
+
+// New makes an engine; Run starts it.
+func New(o Options) *Engine {
+	if o.Dial == nil {
+		o.Dial = new(net.Dialer).DialContext
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Measure == nil {
+		o.Measure = func(Measurement) {}
+	}
+	o.Limits = o.Limits.orDefault()
+	return &Engine{Options: o, changes: newChanges()}
+}
+
+func (l Limits) orDefault() Limits {
+	or := func(n, otherwise int) int {
+		if n > 0 {
+			return n
+		}
+		return otherwise
+	}
+	return Limits{Clusters: or(l.Clusters, 64), PerCluster: or(l.PerCluster, 64),
+		PerProject: or(l.PerProject, 128), PerCloud: or(l.PerCloud, 128)}
+}
+
+// Run works on woken clusters until ctx ends, then waits for what is under way.
+func (e *Engine) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	forwarded := make(chan struct{})
+	go func() { // waited for below
+		defer close(forwarded)
+		e.changes.forward(ctx)
+	}()
+	defer func() { cancel(); <-forwarded }()
+	return e.Store.Work(ctx, store.Worker{Concurrency: e.Limits.Clusters, Run: e.converge})
+}
+
+// driver finds the row a cluster was made with.
+func (e *Engine) driver(c jeroboam.Cluster) (Driver, error) {
+	d, ok := e.Drivers[c.Spec.Driver]
+	if !ok {
+		return Driver{}, jeroboam.Errorf(jeroboam.Unsupported, "driver", "This service has no driver %q.", c.Spec.Driver).
+			WithRemedy("The operator enables the driver again.")
+	}
+	return d, nil
+}
+
+func scope(c jeroboam.Cluster) cloud.Scope {
+	return cloud.Scope{Cluster: c.ID, Project: c.Project, Name: c.Name}
+}
+
+// newID makes a random (version 4) UUID.
+func newID() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails: crypto/rand ends the process instead
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	h := hex.EncodeToString(b[:])
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+}

@@ -1,0 +1,150 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/coe"
+	"github.com/jeroboam-cloud/jeroboam/plan"
+	"github.com/jeroboam-cloud/jeroboam/store"
+)
+
+// probeName is the one flight that asks the COE about all nodes awaited.
+const probeName = "(probe)"
+
+// prober asks a cluster's API often at first, when nodes come up within
+// moments, and seldom when it takes long.
+type prober struct {
+	began  time.Time
+	last   time.Time
+	health coe.Health // as last seen
+	why    string     // why there is none
+	probe  *probe     // under way or just landed
+}
+
+type probe struct {
+	health coe.Health
+}
+
+// quiet is how long a node may take before the journal tells why it is not ready.
+const quiet = 3 * time.Second
+
+func (p *prober) interval(now time.Time) time.Duration {
+	switch age := now.Sub(p.began); {
+	case age < 15*time.Second:
+		return 100 * time.Millisecond
+	case age < time.Minute:
+		return 500 * time.Millisecond
+	}
+	return 10 * time.Second
+}
+
+// due is how long to wait for the next probe.
+func (p *prober) due(now time.Time) time.Duration {
+	if p.began.IsZero() {
+		return 0
+	}
+	return max(p.last.Add(p.interval(now)).Sub(now), 0)
+}
+
+// message tells why a node is not ready, "" while it is too early to say.
+func (p *prober) message(node string, now time.Time) string {
+	if p.began.IsZero() || now.Sub(p.began) < quiet {
+		return ""
+	}
+	if !p.health.Reachable {
+		return p.why
+	}
+	for _, n := range p.health.Nodes {
+		if n.Name == node {
+			return n.Message
+		}
+	}
+	return "The node has not registered yet."
+}
+
+func (p *prober) landed(err error, now time.Time) {
+	p.last = now
+	probe := p.probe
+	p.probe = nil
+	if err != nil {
+		p.health, p.why = coe.Health{}, jeroboam.CauseOf(err).Detail
+		return
+	}
+	p.health, p.why = probe.health, probe.health.Message
+}
+
+// startProbe asks about the machines that wait to be ready.
+func (r *run) startProbe(ctx context.Context, s *snapshot, d Driver, awaited []plan.Step) {
+	r.prober.began = r.probingSince()
+	p := &probe{}
+	r.prober.probe = p
+	op := *r.op.Load()
+	r.launch(ctx, plan.Step{Name: probeName}, func(ctx context.Context) error {
+		access, err := r.accessTo(ctx, s)
+		if err != nil {
+			return err
+		}
+		if p.health, err = d.COE.Health(ctx, access); err != nil {
+			return err
+		}
+		return r.recordReady(ctx, op, p.health, awaited)
+	})
+}
+
+// probingSince is when the first of the nodes awaited was first asked about, in
+// this run or an earlier one.
+func (r *run) probingSince() time.Time {
+	p := r.pauses.get(r.id, probeName)
+	if p.since.IsZero() {
+		p.since = r.Now()
+		r.pauses.set(r.id, probeName, p)
+	}
+	return p.since
+}
+
+// recordReady writes down the nodes that are ready and were awaited.
+func (e *Engine) recordReady(ctx context.Context, op jeroboam.Operation, h coe.Health, awaited []plan.Step) error {
+	nodes := make(map[string]coe.Node, len(h.Nodes))
+	for _, n := range h.Nodes {
+		nodes[n.Name] = n
+	}
+	var ready []plan.Step
+	for _, s := range awaited {
+		if nodes[s.Machine.Name].Ready {
+			ready = append(ready, s)
+		}
+	}
+	if len(ready) == 0 {
+		return nil
+	}
+	return e.update(ctx, func(tx store.Tx) error {
+		for _, s := range ready {
+			if err := e.nodeReady(tx, op, s); err != nil {
+				return err
+			}
+		}
+		_, err := change(tx, op.Cluster, func(c *jeroboam.Cluster) bool {
+			version := nodes[ready[0].Machine.Name].Version
+			same := version == "" || version == c.Status.COEVersion
+			if !same {
+				c.Status.COEVersion = version
+			}
+			return !same
+		})
+		return err
+	})
+}
+
+func (e *Engine) nodeReady(tx store.Tx, op jeroboam.Operation, s plan.Step) error {
+	m, err := change(tx, s.Machine.ID, always(func(m *jeroboam.Machine) { m.Status.ReadyAt = e.Now().UTC() }))
+	if err != nil {
+		return err
+	}
+	if err := e.write(tx, op, s.Name, entry{state: jeroboam.StepDone}); err != nil {
+		return err
+	}
+	return e.event(tx, jeroboam.Event{Cluster: op.Cluster, Project: op.Project, Operation: op.ID, Step: s.Name,
+		Type: eventNode, State: "ready", Message: m.Name + " is ready"})
+}

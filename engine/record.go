@@ -1,0 +1,96 @@
+package engine
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/store"
+)
+
+// record writes in one transaction what the turn has changed: the journal, how
+// the operation stands, the API's address and the groups' addresses. Most turns
+// change nothing and cost no write.
+func (r *run) record(ctx context.Context, s *snapshot, d Driver) error {
+	op := *r.op.Load()
+	endpoint := r.endpoint(s, d)
+	blocked := r.journal.blocking()
+	standing := sameCause(op.Cause, blocked) && op.State != jeroboam.OperationPending
+	if len(r.journal.dirty()) == 0 && standing && endpoint == s.cluster.Status.APIAddress && len(movedGroups(s)) == 0 {
+		return nil
+	}
+	err := r.update(ctx, func(tx store.Tx) error {
+		if err := r.flush(tx, op); err != nil {
+			return err
+		}
+		if !standing {
+			if err := r.mark(tx, &op, blocked); err != nil {
+				return err
+			}
+		}
+		if err := r.showGroups(tx, s); err != nil {
+			return err
+		}
+		_, err := change(tx, r.id, func(c *jeroboam.Cluster) bool {
+			differs := c.Status.APIAddress != endpoint
+			c.Status.APIAddress = endpoint
+			return differs
+		})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	r.journal.flushed()
+	return nil
+}
+
+// flush writes the lines of the journal that have changed.
+func (r *run) flush(tx store.Tx, op jeroboam.Operation) error {
+	for _, name := range r.journal.dirty() {
+		if err := r.write(tx, op, name, r.journal.lines[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// endpoint is what the wire calls api_address. A cluster on its way out keeps
+// the one it had.
+func (r *run) endpoint(s *snapshot, d Driver) string {
+	if host := s.apiHost(); host != "" && !s.cluster.Spec.Deleted {
+		return endpointOf(d.COE.Traits(), host)
+	}
+	return s.cluster.Status.APIAddress
+}
+
+// movedGroups lists, by ID, the addresses of groups whose status shows others.
+func movedGroups(s *snapshot) map[string][]string {
+	addresses := make(map[string][]string, len(s.groups))
+	machines := slices.Clone(s.machines)
+	slices.SortFunc(machines, func(a, b jeroboam.Machine) int { return a.Index - b.Index })
+	for _, m := range machines {
+		if m.Status.Address != "" {
+			addresses[m.Group] = append(addresses[m.Group], m.Status.Address)
+		}
+	}
+	out := map[string][]string{}
+	for _, g := range s.groups {
+		if !slices.Equal(g.Status.Addresses, addresses[g.ID]) {
+			out[g.ID] = addresses[g.ID]
+		}
+	}
+	return out
+}
+
+func (r *run) showGroups(tx store.Tx, s *snapshot) error {
+	moved := movedGroups(s)
+	for _, id := range slices.Sorted(maps.Keys(moved)) {
+		_, err := change(tx, id, always(func(g *jeroboam.NodeGroup) { g.Status.Addresses = moved[id] }))
+		if err != nil && jeroboam.KindOf(err) != jeroboam.NotFound {
+			return err
+		}
+	}
+	return nil
+}

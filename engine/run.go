@@ -1,0 +1,177 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/plan"
+)
+
+// run is one stay of the engine at one cluster. Only its own goroutine touches
+// the fields; steps under way get a task and see no more than op.
+type run struct {
+	*Engine
+	id      string                             // of the cluster
+	op      atomic.Pointer[jeroboam.Operation] // the open one, nil for none
+	flights map[string]*flight                 // by step name
+	landed  chan landing
+	journal journal
+	watch   watch
+	prober  prober
+	idle    time.Time // since when nothing has happened
+}
+
+// flight is a step under way.
+type flight struct {
+	step    plan.Step
+	cancel  context.CancelFunc
+	started time.Time
+}
+
+// landing is how a flight ended.
+type landing struct {
+	name string
+	err  error
+}
+
+const (
+	// linger is how long a run stays when nothing happens, before it makes room
+	// for another cluster: coming back costs more than staying for a moment.
+	linger = 5 * time.Second
+	// slowLook is when a run that waits for machines comes back though nothing
+	// woke it.
+	slowLook = time.Minute
+)
+
+// converge is the Worker's Run: it stays as long as there is something to do
+// soon. When it returns no step is under way.
+func (e *Engine) converge(ctx context.Context, cluster string, woken <-chan struct{}) (time.Duration, error) {
+	r := &run{Engine: e, id: cluster, flights: map[string]*flight{}, landed: make(chan landing),
+		journal: newJournal(), watch: watch{stale: true}, idle: e.Now()}
+	defer r.ground()
+	for {
+		leave, after, err := r.turn(ctx)
+		if err != nil || (leave && len(r.flights) == 0) {
+			return after, err
+		}
+		if err := r.await(ctx, after, woken); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// await returns when something has happened, or after a time if it is not zero.
+func (r *run) await(ctx context.Context, after time.Duration, woken <-chan struct{}) error {
+	var due <-chan time.Time
+	if after > 0 {
+		timer := time.NewTimer(after)
+		defer timer.Stop()
+		due = timer.C
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case l := <-r.landed:
+		r.land(l)
+		r.landMore()
+	case <-woken:
+		r.watch.stale, r.idle = true, r.Now()
+	case <-due:
+	}
+	return nil
+}
+
+// landMore takes in what else has ended by now, so that many steps that end
+// together cost one turn.
+func (r *run) landMore() {
+	for len(r.flights) > 0 {
+		select {
+		case l := <-r.landed:
+			r.land(l)
+		default:
+			return
+		}
+	}
+}
+
+// ground cancels what is under way and waits for it.
+func (r *run) ground() {
+	for _, f := range r.flights {
+		f.cancel()
+	}
+	for len(r.flights) > 0 {
+		l := <-r.landed
+		r.flights[l.name].cancel()
+		delete(r.flights, l.name)
+	}
+}
+
+// launch starts do, which ends before converge returns: see ground.
+func (r *run) launch(ctx context.Context, step plan.Step, do func(context.Context) error) {
+	ctx, cancel := context.WithCancel(ctx)
+	r.flights[step.Name] = &flight{step: step, cancel: cancel, started: r.Now()}
+	go func() { r.landed <- landing{name: step.Name, err: do(ctx)} }()
+}
+
+// land takes in how a flight ended.
+func (r *run) land(l landing) {
+	f := r.flights[l.name]
+	f.cancel()
+	delete(r.flights, l.name)
+	switch l.name {
+	case probeName:
+		r.prober.landed(l.err, r.Now())
+	case lookName:
+		r.watch.landed(l.err)
+	default:
+		r.landStep(f, l.err)
+	}
+}
+
+func (r *run) landStep(f *flight, err error) {
+	r.idle = r.Now()
+	op := r.op.Load()
+	if op == nil || errors.Is(err, context.Canceled) {
+		return // the plan no longer holds the step, or all has ended
+	}
+	name, p := f.step.Name, r.pauses.get(r.id, f.step.Name)
+	if l, ok := asLater(err); ok {
+		p.until = r.Now().Add(l.after)
+		r.pauses.set(r.id, name, p)
+		r.journal.say(name, entry{state: jeroboam.StepWaiting, message: l.message})
+		return
+	}
+	r.Measure(Measurement{Action: string(f.step.Action), Duration: r.Now().Sub(f.started), Kind: jeroboam.KindOf(err)})
+	if err != nil {
+		r.failed(op, name, p, err)
+		return
+	}
+	r.pauses.set(r.id, name, pause{})
+	r.journal.closed(name)
+	if f.step.Action == plan.MakeMachine {
+		r.watch.found(f.step.Machine.ID)
+	}
+	r.logEntry(op, name, jeroboam.StepDone, p.attempts+1, nil)
+}
+
+// failed decides when a step that met trouble is tried again.
+func (r *run) failed(op *jeroboam.Operation, name string, p pause, err error) {
+	if p.attempts++; p.attempts == 1 {
+		p.since = r.Now()
+	}
+	v := entry{cause: jeroboam.CauseOf(err)}
+	switch judge(err, p.attempts, r.Now().Sub(p.since), !op.Deadline.IsZero()) {
+	case retry:
+		p.until, v.state = r.Now().Add(backoff(p.attempts)), jeroboam.StepRetrying
+	case block:
+		p.until, v.state = r.Now().Add(blockedRetry), jeroboam.StepBlocked
+	case giveUp:
+		p.until, v.state = r.Now().Add(blockedRetry), jeroboam.StepFailed
+	}
+	r.pauses.set(r.id, name, p)
+	r.journal.say(name, v)
+	r.logEntry(op, name, v.state, p.attempts, err)
+}

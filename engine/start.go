@@ -1,0 +1,111 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/plan"
+)
+
+// start begins every step that may begin now.
+func (r *run) start(ctx context.Context, s *snapshot, d Driver, steps []plan.Step) {
+	var awaited []plan.Step
+	for _, step := range plan.Ready(steps) {
+		switch step.Action {
+		case plan.AwaitJoin, plan.AwaitConfig:
+			r.journal.say(step.Name, r.waiting(s, step))
+		case plan.AwaitReady:
+			awaited = append(awaited, step)
+			r.journal.say(step.Name, entry{state: jeroboam.StepWaiting, message: r.prober.message(step.Machine.Name, r.Now())})
+		default:
+			r.begin(ctx, s, d, step)
+		}
+	}
+	if len(awaited) > 0 && r.prober.probe == nil && r.prober.due(r.Now()) == 0 {
+		r.startProbe(ctx, s, d, awaited)
+	}
+}
+
+// waiting is the line of a step that is done by a machine's agent: it says what
+// the agent has to say.
+func (r *run) waiting(s *snapshot, step plan.Step) entry {
+	m := step.Machine
+	switch {
+	case step.Action == plan.AwaitJoin:
+		return entry{state: jeroboam.StepWaiting}
+	case m.Status.Cause != nil:
+		return entry{state: jeroboam.StepBlocked, cause: m.Status.Cause}
+	case r.journal.trouble != nil:
+		return entry{state: jeroboam.StepBlocked, cause: jeroboam.CauseOf(r.journal.trouble)}
+	}
+	return entry{state: jeroboam.StepWaiting}
+}
+
+// begin starts one step, unless it is under way, has to pause, or something
+// else is still being done to the same object.
+func (r *run) begin(ctx context.Context, s *snapshot, d Driver, step plan.Step) {
+	if r.flights[step.Name] != nil || r.busy() >= r.Limits.PerCluster {
+		return
+	}
+	if r.Now().Before(r.pauses.get(r.id, step.Name).until) || r.occupied(step) {
+		return
+	}
+	r.journal.say(step.Name, entry{state: jeroboam.StepRunning})
+	t := task{run: r, snap: s, driver: d, step: step, op: *r.op.Load()}
+	r.launch(ctx, step, t.do)
+}
+
+// occupied reports whether a step under way is about the same thing: a machine
+// whose making was cancelled is not deleted before the call has returned, and
+// the sweep waits for everybody.
+func (r *run) occupied(step plan.Step) bool {
+	if step.Action == plan.Sweep {
+		return r.busy() > 0
+	}
+	for _, f := range r.flights {
+		if subject(f.step) == subject(step) {
+			return true
+		}
+	}
+	return false
+}
+
+func subject(s plan.Step) string {
+	switch {
+	case s.Machine.Name != "":
+		return jeroboam.KindMachine + " " + s.Machine.Name
+	case s.Action == plan.DeleteObject:
+		return s.Object.Kind
+	case s.Action == plan.SetBackends:
+		return jeroboam.KindBalancer
+	case s.Group != "":
+		return "group " + s.Group
+	}
+	return string(s.Action)
+}
+
+// horizon says whether to stay, and when to look again though nothing happens.
+func (r *run) horizon(steps []plan.Step) (leave bool, after time.Duration) {
+	now := r.Now()
+	after = slowLook
+	sooner := func(d time.Duration) { after = min(after, max(d, time.Millisecond)) }
+	for _, step := range plan.Ready(steps) {
+		if step.Action == plan.AwaitReady && r.prober.probe == nil {
+			sooner(r.prober.due(now))
+		}
+		if p := r.pauses.get(r.id, step.Name); now.Before(p.until) && r.flights[step.Name] == nil {
+			sooner(p.until.Sub(now))
+		}
+	}
+	if due, wait := r.watch.due(now); !due && wait > 0 {
+		sooner(wait)
+	}
+	if op := r.op.Load(); !op.Deadline.IsZero() {
+		sooner(op.Deadline.Sub(now))
+	}
+	if stay := r.idle.Add(linger).Sub(now); stay > 0 {
+		return false, min(after, stay)
+	}
+	return after > linger, after
+}

@@ -1,0 +1,161 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/store"
+)
+
+// How soon to ask again about what is under way.
+const (
+	drainLook  = 300 * time.Millisecond
+	deleteLook = 500 * time.Millisecond
+)
+
+// Reasons by which a cloud and a COE say that something is under way.
+const (
+	reasonDraining = "draining"
+	reasonDeleting = "deleting"
+)
+
+// selectMachines writes down which machines of a group go, so that the choice
+// stays what it is while they change on their way out.
+func (t task) selectMachines(ctx context.Context) error {
+	return t.commit(ctx, func(tx store.Tx) error {
+		for _, id := range t.step.Targets {
+			_, err := change(tx, id, always(func(m *jeroboam.Machine) { m.Status.Deleting = true }))
+			if err != nil && jeroboam.KindOf(err) != jeroboam.NotFound {
+				return err
+			}
+		}
+		_, err := change(tx, t.step.Group, func(g *jeroboam.NodeGroup) bool {
+			had := len(g.Spec.Remove) > 0
+			g.Spec.Remove = nil
+			return had
+		})
+		return err
+	})
+}
+
+func (t task) drain(ctx context.Context) error {
+	access, err := t.run.accessTo(ctx, t.snap)
+	if err != nil {
+		return err
+	}
+	name := t.step.Machine.Name
+	err = t.driver.COE.Drain(ctx, access, name)
+	if slow(err, reasonDraining) {
+		return wait(drainLook, jeroboam.CauseOf(err).Detail)
+	}
+	if err != nil {
+		return fmt.Errorf("drain %s: %w", name, err)
+	}
+	return t.commit(ctx, func(tx store.Tx) error {
+		return t.mark(tx, func(m *jeroboam.Machine) { m.Status.Drained = true })
+	})
+}
+
+func (t task) remove(ctx context.Context) error {
+	access, err := t.run.accessTo(ctx, t.snap)
+	if err != nil {
+		return err
+	}
+	if err := t.driver.COE.Remove(ctx, access, t.step.Machine.Name); err != nil {
+		return fmt.Errorf("remove %s: %w", t.step.Machine.Name, err)
+	}
+	return t.commit(ctx, func(tx store.Tx) error {
+		return t.mark(tx, func(m *jeroboam.Machine) { m.Status.Removed = true })
+	})
+}
+
+func (t task) mark(tx store.Tx, f func(*jeroboam.Machine)) error {
+	_, err := change(tx, t.step.Machine.ID, always(f))
+	return err
+}
+
+// deleteObject removes an object from the cloud and then, in one transaction,
+// its line of the ledger and all that was kept of it.
+func (t task) deleteObject(ctx context.Context) error {
+	r, m := t.step.Object, t.step.Machine
+	object := cloud.Object{Kind: r.Kind, Name: r.Name, ID: m.ID, CloudID: r.CloudID}
+	if object.ID == "" {
+		object.ID = r.Attributes[attributeID]
+	}
+	err := t.call(ctx, func() error { return t.driver.Cloud.Delete(ctx, t.scope(), object) })
+	if slow(err, reasonDeleting) {
+		return wait(deleteLook, "")
+	}
+	if err != nil {
+		return err
+	}
+	return t.commit(ctx, func(tx store.Tx) error {
+		if err := t.run.erase(tx, t.run.id, r.Kind, r.Name); err != nil {
+			return err
+		}
+		if m.ID == "" {
+			return nil
+		}
+		if err := dropTokens(tx, m); err != nil {
+			return err
+		}
+		return drop(tx, store.KindMachine, m.ID)
+	})
+}
+
+// drop deletes a record whatever its revision; absent is success.
+func drop(tx store.Tx, kind, id string) error {
+	err := tx.Delete(kind, id, 0)
+	if jeroboam.KindOf(err) == jeroboam.NotFound {
+		return nil
+	}
+	return err
+}
+
+func (t task) forgetGroup(ctx context.Context) error {
+	return t.commit(ctx, func(tx store.Tx) error { return drop(tx, store.KindNodeGroup, t.step.Group) })
+}
+
+// sweep ends a delete: it asks the cloud what is left under the cluster's tag,
+// has that deleted first, and then forgets the cluster and all its records.
+// Operations, steps and events stay, for those who waited for the end.
+func (t task) sweep(ctx context.Context) error {
+	var left []cloud.Object
+	err := t.call(ctx, func() (err error) {
+		left, err = t.driver.Cloud.List(ctx, t.scope())
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if len(left) > 0 {
+		return t.adopt(ctx, left)
+	}
+	if err := t.run.Vault.Forget(ctx, t.run.id); err != nil {
+		return fmt.Errorf("forget secrets: %w", err)
+	}
+	return t.commit(ctx, func(tx store.Tx) error { return t.run.forgetCluster(tx, t.operation()) })
+}
+
+// adopt writes objects that the ledger did not know into it, to be deleted.
+func (t task) adopt(ctx context.Context, objects []cloud.Object) error {
+	err := t.run.update(ctx, func(tx store.Tx) error {
+		for _, o := range objects {
+			attributes := map[string]string{attributeID: o.ID}
+			if err := t.run.intend(tx, t.snap.cluster, o.Kind, o.Name, attributes); err != nil {
+				return err
+			}
+			if err := t.run.made(tx, t.snap.cluster, o.Kind, o.Name, o.CloudID, attributes); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return wait(time.Millisecond, fmt.Sprintf("%d objects were left in the cloud", len(objects)))
+}

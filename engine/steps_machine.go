@@ -1,0 +1,122 @@
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/node"
+	"github.com/jeroboam-cloud/jeroboam/store"
+)
+
+// makeMachine writes the machine down, has the cloud make it, start it again or
+// find it, and writes down what came of it.
+func (t task) makeMachine(ctx context.Context) error {
+	spec, err := t.machineSpec(ctx)
+	if err != nil {
+		return err
+	}
+	m, err := t.planned(ctx)
+	if err != nil {
+		return err
+	}
+	spec.ID = m.ID
+	spec.UserData = func() ([]byte, error) { return t.userData(ctx, m) }
+	var made cloud.Machine
+	err = t.call(ctx, func() (err error) {
+		made, err = t.driver.Cloud.EnsureMachine(ctx, t.scope(), spec)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return t.commit(ctx, func(tx store.Tx) error {
+		_, err := change(tx, m.ID, always(func(m *jeroboam.Machine) {
+			m.Status.CloudID, m.Status.Address, m.UpdatedAt = made.CloudID, made.Address, t.run.Now().UTC()
+		}))
+		if err != nil {
+			return err
+		}
+		return t.run.made(tx, t.snap.cluster, jeroboam.KindMachine, m.Name, made.CloudID, nil)
+	})
+}
+
+func (t task) machineSpec(ctx context.Context) (cloud.MachineSpec, error) {
+	m, c := t.step.Machine, t.snap.cluster
+	network, err := t.snap.network()
+	if err != nil {
+		return cloud.MachineSpec{}, err
+	}
+	flavor, err := t.run.flavor(ctx, c, m.Flavor)
+	if err != nil {
+		return cloud.MachineSpec{}, err
+	}
+	image, err := t.run.image(ctx, c, m.Image)
+	if err != nil {
+		return cloud.MachineSpec{}, err
+	}
+	return cloud.MachineSpec{Name: m.Name, Role: m.Role, Network: network, Flavor: flavor, Image: image}, nil
+}
+
+// planned returns the machine's record, written together with its line of the
+// ledger before the cloud hears of it. The name finds the one that an earlier
+// attempt wrote.
+func (t task) planned(ctx context.Context) (jeroboam.Machine, error) {
+	var m jeroboam.Machine
+	err := t.run.update(ctx, func(tx store.Tx) error {
+		have, err := store.List[jeroboam.Machine](tx, store.Query{Parent: t.run.id, Name: t.step.Machine.Name})
+		if err != nil {
+			return err
+		}
+		if len(have) > 0 {
+			m = have[0]
+		} else {
+			m = t.step.Machine
+			m.ID, m.CreatedAt = newID(), t.run.Now().UTC()
+			if err := store.Put(tx, &m); err != nil {
+				return err
+			}
+		}
+		return t.run.intend(tx, t.snap.cluster, jeroboam.KindMachine, m.Name, map[string]string{attributeID: m.ID})
+	})
+	return m, err
+}
+
+// userData is called by the cloud when the machine is really made: it gets a
+// token of its own, and whatever was known of a former machine of this record
+// is forgotten with the former token.
+func (t task) userData(ctx context.Context, m jeroboam.Machine) ([]byte, error) {
+	token := rand.Text() + rand.Text()
+	err := t.run.update(ctx, func(tx store.Tx) error {
+		if err := dropTokens(tx, m); err != nil {
+			return err
+		}
+		v := store.Token{ID: tokenID(token), Machine: m.ID, Cluster: m.Cluster}
+		if err := store.Put(tx, &v); err != nil {
+			return err
+		}
+		_, err := change(tx, m.ID, always(func(m *jeroboam.Machine) {
+			m.Status = jeroboam.MachineStatus{Deleting: m.Status.Deleting}
+		}))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(node.UserData{Machine: m.ID, Gateway: t.run.Gateway.URL, CA: t.run.Gateway.CA, Token: jeroboam.Secret(token)})
+}
+
+func dropTokens(tx store.Tx, m jeroboam.Machine) error {
+	tokens, err := store.List[store.Token](tx, store.Query{Parent: m.Cluster, Name: m.ID})
+	if err != nil {
+		return err
+	}
+	for _, v := range tokens {
+		if err := store.Delete(tx, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,142 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/coe"
+	"github.com/jeroboam-cloud/jeroboam/pki"
+	"github.com/jeroboam-cloud/jeroboam/plan"
+	"github.com/jeroboam-cloud/jeroboam/store"
+)
+
+// authorityLife is how long a cluster's certificate authorities are valid.
+const authorityLife = 10 * 365 * 24 * time.Hour
+
+// makeAuthorities puts the cluster's secrets and authority keys into the vault
+// and the authorities' certificates into the store. A key without its
+// certificate, left by a crash, is made anew: nothing was signed with it.
+func (t task) makeAuthorities(ctx context.Context) error {
+	traits := t.driver.COE.Traits()
+	for _, spec := range traits.Secrets {
+		_, err := t.run.Vault.Ensure(ctx, t.run.id, spec.Name, func() (jeroboam.Secret, error) { return newSecret(spec.Kind) })
+		if err != nil {
+			return fmt.Errorf("secret %s: %w", spec.Name, err)
+		}
+	}
+	var made []jeroboam.Authority
+	for _, name := range traits.Authorities {
+		if _, ok := t.snap.authority(name); ok {
+			continue
+		}
+		a, err := t.newAuthority(ctx, name)
+		if err != nil {
+			return fmt.Errorf("authority %s: %w", name, err)
+		}
+		made = append(made, a)
+	}
+	return t.commit(ctx, func(tx store.Tx) error { return putNew(tx, made) })
+}
+
+func newSecret(kind coe.SecretKind) (jeroboam.Secret, error) {
+	switch kind {
+	case coe.SigningKey:
+		_, key, err := pki.NewKey()
+		return key, err
+	case coe.Random32:
+		return pki.Random32(), nil
+	}
+	return "", jeroboam.Errorf(jeroboam.Internal, "secret", "The engine cannot make a secret of kind %q.", kind)
+}
+
+func (t task) newAuthority(ctx context.Context, name string) (jeroboam.Authority, error) {
+	c, now := t.snap.cluster, t.run.Now().UTC()
+	common := c.Name
+	if name != jeroboam.AuthorityMain {
+		common += " " + name
+	}
+	cert, key, err := pki.NewAuthority(common, now, authorityLife)
+	if err != nil {
+		return jeroboam.Authority{}, err
+	}
+	return jeroboam.Authority{ID: c.ID + "/" + name, Cluster: c.ID, Project: c.Project, Name: name, PEM: cert,
+		NotAfter: now.Add(authorityLife), CreatedAt: now}, t.run.Vault.Put(ctx, c.ID, name, key)
+}
+
+// putNew inserts copies, so that a transaction that runs again starts from the
+// same values.
+func putNew[T store.Noun](tx store.Tx, values []T) error {
+	for _, v := range values {
+		if err := store.Put(tx, &v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t task) makeNetwork(ctx context.Context) error {
+	if err := t.intended(ctx, jeroboam.KindNetwork, only); err != nil {
+		return err
+	}
+	c := t.snap.cluster
+	var n cloud.Network
+	err := t.call(ctx, func() (err error) {
+		n, err = t.driver.Cloud.EnsureNetwork(ctx, t.scope(), cloud.NetworkSpec{Name: c.Name,
+			FixedNetwork: c.Spec.FixedNetwork, FixedSubnet: c.Spec.FixedSubnet, DNSNameserver: c.Spec.DNSNameserver})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return t.commit(ctx, func(tx store.Tx) error {
+		return t.run.made(tx, c, jeroboam.KindNetwork, only, n.ID, map[string]string{
+			attributeNetwork: n.ID, attributeCIDR: n.CIDR, attributeGateway: n.Gateway})
+	})
+}
+
+func (t task) makeBalancer(ctx context.Context) error {
+	if err := t.intended(ctx, jeroboam.KindBalancer, only); err != nil {
+		return err
+	}
+	b, err := t.ensureBalancer(ctx, nil)
+	if err != nil {
+		return err
+	}
+	return t.commit(ctx, func(tx store.Tx) error {
+		return t.run.made(tx, t.snap.cluster, jeroboam.KindBalancer, only, b.CloudID, map[string]string{attributeAddress: b.Address})
+	})
+}
+
+func (t task) setBackends(ctx context.Context) error {
+	b, err := t.ensureBalancer(ctx, t.step.Backends)
+	if err != nil {
+		return err
+	}
+	return t.commit(ctx, func(tx store.Tx) error {
+		return t.run.made(tx, t.snap.cluster, jeroboam.KindBalancer, only, b.CloudID, map[string]string{
+			attributeAddress: b.Address, plan.BackendsAttribute: strings.Join(t.step.Backends, ",")})
+	})
+}
+
+func (t task) ensureBalancer(ctx context.Context, backends []string) (cloud.Balancer, error) {
+	balancers, ok := t.driver.Cloud.(cloud.Balancers)
+	if !ok {
+		return cloud.Balancer{}, jeroboam.Errorf(jeroboam.Unsupported, "balancer", "The cloud has no load balancers.").
+			WithRemedy("Ask for one control-plane node and no load balancer.")
+	}
+	network, err := t.snap.network()
+	if err != nil {
+		return cloud.Balancer{}, err
+	}
+	var b cloud.Balancer
+	err = t.call(ctx, func() (err error) {
+		b, err = balancers.EnsureBalancer(ctx, t.scope(), cloud.BalancerSpec{Name: t.snap.cluster.Name, Network: network,
+			Port: t.driver.COE.Traits().APIPort, Backends: backends})
+		return err
+	})
+	return b, err
+}

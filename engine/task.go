@@ -1,0 +1,90 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/plan"
+	"github.com/jeroboam-cloud/jeroboam/store"
+)
+
+// task is one step being done. It runs beside others; what it reads is the
+// snapshot, what it changes are records.
+type task struct {
+	run    *run
+	snap   *snapshot
+	driver Driver
+	step   plan.Step
+	op     jeroboam.Operation // when the step began
+}
+
+func (t task) scope() cloud.Scope { return scope(t.snap.cluster) }
+
+// do does the step. Every step may run twice, and may have been cut off after
+// any of its effects the last time.
+func (t task) do(ctx context.Context) error {
+	switch t.step.Action {
+	case plan.MakeAuthorities:
+		return t.makeAuthorities(ctx)
+	case plan.MakeNetwork:
+		return t.makeNetwork(ctx)
+	case plan.MakeBalancer:
+		return t.makeBalancer(ctx)
+	case plan.SetBackends:
+		return t.setBackends(ctx)
+	case plan.MakeMachine:
+		return t.makeMachine(ctx)
+	case plan.Select:
+		return t.selectMachines(ctx)
+	case plan.Drain:
+		return t.drain(ctx)
+	case plan.Remove:
+		return t.remove(ctx)
+	case plan.DeleteObject:
+		return t.deleteObject(ctx)
+	case plan.ForgetGroup:
+		return t.forgetGroup(ctx)
+	case plan.Sweep:
+		return t.sweep(ctx)
+	}
+	return jeroboam.Errorf(jeroboam.Internal, "plan", "The engine cannot do a step %q.", t.step.Action)
+}
+
+// commit writes what the step has come to and ends its line of the journal, in
+// one transaction.
+func (t task) commit(ctx context.Context, f func(store.Tx) error) error {
+	return t.run.update(ctx, func(tx store.Tx) error {
+		if err := f(tx); err != nil {
+			return err
+		}
+		return t.done(tx)
+	})
+}
+
+// done writes into the journal of the operation that is open now: a later one
+// may have taken the step over.
+func (t task) done(tx store.Tx) error {
+	return t.run.write(tx, t.operation(), t.step.Name, entry{state: jeroboam.StepDone})
+}
+
+func (t task) operation() jeroboam.Operation {
+	if op := t.run.op.Load(); op != nil {
+		return *op
+	}
+	return t.op
+}
+
+// call does a cloud call when it is its turn.
+func (t task) call(ctx context.Context, f func() error) error {
+	leave, err := t.run.enter(ctx, t.snap.cluster)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if err := f(); err != nil {
+		return fmt.Errorf("%s: %w", t.step.Name, err)
+	}
+	return nil
+}

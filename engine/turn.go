@@ -1,0 +1,267 @@
+package engine
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/plan"
+	"github.com/jeroboam-cloud/jeroboam/store"
+)
+
+// repairPause is how long the engine leaves a cluster alone whose repair failed.
+const repairPause = time.Minute
+
+// turn looks at the cluster once, starts what may start, writes down how things
+// stand, and says whether there is a reason to stay and when to look again.
+func (r *run) turn(ctx context.Context) (leave bool, after time.Duration, err error) {
+	s, err := r.load(ctx, r.id)
+	if jeroboam.KindOf(err) == jeroboam.NotFound {
+		r.forget()
+		return true, 0, nil
+	}
+	if err != nil {
+		return true, 0, err
+	}
+	if err := r.takeUp(ctx, s); err != nil {
+		return true, 0, err
+	}
+	d, err := r.driver(s.cluster)
+	if err != nil {
+		return r.stuck(ctx, err)
+	}
+	if r.op.Load() == nil && !s.cluster.Status.State.Resting() {
+		r.cancelAllBut(nil)
+		return true, 0, nil // failed: it waits for a person's next word
+	}
+	if due, _ := r.watch.due(r.Now()); due && !s.cluster.Spec.Deleted {
+		r.startLook(ctx, s, d)
+	}
+	steps := r.plan(ctx, s, d)
+	if r.op.Load() == nil {
+		stay, after, err := r.mend(ctx, s, steps)
+		if err != nil || r.op.Load() == nil {
+			return !stay, after, err
+		}
+	}
+	return r.advance(ctx, s, d, steps)
+}
+
+// forget drops what is remembered of a cluster that is no more.
+func (r *run) forget() {
+	r.configs.forget(r.id)
+	r.access.forget(r.id)
+	r.pauses.keep(r.id, nil)
+}
+
+// takeUp makes the newest open operation the run's own.
+func (r *run) takeUp(ctx context.Context, s *snapshot) error {
+	have := r.op.Load()
+	switch n := len(s.operations); {
+	case n == 0:
+		r.op.Store(nil)
+		return nil
+	case n == 1 && have != nil && have.ID == s.operations[0].ID:
+		r.op.Store(&s.operations[0])
+		return nil
+	}
+	var op *jeroboam.Operation
+	var j journal
+	err := r.update(ctx, func(tx store.Tx) (err error) {
+		if op, err = r.open(tx, s); err != nil {
+			return err
+		}
+		return j.reopen(tx, *op)
+	})
+	if err != nil {
+		return err
+	}
+	if s.newest.State == jeroboam.OperationPending {
+		r.pauses.keep(r.id, nil) // a new word of the user: no old back-off counts
+	}
+	r.op.Store(op)
+	r.journal = j
+	return nil
+}
+
+// stuck ends a run that cannot even plan; the operation tells why.
+func (r *run) stuck(ctx context.Context, cause error) (bool, time.Duration, error) {
+	op := r.op.Load()
+	if op == nil {
+		return true, 0, nil
+	}
+	r.cancelAllBut(nil)
+	marked := *op
+	err := r.update(ctx, func(tx store.Tx) error { return r.mark(tx, &marked, jeroboam.CauseOf(cause)) })
+	return true, blockedRetry, err
+}
+
+// plan asks what is left to do.
+func (r *run) plan(ctx context.Context, s *snapshot, d Driver) []plan.Step {
+	actual := plan.Actual{Authorities: s.authorities, Machines: s.machines, Ledger: s.ledger, Lost: r.watch.lost}
+	if !s.cluster.Spec.Deleted {
+		made := r.refresh(ctx, s)
+		actual.Digests = made.digests
+		r.journal.trouble = made.failure
+		if made.failure != nil && r.op.Load() == nil {
+			actual.Digests = applied(s.machines) // a cluster that runs does not need to be configured anew
+		}
+	}
+	return plan.Next(plan.Desired{Cluster: s.cluster, Groups: s.groups, Authorities: d.COE.Traits().Authorities}, actual)
+}
+
+func applied(machines []jeroboam.Machine) map[string]string {
+	out := make(map[string]string, len(machines))
+	for _, m := range machines {
+		out[m.ID] = m.Status.AppliedConfig
+	}
+	return out
+}
+
+// mend opens the engine's own operation if a cluster at rest has lost something.
+func (r *run) mend(ctx context.Context, s *snapshot, steps []plan.Step) (stay bool, after time.Duration, err error) {
+	if !needsRepair(steps, s.machines) {
+		_, after := r.watch.due(r.Now())
+		return r.watch.look != nil || (r.watch.stale && after > 0), after, nil
+	}
+	if n := s.newest; n.Verb == jeroboam.VerbRepair && n.State == jeroboam.OperationFailed {
+		if pause := n.FinishedAt.Add(repairPause).Sub(r.Now()); pause > 0 {
+			return false, pause, nil
+		}
+	}
+	var op *jeroboam.Operation
+	err = r.update(ctx, func(tx store.Tx) (err error) {
+		op, err = r.repair(tx, s.cluster, summary(steps))
+		return err
+	})
+	if err != nil {
+		return false, 0, err
+	}
+	r.op.Store(op)
+	r.journal = newJournal()
+	return true, 0, nil
+}
+
+// summary names what a repair is about: the machines in question.
+func summary(steps []plan.Step) string {
+	var names []string
+	for _, s := range steps {
+		if s.Machine.Name != "" && !strings.Contains(strings.Join(names, " ")+" ", s.Machine.Name+" ") {
+			names = append(names, s.Machine.Name)
+		}
+		if len(names) == 3 {
+			return strings.Join(names, " ") + " …"
+		}
+	}
+	return strings.Join(names, " ")
+}
+
+// advance does what the plan says and decides whether the operation has ended.
+func (r *run) advance(ctx context.Context, s *snapshot, d Driver, steps []plan.Step) (leave bool, after time.Duration, err error) {
+	r.pauses.keep(r.id, steps)
+	r.cancelAllBut(steps)
+	if len(steps) == 0 && r.busy() == 0 {
+		return r.conclude(ctx, s)
+	}
+	if cause := r.hopeless(steps); cause != nil {
+		return r.abandon(ctx, cause)
+	}
+	r.start(ctx, s, d, steps)
+	planned := names(steps)
+	r.journal.finish(func(name string) bool { return planned[name] || r.flights[name] != nil })
+	if err := r.record(ctx, s, d); err != nil {
+		return true, 0, err
+	}
+	leave, after = r.horizon(steps)
+	return leave, after, nil
+}
+
+func names(steps []plan.Step) map[string]bool {
+	out := make(map[string]bool, len(steps))
+	for _, s := range steps {
+		out[s.Name] = true
+	}
+	return out
+}
+
+// busy counts the steps under way; looking and probing are none.
+func (r *run) busy() int {
+	n := len(r.flights)
+	for _, name := range []string{lookName, probeName} {
+		if r.flights[name] != nil {
+			n--
+		}
+	}
+	return n
+}
+
+// cancelAllBut stops steps that the plan no longer holds.
+func (r *run) cancelAllBut(steps []plan.Step) {
+	planned := names(steps)
+	for name, f := range r.flights {
+		if !planned[name] && name != probeName && name != lookName {
+			f.cancel()
+		}
+	}
+}
+
+// conclude ends the operation well; nothing is left to do.
+func (r *run) conclude(ctx context.Context, s *snapshot) (bool, time.Duration, error) {
+	op := *r.op.Load()
+	r.journal.finish(func(string) bool { return false })
+	err := r.update(ctx, func(tx store.Tx) error {
+		if err := r.flush(tx, op); err != nil {
+			return err
+		}
+		if err := r.showGroups(tx, s); err != nil {
+			return err
+		}
+		return r.complete(tx, op)
+	})
+	if err != nil {
+		return true, 0, err
+	}
+	r.op.Store(nil)
+	r.journal = newJournal()
+	// One more turn: what came meanwhile is found at once, not at the next wake.
+	return false, time.Nanosecond, nil
+}
+
+// hopeless tells why the operation cannot go on: its time is up, or a step was
+// given up.
+func (r *run) hopeless(steps []plan.Step) *jeroboam.Cause {
+	if cause := r.journal.broken(); cause != nil {
+		return cause
+	}
+	op := r.op.Load()
+	if op.Deadline.IsZero() || r.Now().Before(op.Deadline) {
+		return nil
+	}
+	var open []jeroboam.Step
+	for _, s := range steps {
+		if v, ok := r.journal.lines[s.Name]; ok {
+			open = append(open, jeroboam.Step{Name: s.Name, State: v.state, Message: v.message, Cause: v.cause})
+		}
+	}
+	return overdue(*op, open)
+}
+
+// abandon ends the operation badly; what exists stays.
+func (r *run) abandon(ctx context.Context, cause *jeroboam.Cause) (bool, time.Duration, error) {
+	op := *r.op.Load()
+	r.cancelAllBut(nil)
+	err := r.update(ctx, func(tx store.Tx) error {
+		if err := r.flush(tx, op); err != nil {
+			return err
+		}
+		return r.fail(tx, op, cause)
+	})
+	if err != nil {
+		return true, 0, err
+	}
+	r.op.Store(nil)
+	r.pauses.keep(r.id, nil)
+	r.journal = newJournal()
+	return false, time.Nanosecond, nil
+}
