@@ -41,7 +41,6 @@ func (t *tx) Put(r store.Record) (store.Record, error) {
 		return store.Record{}, store.Stale(r.Kind, r.ID)
 	default:
 		r.Seq = old.Seq
-		t.touch(old)
 	}
 	r.Revision++
 	t.touch(r)
