@@ -1,0 +1,200 @@
+package agent
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/node"
+	"github.com/jeroboam-cloud/jeroboam/node/agent/supervise"
+)
+
+const (
+	redialFirst  = 100 * time.Millisecond
+	redialLast   = 10 * time.Second
+	redialSocket = time.Second      // the longest pause when a unix socket is all there is to knock at
+	redialGone   = 30 * time.Second // the service knows this machine no more
+	steadyStream = 10 * time.Second // a stream that lived so long resets the back-off
+	reportPause  = 50 * time.Millisecond
+	renewPause   = time.Minute // after an identity's renewal in vain
+)
+
+// connect keeps a stream to the service open until ctx ends.
+func (a *Agent) connect(ctx context.Context) {
+	pauses := supervise.Backoff{First: redialFirst, Last: redialLast}
+	if a.gateway.network == "unix" {
+		pauses.Last = redialSocket
+	}
+	var last string
+	for {
+		start := time.Now()
+		err := a.session(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		a.leave.Do(func() { close(a.alone) })
+		if time.Since(start) > steadyStream {
+			pauses.Reset()
+		}
+		pause := supervise.Jittered(pauses.Next())
+		if jeroboam.KindOf(err) == jeroboam.NotFound {
+			pause = supervise.Jittered(redialGone)
+		}
+		level := a.Logger.Debug
+		if err.Error() != last { // a service that is away for days is told of once
+			level, last = a.Logger.Warn, err.Error()
+		}
+		level("no stream", "kind", jeroboam.KindOf(err), "dur", pause, "err", err)
+		if !sleep(ctx, pause) {
+			return
+		}
+	}
+}
+
+// session joins if need be and serves one stream until it breaks.
+func (a *Agent) session(ctx context.Context) error {
+	if _, ok := a.identity.valid(a.Now()); !ok {
+		start := time.Now()
+		if err := a.gateway.join(ctx); err != nil {
+			return err
+		}
+		a.Logger.Info("joined", "machine", a.userData.Machine, "dur", time.Since(start))
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer a.gateway.close()
+	up, pipe := io.Pipe()
+	defer pipe.Close()
+	hello, err := a.hello()
+	if err != nil {
+		return err
+	}
+	response, err := a.gateway.do(ctx, http.MethodPost, node.PathStream, io.MultiReader(bytes.NewReader(hello), up))
+	if err != nil {
+		if jeroboam.KindOf(err) == jeroboam.Unauthenticated {
+			a.identity.forget() // of an authority that is no more
+		}
+		return err
+	}
+	defer response.Body.Close()
+	a.Logger.Info("connected", "machine", a.userData.Machine)
+	a.confirm()
+	out := node.NewWriter(pipe, node.MaxToService, nil)
+	a.signer.attach(func(m node.ToService) error { return out.Write(m) })
+	defer a.signer.attach(nil)
+
+	var group sync.WaitGroup
+	defer group.Wait()
+	defer cancel()
+	defer pipe.Close() // ends a write that waits
+	group.Go(func() { a.sendReports(ctx, out) })
+	group.Go(func() { a.renewIdentity(ctx) })
+	return a.receive(node.NewReader(response.Body, node.MaxToAgent))
+}
+
+// hello is the first line of a stream.
+func (a *Agent) hello() ([]byte, error) {
+	data, err := json.Marshal(node.ToService{Hello: &node.Hello{
+		Machine: a.userData.Machine, Agent: a.Version, Digest: a.digest(),
+		Config: a.status.appliedConfig(), Boot: a.boot,
+	}})
+	return append(data, '\n'), err
+}
+
+// receive reads the service's messages until the stream ends.
+func (a *Agent) receive(in *node.Reader) error {
+	for {
+		var message node.ToAgent
+		if err := in.Read(&message); err != nil {
+			return jeroboam.Errorf(jeroboam.Unavailable, "stream", "The stream ended.").Wrap(err)
+		}
+		switch {
+		case message.Config != nil:
+			replace(a.configs, *message.Config)
+		case message.Signed != nil:
+			a.signer.deliver(*message.Signed)
+		case message.Upgrade != nil:
+			replace(a.upgrades, *message.Upgrade)
+		case message.Error != "":
+			a.Logger.Warn("the service refused a message", "err", message.Error)
+		}
+	}
+}
+
+// replace puts the newest value into a box of one place. One goroutine puts.
+func replace[T any](box chan T, value T) {
+	select {
+	case <-box:
+	default:
+	}
+	box <- value
+}
+
+// sendReports sends the state at once and then on every change, with a pause
+// in between that gathers what changes together.
+func (a *Agent) sendReports(ctx context.Context, out *node.Writer) {
+	var last []byte
+	for {
+		report, states, own := a.report()
+		data, err := json.Marshal(report)
+		if err != nil {
+			a.Logger.Error("report", "err", err)
+			return
+		}
+		if !bytes.Equal(data, last) {
+			if out.Write(node.ToService{Report: &report}) != nil {
+				return // the stream's reader finds out why
+			}
+			last = data
+		}
+		if !sleep(ctx, reportPause) {
+			return
+		}
+		select {
+		case <-states:
+		case <-own:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// renewIdentity renews the agent's certificate when it is due. The stream goes
+// on with the old one; the next uses the new.
+func (a *Agent) renewIdentity(ctx context.Context) {
+	pause := a.identity.due().Sub(a.Now())
+	for sleep(ctx, max(0, pause)) {
+		csr, err := a.identity.request()
+		if err == nil {
+			var certificate string
+			if certificate, err = a.signer.sign(ctx, node.SignRequest{CSR: csr}); err == nil {
+				err = a.identity.accept(certificate)
+			}
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		pause = a.identity.due().Sub(a.Now())
+		if err != nil {
+			a.Logger.Warn("identity not renewed", "err", err)
+		}
+		pause = max(pause, renewPause)
+	}
+}
+
+// sleep reports false when ctx ended first.
+func sleep(ctx context.Context, pause time.Duration) bool {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
