@@ -56,7 +56,7 @@ func (c Config) Digest() string {
 type Bundle struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
-	Digest  string `json:"digest"` // hex SHA-256 of manifest.json
+	Digest  string `json:"digest"` // release.Digest of its manifest
 }
 
 // Where an agent keeps a bundle: BundleRoot/<digest>/, as the manifest lays it
@@ -110,7 +110,7 @@ type Service struct {
 	Name    string            `json:"name"`
 	Command []string          `json:"command"` // Command[0] may be a name in BinDir
 	Env     map[string]string `json:"env,omitempty"`
-	After   []string          `json:"after,omitempty"` // services and tasks that must be ready or done first
+	After   []string          `json:"after,omitempty"` // services and tasks that must be ready or done first; "images" is their import
 	Gate    *Probe            `json:"gate,omitempty"`  // must pass before the start
 	Ready   *Probe            `json:"ready,omitempty"` // nil: ready when running
 	Watch   []string          `json:"watch,omitempty"` // paths whose change restarts it
@@ -135,7 +135,8 @@ type Images struct {
 }
 
 // Probe asks whether something answers. Exactly one of URL, Address and Socket
-// is set. It is repeated every 50 ms at first, every second in the end.
+// is set. It is repeated every 50 ms at first (a socket every 20 ms), every
+// second in the end.
 type Probe struct {
 	URL     string `json:"url,omitempty"`  // 2xx is a pass
 	CA      string `json:"ca,omitempty"`   // path of the PEM to trust for URL

@@ -27,7 +27,7 @@ func main() {
 	userData := flags.String("user-data", defaultUserData, "`path` of what the machine was born with")
 	showVersion := flags.Bool("version", false, "print the version and exit")
 	flags.Usage = func() {
-		fmt.Fprintln(flags.Output(), "usage: jeroboam-agent [flags] run [flags]")
+		fmt.Fprintln(flags.Output(), "usage: jeroboam-agent [flags] [run]")
 		flags.PrintDefaults()
 	}
 	flags.Parse(os.Args[1:])
@@ -35,11 +35,14 @@ func main() {
 		fmt.Println(version)
 		return
 	}
-	if flags.Arg(0) != "run" {
+	switch { // a machine's first process is started without a word
+	case flags.NArg() == 0:
+	case flags.Arg(0) == "run":
+		flags.Parse(flags.Args()[1:])
+	default:
 		flags.Usage()
 		os.Exit(2)
 	}
-	flags.Parse(flags.Args()[1:])
 	if err := run(*userData); err != nil {
 		fmt.Fprintln(os.Stderr, "jeroboam-agent:", err)
 		os.Exit(1)

@@ -18,7 +18,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/node"
-	"github.com/jeroboam-cloud/jeroboam/node/agent/supervise"
+	"github.com/jeroboam-cloud/jeroboam/node/agent/internal/supervise"
 )
 
 // hostPath is where the machine's own programs are.
@@ -208,12 +208,6 @@ func (s *status) set(applied string, cause *jeroboam.Cause) {
 	s.cause = cause
 	close(s.changed)
 	s.changed = make(chan struct{})
-}
-
-func (s *status) appliedConfig() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.applied
 }
 
 // report joins the supervisor's state with the agent's own. The channels are

@@ -2,8 +2,6 @@ package agent
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -60,7 +58,7 @@ func (b *bundle) load(digest string) error {
 	if err != nil {
 		return err
 	}
-	if release.Digest(manifest) != digest && fileDigest(filepath.Join(b.dir, release.ManifestFile)) != digest {
+	if release.Digest(manifest) != digest {
 		return jeroboam.Errorf(jeroboam.Invalid, "bundle-digest", "The bundle in %s is not the one the config names.", b.dir).
 			WithRemedy("Remove it from the machine, or replace the machine.")
 	}
@@ -80,15 +78,6 @@ func (b *bundle) load(digest string) error {
 		b.checks[part.Name] = &check{done: make(chan struct{})}
 	}
 	return nil
-}
-
-func fileDigest(path string) string {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return ""
-	}
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
 }
 
 // verify starts verifying: some at a time, the programs called first before

@@ -11,7 +11,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/node"
-	"github.com/jeroboam-cloud/jeroboam/node/agent/supervise"
+	"github.com/jeroboam-cloud/jeroboam/node/agent/internal/supervise"
 )
 
 const (
@@ -99,9 +99,9 @@ func (a *Agent) session(ctx context.Context) error {
 
 // hello is the first line of a stream.
 func (a *Agent) hello() ([]byte, error) {
+	report, _, _ := a.report()
 	data, err := json.Marshal(node.ToService{Hello: &node.Hello{
-		Machine: a.userData.Machine, Agent: a.Version, Digest: a.digest(),
-		Config: a.status.appliedConfig(), Boot: a.boot,
+		Machine: a.userData.Machine, Agent: a.Version, Digest: a.digest(), Config: report.Config, Boot: a.boot,
 	}})
 	return append(data, '\n'), err
 }

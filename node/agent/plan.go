@@ -7,7 +7,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/node"
-	"github.com/jeroboam-cloud/jeroboam/node/agent/supervise"
+	"github.com/jeroboam-cloud/jeroboam/node/agent/internal/supervise"
 	"github.com/jeroboam-cloud/jeroboam/release"
 )
 

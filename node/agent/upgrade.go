@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/jeroboam-cloud/jeroboam/node"
-	"github.com/jeroboam-cloud/jeroboam/node/agent/supervise"
+	"github.com/jeroboam-cloud/jeroboam/node/agent/internal/supervise"
 	"github.com/jeroboam-cloud/jeroboam/release"
 )
 
