@@ -139,3 +139,12 @@ type Catalogue interface {
 type Sweeper interface {
 	Clusters(ctx context.Context) ([]Scope, error)
 }
+
+// Watcher is implemented by a cloud that notices by itself when a machine
+// stops.
+type Watcher interface {
+	// Watch sends the ID of a cluster of which a machine has stopped running,
+	// until ctx ends; then it closes the channel. A cluster may be named once
+	// more than needed.
+	Watch(ctx context.Context) <-chan string
+}

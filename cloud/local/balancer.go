@@ -1,0 +1,123 @@
+package local
+
+import (
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/cloud/local/internal/cgroup"
+	"github.com/jeroboam-cloud/jeroboam/cloud/local/internal/proxy"
+)
+
+func (l *Local) balancerGroup(cluster, name string) string {
+	return l.group(cluster, "balancer-"+name)
+}
+
+// EnsureBalancer implements cloud.Balancers: a process in a network namespace
+// of its own on the cluster's bridge.
+func (l *Local) EnsureBalancer(ctx context.Context, scope cloud.Scope, spec cloud.BalancerSpec) (cloud.Balancer, error) {
+	if err := checkNames(scope.Cluster, spec.Name); err != nil {
+		return cloud.Balancer{}, err
+	}
+	defer l.locks.lock(scope.Cluster + "/balancer/" + spec.Name)()
+	network, found, err := readRecord[networkRecord](l.networkFile(scope.Cluster))
+	if err != nil {
+		return cloud.Balancer{}, err
+	}
+	if !found {
+		return cloud.Balancer{}, jeroboam.Errorf(jeroboam.Conflict, "network-missing", "The balancer's cluster has no network yet.")
+	}
+	record, err := l.recordBalancer(scope, spec, network)
+	if err != nil {
+		return cloud.Balancer{}, err
+	}
+	if err := l.runBalancer(ctx, record, network, spec); err != nil {
+		return cloud.Balancer{}, failed("balancer", "The balancer "+spec.Name+" could not be started on this host.", err)
+	}
+	return cloud.Balancer{CloudID: spec.Name, Address: record.Address.String()}, nil
+}
+
+func (l *Local) recordBalancer(scope cloud.Scope, spec cloud.BalancerSpec, network networkRecord) (balancerRecord, error) {
+	defer l.locks.lock(scope.Cluster)()
+	path := filepath.Join(l.balancerDir(scope.Cluster, spec.Name), balancerFile)
+	record, found, err := readRecord[balancerRecord](path)
+	if err != nil || found {
+		return record, err
+	}
+	address, err := l.allocate(network, firstBalancer, lastBalancer)
+	if err != nil {
+		return balancerRecord{}, err
+	}
+	record = balancerRecord{Scope: scope, Name: spec.Name, Address: address}
+	return record, writeRecord(path, record)
+}
+
+// runBalancer writes the config and sees to it that a process obeys it.
+func (l *Local) runBalancer(ctx context.Context, record balancerRecord, network networkRecord, spec cloud.BalancerSpec) error {
+	dir := l.balancerDir(record.Scope.Cluster, record.Name)
+	config := proxy.Config{Listen: hostPort(record.Address.String(), spec.Port)}
+	for _, backend := range spec.Backends {
+		config.Backends = append(config.Backends, hostPort(backend, spec.Port))
+	}
+	if err := config.Save(filepath.Join(dir, proxy.ConfigFile)); err != nil {
+		return diskFailed(err)
+	}
+	lock, err := lockFile(ctx, filepath.Join(dir, launchLock))
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if id := l.processOf(dir); id.Alive() {
+		return id.Signal(unix.SIGHUP)
+	}
+	if link, err := findLink(network.Bridge); link == nil || err != nil {
+		if err := l.remakeNetwork(ctx, network); err != nil {
+			return err
+		}
+	}
+	group := l.balancerGroup(record.Scope.Cluster, record.Name)
+	if err := l.groups.Make(group, cgroup.Limits{}); err != nil {
+		return err
+	}
+	id, err := l.start(child{
+		args: []string{CommandBalancer, dir}, dir: dir, lock: lock,
+		cable: cable{bridge: network.Bridge, name: l.balancerCable(record), tag: l.tag(record.Scope.Cluster, record.Name),
+			address: record.Address, gateway: network.Gateway},
+	})
+	if err != nil {
+		return err
+	}
+	return l.groups.Add(group, id.PID)
+}
+
+func (l *Local) balancerCable(record balancerRecord) string {
+	return l.deviceName("jv", record.Scope.Cluster+"/"+record.Name, 0)
+}
+
+func hostPort(host string, port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }
+
+func (l *Local) deleteBalancer(ctx context.Context, cluster, name string) error {
+	defer l.locks.lock(cluster + "/balancer/" + name)()
+	dir := l.balancerDir(cluster, name)
+	if _, err := os.Stat(dir); err == nil {
+		lock, err := lockFile(ctx, filepath.Join(dir, launchLock))
+		if err != nil {
+			return failed("balancer", "The balancer is being started by another process.", err)
+		}
+		defer lock.Close()
+	}
+	err := l.powerOff(ctx, dir, l.balancerGroup(cluster, name))
+	if err == nil {
+		err = deleteLink(l.balancerCable(balancerRecord{Scope: cloud.Scope{Cluster: cluster}, Name: name}))
+	}
+	if err != nil {
+		return failed("balancer", "The balancer could not be stopped.", err)
+	}
+	return removeRecorded(dir, balancerFile)
+}
