@@ -1,0 +1,253 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/api/wire"
+)
+
+const (
+	requestHeader = "X-Openstack-Request-Id"
+	maxRequestID  = 64
+)
+
+type contextKey struct{}
+
+// notes are what the one log line of a request tells beside the request itself.
+type notes struct {
+	id      string // of this request: "req-<uuid>"
+	global  string // the id that the client brought
+	project string
+	user    string
+	status  int
+	err     error
+}
+
+func notesOf(ctx context.Context) *notes {
+	n, _ := ctx.Value(contextKey{}).(*notes)
+	return n
+}
+
+func requestID(ctx context.Context) string { return notesOf(ctx).id }
+
+// observe gives each request an id and one line in the log, and turns a panic
+// into a 500.
+func (s *server) observe(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := s.Now()
+		n := &notes{id: newRequestID(), global: cleanID(r.Header.Get(requestHeader)), status: http.StatusOK}
+		w.Header().Set(requestHeader, n.id)
+		rec := &recorder{ResponseWriter: w, notes: n}
+		defer func() {
+			if p := recover(); p != nil {
+				s.panicked(rec, n, p)
+			}
+			s.log(r, n, s.Now().Sub(start))
+		}()
+		next.ServeHTTP(rec, r.WithContext(context.WithValue(r.Context(), contextKey{}, n)))
+	})
+}
+
+func (s *server) panicked(w *recorder, n *notes, p any) {
+	n.err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+	if !w.wrote {
+		s.writeError(w, n.err)
+	}
+}
+
+// log writes the line: an error of ours or of what we depend on is an error.
+func (s *server) log(r *http.Request, n *notes, dur time.Duration) {
+	level := slog.LevelInfo
+	attrs := []slog.Attr{slog.String("request", n.id), slog.String("method", r.Method), slog.String("path", r.URL.Path),
+		slog.Int("status", n.status), slog.Duration("dur", dur)}
+	for key, value := range map[string]string{"global": n.global, "project": n.project, "user": n.user} {
+		if value != "" {
+			attrs = append(attrs, slog.String(key, value))
+		}
+	}
+	if n.err != nil {
+		cause := jeroboam.CauseOf(n.err)
+		attrs = append(attrs, slog.String("kind", string(cause.Kind)), slog.String("reason", cause.Reason))
+		if n.status >= http.StatusInternalServerError {
+			level = slog.LevelError
+			attrs = append(attrs, slog.String("err", n.err.Error()))
+		}
+	}
+	s.Logger.LogAttrs(r.Context(), level, "request", attrs...)
+}
+
+func newRequestID() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails since Go 1.24
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("req-%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// cleanID is the client's request id if it looks like one: it goes to the log.
+func cleanID(id string) string {
+	if len(id) > maxRequestID {
+		return ""
+	}
+	for _, c := range id {
+		if c != '-' && c != '_' && (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') {
+			return ""
+		}
+	}
+	return id
+}
+
+// recorder notes the status that was written.
+type recorder struct {
+	http.ResponseWriter
+	notes *notes
+	wrote bool
+}
+
+func (w *recorder) WriteHeader(status int) {
+	if !w.wrote {
+		w.wrote, w.notes.status = true, status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *recorder) Write(p []byte) (int, error) {
+	w.wrote = true
+	return w.ResponseWriter.Write(p)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// serve finds the route, lets the caller in and writes the answer.
+func (s *server) serve(w http.ResponseWriter, r *http.Request) {
+	if s.Identity != nil && (r.URL.Path == "/identity" || strings.HasPrefix(r.URL.Path, "/identity/")) {
+		http.StripPrefix("/identity", s.Identity).ServeHTTP(w, r)
+		return
+	}
+	rep, err := s.answer(w, r)
+	switch {
+	case err != nil:
+		notesOf(r.Context()).err = err
+		if jeroboam.KindOf(err) == jeroboam.Unauthenticated {
+			w.Header().Set("WWW-Authenticate", fmt.Sprintf("Keystone uri=%q", s.identityURL(r)))
+		}
+		s.writeError(w, err)
+	case rep.stream != nil:
+		notesOf(r.Context()).err = rep.stream(w)
+	default:
+		s.write(w, rep)
+	}
+}
+
+func (s *server) answer(w http.ResponseWriter, r *http.Request) (reply, error) {
+	path, sound := segments(r)
+	if !sound {
+		return reply{}, notFound
+	}
+	rt, vars, verbs := match(s.routes, r.Method, path)
+	caller, err := s.enter(r, rt != nil && rt.public)
+	switch {
+	case err != nil:
+		return reply{}, err
+	case rt == nil && len(verbs) > 0:
+		w.Header().Set("Allow", strings.Join(verbs, ", "))
+		return reply{}, &wire.StatusError{Status: http.StatusMethodNotAllowed}
+	case rt == nil:
+		return reply{}, notFound
+	}
+	return s.dispatch(w, r, rt, &request{caller: caller, vars: vars})
+}
+
+// enter identifies the caller; a public route needs none.
+func (s *server) enter(r *http.Request, public bool) (jeroboam.Caller, error) {
+	if public {
+		return anonymous(r.Context()), nil
+	}
+	caller, err := s.Auth.Authenticate(r.Context(), r.Header.Get("X-Auth-Token"))
+	if err != nil {
+		return caller, fmt.Errorf("authenticate: %w", err)
+	}
+	n := notesOf(r.Context())
+	caller.RequestID, n.project, n.user = n.id, caller.ProjectID, caller.UserID
+	return caller, nil
+}
+
+// dispatch settles the version, reads the body and calls the handler.
+func (s *server) dispatch(w http.ResponseWriter, r *http.Request, rt *route, req *request) (reply, error) {
+	version := wire.MinVersion
+	if len(split(rt.path)) > 1 {
+		var err error
+		if version, err = wire.ParseVersion(r.Header.Get(wire.VersionHeader)); err != nil {
+			return reply{}, err
+		}
+		setVersion(w.Header(), version)
+	}
+	if version < rt.since {
+		return reply{}, wire.Unversioned(version, rt.method)
+	}
+	req.query, req.site, req.after = r.URL.Query(), s.siteOf(r, version), r.Header.Get("Last-Event-ID")
+	if err := wire.CheckArgs(req.query, rt.args); err != nil {
+		return reply{}, err
+	}
+	req.connection = r.Context()
+	ctx, stop := context.WithTimeout(req.connection, s.Timeout)
+	req.Request = r.WithContext(ctx)
+	rep, err := s.handle(w, req, rt)
+	stop()
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = jeroboam.Errorf(jeroboam.Timeout, "timeout", "The request took longer than %s.", s.Timeout).Wrap(err)
+	}
+	return rep, err
+}
+
+func (s *server) handle(w http.ResponseWriter, req *request, rt *route) (reply, error) {
+	var err error
+	if req.body, err = s.readBody(w, req.Request); err != nil {
+		return reply{}, err
+	}
+	return rt.do(s, req)
+}
+
+func setVersion(h http.Header, v wire.Version) {
+	h.Set(wire.MinVersionHeader, wire.MinVersion.Header())
+	h.Set(wire.MaxVersionHeader, wire.MaxVersion.Header())
+	h.Set(wire.VersionHeader, v.Header())
+	h.Set("Vary", wire.VersionHeader)
+}
+
+func (s *server) write(w http.ResponseWriter, rep reply) {
+	if rep.location != "" {
+		w.Header().Set("Location", rep.location)
+	}
+	if rep.body == nil {
+		w.WriteHeader(rep.status)
+		return
+	}
+	data, err := json.Marshal(rep.body)
+	if err != nil {
+		s.writeError(w, fmt.Errorf("encode the answer: %w", err))
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(rep.status)
+	// A client that went away is no error of ours.
+	_, _ = w.Write(data)
+}
+
+func (s *server) writeError(w http.ResponseWriter, err error) {
+	status, body := wire.EncodeError(err, w.Header().Get(requestHeader))
+	if status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "5")
+	}
+	s.write(w, reply{status: status, body: body})
+}

@@ -1,0 +1,74 @@
+package api
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/api/wire"
+)
+
+func listQuotas(s *server, r *request) (reply, error) {
+	p, err := wire.DecodeNumberedPage(r.query)
+	if err != nil {
+		return reply{}, err
+	}
+	all, known := wire.Bool(r.query.Get("all_tenants"))
+	if r.query.Has("all_tenants") && !known {
+		return reply{}, jeroboam.Errorf(jeroboam.Invalid, "all_tenants", "Invalid input for field/attribute all_tenants. Value should be a boolean")
+	}
+	found, err := s.Service.Quotas(r.Context(), r.caller, all, page(p))
+	if err != nil {
+		return reply{}, err
+	}
+	list := wire.Quotas{Items: make([]wire.Quota, 0, len(found))}
+	for _, q := range found {
+		list.Items = append(list.Items, wire.QuotaOf(q))
+	}
+	if n := len(found); n > 0 {
+		kept := url.Values{}
+		if all {
+			kept.Set("all_tenants", "True")
+		}
+		list.Next = r.site.Next("quotas", p, n, strconv.FormatInt(found[n-1].Seq, 10), kept)
+	}
+	return ok(list)
+}
+
+func showQuota(s *server, r *request) (reply, error) {
+	q, err := s.Service.Quota(r.Context(), r.caller, r.vars["project"])
+	if err != nil {
+		return reply{}, err
+	}
+	return ok(wire.QuotaOf(q))
+}
+
+func createQuota(s *server, r *request) (reply, error) {
+	in, err := wire.DecodeQuota(r.body)
+	if err != nil {
+		return reply{}, err
+	}
+	q, err := s.Service.CreateQuota(r.Context(), r.caller,
+		jeroboam.Quota{Project: in.ProjectID, Resource: in.Resource, HardLimit: in.HardLimit})
+	if err != nil {
+		return reply{}, err
+	}
+	return reply{status: http.StatusCreated, body: wire.QuotaOf(q)}, nil
+}
+
+func updateQuota(s *server, r *request) (reply, error) {
+	in, err := wire.DecodeQuota(r.body)
+	if err != nil {
+		return reply{}, err
+	}
+	q, err := s.Service.UpdateQuota(r.Context(), r.caller, r.vars["project"], r.vars["resource"], in.HardLimit)
+	if err != nil {
+		return reply{}, err
+	}
+	return accepted(wire.QuotaOf(q))
+}
+
+func deleteQuota(s *server, r *request) (reply, error) {
+	return done(s.Service.DeleteQuota(r.Context(), r.caller, r.vars["project"], r.vars["resource"]))
+}

@@ -1,0 +1,112 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/api/wire"
+)
+
+// request is what a handler works from.
+type request struct {
+	*http.Request
+	caller jeroboam.Caller
+	vars   map[string]string
+	query  url.Values
+	body   []byte
+	site   wire.Site
+	after  string // Last-Event-ID
+	// connection ends when the client goes away; the request's own context ends
+	// with its time limit, which a stream does not have.
+	connection context.Context
+}
+
+// reply is a handler's answer: a body as JSON, nothing, or a stream.
+type reply struct {
+	status   int
+	body     any
+	location string
+	stream   func(http.ResponseWriter) error
+}
+
+func ok(body any) (reply, error)       { return reply{status: http.StatusOK, body: body}, nil }
+func accepted(body any) (reply, error) { return reply{status: http.StatusAccepted, body: body}, nil }
+
+// done answers a delete.
+func done(err error) (reply, error) { return reply{status: http.StatusNoContent}, err }
+
+// segments are the parts of the request's path with /v1 put in front where the
+// client left it out.
+func segments(r *http.Request) ([]string, bool) {
+	raw := split(r.URL.EscapedPath())
+	out := make([]string, 0, len(raw)+1)
+	for _, s := range raw {
+		text, err := url.PathUnescape(s)
+		if err != nil || text == "" {
+			return nil, false
+		}
+		out = append(out, text)
+	}
+	if len(out) > 0 && out[0] != "v1" && out[0] != "healthcheck" {
+		out = slices.Insert(out, 0, "v1")
+	}
+	// Magnum knows a collection's detail without a slash only.
+	if n := len(out); n == 3 && out[2] == "detail" && strings.HasSuffix(r.URL.Path, "/") {
+		return nil, false
+	}
+	return out, true
+}
+
+// readBody reads a JSON body. An empty one may have any media type.
+func (s *server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.MaxBody))
+	var tooLong *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLong):
+		return nil, &wire.StatusError{Status: http.StatusRequestEntityTooLarge, Detail: "The request's body is too long."}
+	case err != nil:
+		return nil, jeroboam.Errorf(jeroboam.Invalid, "body", "The request's body could not be read.").Wrap(err)
+	case len(body) == 0:
+		return nil, nil
+	}
+	given := r.Header.Get("Content-Type")
+	if given == "" {
+		return body, nil
+	}
+	kind, _, err := mime.ParseMediaType(given)
+	if err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json")) {
+		return body, nil
+	}
+	return nil, &wire.StatusError{Status: http.StatusUnsupportedMediaType, Detail: "Unknown mimetype: " + given}
+}
+
+// siteOf is the address under which the client reached the service.
+func (s *server) siteOf(r *http.Request, v wire.Version) wire.Site {
+	scheme, host := "http", r.Host
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	if s.TrustForwarded {
+		if proto := r.Header.Get("X-Forwarded-Proto"); proto == "http" || proto == "https" {
+			scheme = proto
+		}
+		if forwarded := r.Header.Get("X-Forwarded-Host"); forwarded != "" {
+			host = forwarded
+		}
+	}
+	return wire.Site{URL: scheme + "://" + host, Version: v}
+}
+
+func (s *server) identityURL(r *http.Request) string {
+	if s.IdentityURL != "" {
+		return s.IdentityURL
+	}
+	return s.siteOf(r, wire.MinVersion).URL + "/identity/v3"
+}

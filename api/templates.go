@@ -1,0 +1,80 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/api/wire"
+	"github.com/jeroboam-cloud/jeroboam/service"
+)
+
+// page is a page as the service asks for it.
+func page(p wire.Page) service.Page {
+	return service.Page{Limit: p.Limit, Marker: p.Marker, Sort: p.Sort, Desc: p.Desc}
+}
+
+func listTemplates(s *server, r *request) (reply, error) {
+	p, err := wire.DecodePage(r.query)
+	if err != nil {
+		return reply{}, err
+	}
+	found, err := s.Service.Templates(r.Context(), r.caller, page(p))
+	if err != nil {
+		return reply{}, err
+	}
+	list := wire.Templates{Items: make([]wire.Template, 0, len(found))}
+	for _, t := range found {
+		list.Items = append(list.Items, r.site.TemplateOf(t))
+	}
+	if n := len(found); n > 0 {
+		list.Next = r.site.Next(r.collection("clustertemplates"), p, n, found[n-1].ID, nil)
+	}
+	return ok(list)
+}
+
+// collection is the path of a list, which stays in its detailed form from page
+// to page.
+func (r *request) collection(name string) string {
+	if path := split(r.URL.Path); path[len(path)-1] == "detail" {
+		return name + "/detail"
+	}
+	return name
+}
+
+func showTemplate(s *server, r *request) (reply, error) {
+	t, err := s.Service.Template(r.Context(), r.caller, r.vars["template"])
+	if err != nil {
+		return reply{}, err
+	}
+	return ok(r.site.TemplateOf(t))
+}
+
+func createTemplate(s *server, r *request) (reply, error) {
+	in, err := wire.DecodeTemplate(r.body)
+	if err != nil {
+		return reply{}, err
+	}
+	t, err := s.Service.CreateTemplate(r.Context(), r.caller, in.Template())
+	if err != nil {
+		return reply{}, err
+	}
+	return reply{status: http.StatusCreated, body: r.site.TemplateOf(t),
+		location: r.site.URL + "/v1/clustertemplates/" + t.ID}, nil
+}
+
+func updateTemplate(s *server, r *request) (reply, error) {
+	patch, err := wire.DecodeTemplatePatch(r.body)
+	if err != nil {
+		return reply{}, err
+	}
+	t, err := s.Service.UpdateTemplate(r.Context(), r.caller, r.vars["template"],
+		func(t jeroboam.Template) (jeroboam.Template, error) { return patch.Template(t) })
+	if err != nil {
+		return reply{}, err
+	}
+	return ok(r.site.TemplateOf(t))
+}
+
+func deleteTemplate(s *server, r *request) (reply, error) {
+	return done(s.Service.DeleteTemplate(r.Context(), r.caller, r.vars["template"]))
+}

@@ -1,0 +1,288 @@
+package service
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/store"
+)
+
+// Cluster is a cluster with what it is shown from.
+type Cluster struct {
+	jeroboam.Cluster
+	Groups         []jeroboam.NodeGroup
+	TemplateLabels map[string]string
+}
+
+var clusterFields = map[string]string{
+	"uuid": "id", "name": "name", "status": "status.state", "status_reason": "status.reason", "cluster_template_id": "spec.template",
+	"keypair": "spec.keypair", "flavor_id": "spec.flavor", "master_flavor_id": "spec.master_flavor",
+	"create_timeout": "spec.create_timeout", "docker_volume_size": "spec.docker_volume_size", "stack_id": "id",
+	"cluster_id": "id", "api_address": "status.api_address", "coe_version": "status.coe_version",
+	"health_status": "observed.health", "project_id": "project", "user_id": "user", "discovery_url": "spec.discovery_url",
+	"fixed_network": "spec.fixed_network", "fixed_subnet": "spec.fixed_subnet", "created_at": "created_at",
+	"updated_at": "updated_at",
+}
+
+// Clusters lists the caller's clusters; an administrator sees all.
+func (s *Service) Clusters(ctx context.Context, caller jeroboam.Caller, p Page) ([]Cluster, error) {
+	if err := s.allow(caller, "cluster:get_all", caller.ProjectID, caller.UserID); err != nil {
+		return nil, err
+	}
+	project, err := s.reach(caller, "cluster:get_all_all_projects")
+	if err != nil {
+		return nil, err
+	}
+	q, err := p.query(clusterFields)
+	if err != nil {
+		return nil, err
+	}
+	q.Project = project
+	return view(ctx, s, func(tx store.Tx) ([]Cluster, error) {
+		if q.Marker != "" {
+			if _, err := s.visible(tx, caller, q.Marker, "cluster:get_all_all_projects"); err != nil {
+				return nil, err
+			}
+		}
+		found, err := store.List[jeroboam.Cluster](tx, q)
+		if err != nil {
+			return nil, err
+		}
+		return assemble(tx, found)
+	})
+}
+
+// Cluster shows one cluster.
+func (s *Service) Cluster(ctx context.Context, caller jeroboam.Caller, ident string) (Cluster, error) {
+	return view(ctx, s, func(tx store.Tx) (Cluster, error) {
+		c, err := s.readable(tx, caller, ident)
+		if err != nil {
+			return Cluster{}, err
+		}
+		full, err := assemble(tx, []jeroboam.Cluster{c})
+		if err != nil {
+			return Cluster{}, err
+		}
+		return full[0], nil
+	})
+}
+
+// assemble adds the groups and the template's labels. Each template is read once.
+func assemble(tx store.Tx, clusters []jeroboam.Cluster) ([]Cluster, error) {
+	labels := map[string]map[string]string{}
+	full := make([]Cluster, 0, len(clusters))
+	for _, c := range clusters {
+		groups, err := groupsOf(tx, c.ID)
+		if err != nil {
+			return nil, err
+		}
+		if _, read := labels[c.Spec.Template]; !read {
+			t, err := store.Get[jeroboam.Template](tx, c.Spec.Template)
+			if err != nil && jeroboam.KindOf(err) != jeroboam.NotFound {
+				return nil, err
+			}
+			labels[c.Spec.Template] = t.Labels
+		}
+		full = append(full, Cluster{c, groups, labels[c.Spec.Template]})
+	}
+	return full, nil
+}
+
+// ClusterChange is what may change of a living cluster; nil is "as it was".
+type ClusterChange struct {
+	NodeCount    *int
+	Health       *jeroboam.Health
+	HealthReason map[string]string
+}
+
+func (ch ClusterChange) empty() bool {
+	return ch.NodeCount == nil && ch.Health == nil && ch.HealthReason == nil
+}
+
+// UpdateCluster sets the size of the default worker group, or records the
+// health that a watcher outside reports. A change of nothing leaves everything
+// as it is.
+func (s *Service) UpdateCluster(ctx context.Context, caller jeroboam.Caller, ident string, ch ClusterChange) (jeroboam.Cluster, error) {
+	return update(ctx, s, func(tx store.Tx) (jeroboam.Cluster, error) {
+		c, err := s.visible(tx, caller, ident, "cluster:update_all_projects")
+		if err != nil {
+			return c, err
+		}
+		if err := s.allow(caller, "cluster:update", c.Project, c.User); err != nil {
+			return c, err
+		}
+		if ch.empty() {
+			return c, nil
+		}
+		if err := requireResting(c.Status.State, "Updating a cluster"); err != nil {
+			return c, err
+		}
+		if err := s.reportHealth(caller, &c, ch); err != nil {
+			return c, err
+		}
+		if ch.NodeCount == nil {
+			return c, store.Put(tx, &c)
+		}
+		g, err := group(tx, c, jeroboam.DefaultWorker)
+		if err != nil {
+			return c, err
+		}
+		return c, s.resize(tx, caller, &c, &g, *ch.NodeCount, nil)
+	})
+}
+
+// reportHealth takes a watcher's word for the cluster's health: Magnum's
+// auto-healer reports that way. The monitor's next look overrides it.
+func (s *Service) reportHealth(caller jeroboam.Caller, c *jeroboam.Cluster, ch ClusterChange) error {
+	if ch.Health == nil && ch.HealthReason == nil {
+		return nil
+	}
+	if err := s.allow(caller, "cluster:update_health_status", c.Project, c.User); err != nil {
+		return err
+	}
+	if ch.Health != nil {
+		c.Observed.Health = *ch.Health
+	}
+	if ch.HealthReason != nil {
+		c.Observed.HealthReason = ch.HealthReason
+	}
+	c.Observed.At = s.now()
+	return nil
+}
+
+// Resize is a wish for another size of one group.
+type Resize struct {
+	Count  int
+	Group  string   // "": the default worker group
+	Remove []string // nodes to take first: index, name, ID, address or cloud ID
+}
+
+// ResizeCluster changes the size of a group, also while another update is
+// under way.
+func (s *Service) ResizeCluster(ctx context.Context, caller jeroboam.Caller, ident string, r Resize) (jeroboam.Cluster, error) {
+	if r.Group == "" {
+		r.Group = jeroboam.DefaultWorker
+	}
+	return update(ctx, s, func(tx store.Tx) (jeroboam.Cluster, error) {
+		c, err := s.visible(tx, caller, ident, "")
+		if err != nil {
+			return c, err
+		}
+		if err := s.allow(caller, "cluster:resize", c.Project, c.User); err != nil {
+			return c, err
+		}
+		g, err := group(tx, c, r.Group)
+		if err != nil {
+			return c, err
+		}
+		if g.IsMaster() {
+			return c, jeroboam.Errorf(jeroboam.Unsupported, "master-resize", "Resizing the master nodegroup is not supported by this driver.")
+		}
+		if err := requireResizable(c.Status.State, "Resizing a cluster"); err != nil {
+			return c, err
+		}
+		return c, s.resize(tx, caller, &c, &g, r.Count, r.Remove)
+	})
+}
+
+// resize writes the wanted size of a worker group and begins the operation.
+func (s *Service) resize(tx store.Tx, caller jeroboam.Caller, c *jeroboam.Cluster, g *jeroboam.NodeGroup, count int, remove []string) error {
+	if g.Spec.Deleted {
+		return refuseState(g.Status.State, "Resizing a nodegroup")
+	}
+	if high := value(g.Spec.Max); count < g.Spec.Min || high > 0 && count > high {
+		return jeroboam.Errorf(jeroboam.Invalid, "node_count",
+			"Resizing %s outside the allowed range: min_node_count = %d, max_node_count = %s", g.Name, g.Spec.Min, orNone(high))
+	}
+	if err := s.checkNodes(tx, c.ID, count-g.Spec.Count); err != nil {
+		return err
+	}
+	if err := addRemovals(tx, g, remove); err != nil {
+		return err
+	}
+	summary := fmt.Sprintf("%s %d -> %d", g.Name, g.Spec.Count, count)
+	g.Spec.Count, g.Status.State, g.Status.Reason, g.UpdatedAt = count, jeroboam.UpdateInProgress, "", s.now()
+	if err := store.Put(tx, g); err != nil {
+		return err
+	}
+	return s.begin(tx, caller, c, change{jeroboam.VerbResize, summary, jeroboam.UpdateInProgress, c.Spec.CreateTimeout})
+}
+
+// checkNodes keeps the whole of a cluster under the limit.
+func (s *Service) checkNodes(tx store.Tx, cluster string, more int) error {
+	groups, err := groupsOf(tx, cluster)
+	if err != nil {
+		return err
+	}
+	total := more
+	for _, g := range groups {
+		total += g.Spec.Count
+	}
+	return s.checkTotal(total)
+}
+
+func (s *Service) checkTotal(nodes int) error {
+	if nodes <= s.Limits.Nodes {
+		return nil
+	}
+	return jeroboam.Errorf(jeroboam.Invalid, "node_count", "A cluster of %d nodes is over the limit of %d.", nodes, s.Limits.Nodes).
+		WithRemedy("Use fewer nodes or a second cluster; the operator sets the limit.")
+}
+
+// DeleteCluster asks for the end of a cluster, from any state. Asking again
+// while it goes on changes nothing; asking again after a failure tries again.
+func (s *Service) DeleteCluster(ctx context.Context, caller jeroboam.Caller, ident string) error {
+	return s.Store.Update(ctx, func(tx store.Tx) error {
+		c, err := s.visible(tx, caller, ident, "cluster:delete_all_projects")
+		if err != nil {
+			return err
+		}
+		if err := s.allow(caller, "cluster:delete", c.Project, c.User); err != nil {
+			return err
+		}
+		if c.Spec.Deleted && c.Status.State == jeroboam.DeleteInProgress {
+			return nil
+		}
+		c.Spec.Deleted = true
+		return s.begin(tx, caller, &c, change{verb: jeroboam.VerbDelete, summary: c.Name, state: jeroboam.DeleteInProgress})
+	})
+}
+
+// Upgrade is a wish for another template's version.
+type Upgrade struct{ Template, Group string }
+
+// UpgradeCluster refuses: no driver can upgrade yet. What is wrong with the
+// wish itself is told first.
+func (s *Service) UpgradeCluster(ctx context.Context, caller jeroboam.Caller, ident string, up Upgrade) error {
+	return s.Store.View(ctx, func(tx store.Tx) error {
+		c, err := s.visible(tx, caller, ident, "cluster:upgrade_all_projects")
+		if err != nil {
+			return err
+		}
+		if err := s.allow(caller, "cluster:upgrade", c.Project, c.User); err != nil {
+			return err
+		}
+		if _, err := s.visibleTemplate(tx, caller, up.Template, ""); err != nil {
+			return err
+		}
+		if up.Group != "" {
+			if _, err := group(tx, c, up.Group); err != nil {
+				return err
+			}
+		}
+		if err := requireResting(c.Status.State, "Upgrading a cluster"); err != nil {
+			return err
+		}
+		return jeroboam.Errorf(jeroboam.Unsupported, "upgrade", "Upgrading a cluster of driver %s is not supported.", c.Spec.Driver).
+			WithRemedy("Make a new cluster of the wanted version and move the work to it.")
+	})
+}
+
+func value[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
+	}
+	return *p
+}

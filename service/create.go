@@ -1,0 +1,230 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/store"
+)
+
+// ClusterRequest is a wish for a cluster. Empty and nil members take the
+// template's value.
+type ClusterRequest struct {
+	Name             string
+	Template         string // UUID or name
+	Masters          *int   // nil: 1
+	Workers          *int   // nil: 1
+	Keypair          string
+	Flavor           string
+	MasterFlavor     string
+	Labels           map[string]string // none: the template's
+	MergeLabels      bool              // Labels are laid over the template's
+	CreateTimeout    *time.Duration    // nil: an hour; 0: none
+	DiscoveryURL     string
+	DockerVolumeSize *int
+	FixedNetwork     string
+	FixedSubnet      string
+	FloatingIP       *bool
+	MasterLB         *bool
+}
+
+const defaultTimeout = time.Hour
+
+// CreateCluster writes down a cluster, its two default groups and the
+// operation that makes it.
+func (s *Service) CreateCluster(ctx context.Context, caller jeroboam.Caller, r ClusterRequest) (jeroboam.Cluster, error) {
+	t, err := view(ctx, s, func(tx store.Tx) (jeroboam.Template, error) {
+		return s.visibleTemplate(tx, caller, r.Template, "")
+	})
+	if err != nil {
+		return jeroboam.Cluster{}, err
+	}
+	if err := s.allow(caller, "cluster:create", caller.ProjectID, caller.UserID); err != nil {
+		return jeroboam.Cluster{}, err
+	}
+	wish := r.resolve(t)
+	d, err := s.checkCluster(ctx, caller, r, &wish)
+	if err != nil {
+		return jeroboam.Cluster{}, err
+	}
+	c := s.newCluster(caller, r, wish, d)
+	if c.Spec.Version, err = s.version(wish.COE, wish.Labels); err != nil {
+		return c, err
+	}
+	groups, err := s.defaultGroups(c, r)
+	if err != nil {
+		return c, err
+	}
+	return update(ctx, s, func(tx store.Tx) (jeroboam.Cluster, error) {
+		return s.keepCluster(tx, caller, c, groups)
+	})
+}
+
+// resolve lays the wish over the template.
+func (r ClusterRequest) resolve(t jeroboam.Template) jeroboam.Template {
+	overlay(&t.Keypair, r.Keypair)
+	overlay(&t.Flavor, r.Flavor)
+	overlay(&t.MasterFlavor, r.MasterFlavor)
+	overlay(&t.FixedNetwork, r.FixedNetwork)
+	overlay(&t.FixedSubnet, r.FixedSubnet)
+	overlay(&t.DockerVolumeSize, value(r.DockerVolumeSize))
+	if t.Flavor == "" {
+		t.Flavor = t.MasterFlavor
+	}
+	if r.FloatingIP != nil {
+		t.FloatingIPEnabled = *r.FloatingIP
+	}
+	if r.MasterLB != nil {
+		t.MasterLBEnabled = *r.MasterLB
+	}
+	switch {
+	case len(r.Labels) > 0 && r.MergeLabels:
+		t.Labels = jeroboam.MergeLabels(t.Labels, r.Labels)
+	case len(r.Labels) > 0:
+		t.Labels = r.Labels
+	}
+	if t.MasterFlavor == "" {
+		t.MasterFlavor = t.Flavor
+	}
+	return t
+}
+
+func overlay[T comparable](base *T, over T) {
+	var zero T
+	if over != zero {
+		*base = over
+	}
+}
+
+// checkCluster says what is wrong with a wish that is laid over its template.
+func (s *Service) checkCluster(ctx context.Context, caller jeroboam.Caller, r ClusterRequest, wish *jeroboam.Template) (Driver, error) {
+	if r.Name != "" {
+		if err := jeroboam.ValidateClusterName(r.Name); err != nil {
+			return Driver{}, err
+		}
+	}
+	d, err := s.driverFor(ctx, caller.ProjectID, wish)
+	if err != nil {
+		return d, err
+	}
+	if err := s.checkSizes(d, r, wish.MasterLBEnabled); err != nil {
+		return d, err
+	}
+	if wish.Flavor == "" {
+		return d, jeroboam.Errorf(jeroboam.Invalid, "flavor", "Neither the cluster nor its template has a flavor.").
+			WithRemedy("Give flavor_id.")
+	}
+	if err := s.checkWishes(d, *wish); err != nil {
+		return d, err
+	}
+	if err := checkResources(ctx, d, caller.ProjectID, *wish); err != nil {
+		return d, err
+	}
+	return d, checkKeypair(ctx, d, caller, wish.Keypair)
+}
+
+func (s *Service) checkSizes(d Driver, r ClusterRequest, balanced bool) error {
+	masters, workers := orOne(r.Masters), orOne(r.Workers)
+	if masters < 1 || workers < 0 {
+		return jeroboam.Errorf(jeroboam.Invalid, "node_count", "A cluster needs 1 or more masters and 0 or more nodes.")
+	}
+	if masters%2 == 0 && d.Engine.Traits().OddMasters {
+		return jeroboam.Errorf(jeroboam.Invalid, "master_count",
+			"master nodegroup size of %d is invalid, size cannot be an even number.", masters).
+			WithRemedy("Use 1, 3 or 5: an even number bears no more failures than one less.")
+	}
+	if masters > 1 && !balanced {
+		return jeroboam.Errorf(jeroboam.Invalid, "master_count", "master_count must be 1 when master_lb_enabled is False").
+			WithRemedy("Set master_lb_enabled on the cluster or its template.")
+	}
+	return s.checkTotal(masters + workers)
+}
+
+// checkKeypair keeps Magnum's 404 for a key pair that the caller does not have.
+func checkKeypair(ctx context.Context, d Driver, caller jeroboam.Caller, name string) error {
+	if name == "" {
+		return nil
+	}
+	err := d.Catalogue.FindKeypair(ctx, caller.ProjectID, caller.UserID, name)
+	if jeroboam.KindOf(err) != jeroboam.NotFound {
+		return err
+	}
+	missing, _ := jeroboam.AsError(unknown("keypair", fmt.Sprintf("Unable to find keypair %s.", name), err))
+	missing.Kind = jeroboam.NotFound
+	return missing
+}
+
+func orOne(n *int) int {
+	if n == nil {
+		return 1
+	}
+	return *n
+}
+
+func (s *Service) newCluster(caller jeroboam.Caller, r ClusterRequest, t jeroboam.Template, d Driver) jeroboam.Cluster {
+	c := jeroboam.Cluster{
+		ID: s.NewID(), Project: caller.ProjectID, User: caller.UserID, Name: r.Name, CreatedAt: s.now(),
+		Spec: jeroboam.ClusterSpec{
+			Template: t.ID, Driver: d.Name, COE: t.COE, Image: t.Image, Keypair: t.Keypair, Flavor: t.Flavor,
+			MasterFlavor: t.MasterFlavor, Labels: t.Labels, DockerVolumeSize: t.DockerVolumeSize, CreateTimeout: defaultTimeout,
+			DiscoveryURL: r.DiscoveryURL, FixedNetwork: t.FixedNetwork, FixedSubnet: t.FixedSubnet,
+			ExternalNetwork: t.ExternalNetwork, NetworkDriver: t.NetworkDriver, DNSNameserver: t.DNSNameserver,
+			FloatingIPEnabled: t.FloatingIPEnabled, MasterLBEnabled: t.MasterLBEnabled, TLSDisabled: t.TLSDisabled,
+		},
+		Status: jeroboam.ClusterStatus{State: jeroboam.CreateInProgress},
+	}
+	if c.Name == "" {
+		c.Name = randomName("cluster")
+	}
+	if r.CreateTimeout != nil {
+		c.Spec.CreateTimeout = *r.CreateTimeout
+	}
+	return c
+}
+
+// defaultGroups are the two groups every cluster is made with.
+func (s *Service) defaultGroups(c jeroboam.Cluster, r ClusterRequest) ([]jeroboam.NodeGroup, error) {
+	least, err := labelNumber(c.Spec.Labels, "min_node_count")
+	if err != nil {
+		return nil, err
+	}
+	if _, err := labelNumber(c.Spec.Labels, "boot_volume_size"); err != nil {
+		return nil, err
+	}
+	group := func(name, role, flavor string, count, least int) jeroboam.NodeGroup {
+		return jeroboam.NodeGroup{
+			ID: s.NewID(), Cluster: c.ID, Project: c.Project, Name: name, Role: role, Default: true, CreatedAt: c.CreatedAt,
+			Spec: jeroboam.NodeGroupSpec{Count: count, Min: least, Flavor: flavor, Image: c.Spec.Image,
+				DockerVolumeSize: c.Spec.DockerVolumeSize, Labels: c.Spec.Labels},
+			Status: jeroboam.NodeGroupStatus{State: jeroboam.CreateInProgress},
+		}
+	}
+	return []jeroboam.NodeGroup{
+		group(jeroboam.DefaultMaster, jeroboam.RoleMaster, c.Spec.MasterFlavor, orOne(r.Masters), 0),
+		group(jeroboam.DefaultWorker, jeroboam.RoleWorker, c.Spec.Flavor, orOne(r.Workers), least),
+	}, nil
+}
+
+// keepCluster counts and writes in one transaction, so that creates that race
+// never pass the quota, and none refers to a template that is just deleted.
+func (s *Service) keepCluster(tx store.Tx, caller jeroboam.Caller, c jeroboam.Cluster, groups []jeroboam.NodeGroup) (jeroboam.Cluster, error) {
+	if _, err := s.visibleTemplate(tx, caller, c.Spec.Template, ""); err != nil {
+		return c, err
+	}
+	if err := s.checkQuota(tx, c.Project); err != nil {
+		return c, err
+	}
+	var sizes []string
+	for _, g := range groups {
+		if err := store.Put(tx, &g); err != nil {
+			return c, err
+		}
+		sizes = append(sizes, fmt.Sprintf("%s %d", g.Name, g.Spec.Count))
+	}
+	summary := c.Name + ": " + strings.Join(sizes, ", ")
+	err := s.begin(tx, caller, &c, change{jeroboam.VerbCreate, summary, jeroboam.CreateInProgress, c.Spec.CreateTimeout})
+	return c, err
+}

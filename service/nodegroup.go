@@ -1,0 +1,290 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/store"
+)
+
+var groupFields = map[string]string{
+	"uuid": "id", "name": "name", "role": "role", "flavor_id": "spec.flavor", "image_id": "spec.image",
+	"node_count": "spec.count", "min_node_count": "spec.min", "max_node_count": "spec.max", "is_default": "default",
+	"status": "status.state", "created_at": "created_at", "updated_at": "updated_at",
+}
+
+// NodeGroups lists the groups of a cluster, those of one role unless it is "".
+func (s *Service) NodeGroups(ctx context.Context, caller jeroboam.Caller, ident, role string, p Page) ([]jeroboam.NodeGroup, error) {
+	q, err := p.query(groupFields)
+	if err != nil {
+		return nil, err
+	}
+	return view(ctx, s, func(tx store.Tx) ([]jeroboam.NodeGroup, error) {
+		c, err := s.groupsCluster(tx, caller, ident, "nodegroup:get_all", "nodegroup:get_all_all_projects")
+		if err != nil {
+			return nil, err
+		}
+		if p.Marker != "" {
+			if _, err := group(tx, c, p.Marker); err != nil {
+				return nil, err
+			}
+		}
+		q.Parent = c.ID
+		if role != "" {
+			// The role is no column; a cluster's groups are few.
+			q.Limit = 0
+		}
+		groups, err := store.List[jeroboam.NodeGroup](tx, q)
+		if role != "" {
+			groups = slices.DeleteFunc(groups, func(g jeroboam.NodeGroup) bool { return g.Role != role })
+			if p.Limit > 0 {
+				groups = groups[:min(len(groups), p.Limit)]
+			}
+		}
+		return groups, err
+	})
+}
+
+// NodeGroup is a group with the labels of its cluster.
+type NodeGroup struct {
+	jeroboam.NodeGroup
+	ClusterLabels map[string]string
+}
+
+// NodeGroup shows one group.
+func (s *Service) NodeGroup(ctx context.Context, caller jeroboam.Caller, cluster, ident string) (NodeGroup, error) {
+	return view(ctx, s, func(tx store.Tx) (NodeGroup, error) {
+		c, err := s.groupsCluster(tx, caller, cluster, "nodegroup:get", "nodegroup:get_one_all_projects")
+		if err != nil {
+			return NodeGroup{}, err
+		}
+		g, err := group(tx, c, ident)
+		return NodeGroup{g, c.Spec.Labels}, err
+	})
+}
+
+// groupsCluster is the cluster whose groups the caller may use by the rule.
+func (s *Service) groupsCluster(tx store.Tx, caller jeroboam.Caller, ident, rule, wide string) (jeroboam.Cluster, error) {
+	c, err := s.visible(tx, caller, ident, wide)
+	if err != nil {
+		return c, err
+	}
+	return c, s.allow(caller, rule, c.Project, c.User)
+}
+
+// NodeGroupRequest is a wish for a group. Empty and nil members take the
+// cluster's value; empty Labels that are not nil stay empty.
+type NodeGroupRequest struct {
+	Name             string
+	Role             string // "": worker
+	Count            *int   // nil: 1
+	Min              int
+	Max              *int // nil and 0: none
+	Flavor           string
+	Image            string
+	DockerVolumeSize *int
+	Labels           map[string]string
+	MergeLabels      bool
+	NodeLabels       map[string]string
+	NodeTaints       []jeroboam.Taint
+}
+
+// CreateNodeGroup adds a group of workers to a cluster that has an API address.
+func (s *Service) CreateNodeGroup(ctx context.Context, caller jeroboam.Caller, ident string, r NodeGroupRequest) (NodeGroup, error) {
+	c, err := view(ctx, s, func(tx store.Tx) (jeroboam.Cluster, error) {
+		return s.groupsCluster(tx, caller, ident, "nodegroup:create", "")
+	})
+	if err != nil {
+		return NodeGroup{}, err
+	}
+	g := s.newGroup(c, r)
+	if err := s.checkGroup(ctx, c, g); err != nil {
+		return NodeGroup{}, err
+	}
+	return update(ctx, s, func(tx store.Tx) (NodeGroup, error) {
+		c, err := s.visible(tx, caller, c.ID, "")
+		if err != nil {
+			return NodeGroup{}, err
+		}
+		kept := g
+		err = s.keepGroup(tx, caller, c, &kept)
+		return NodeGroup{kept, c.Spec.Labels}, err
+	})
+}
+
+func (s *Service) newGroup(c jeroboam.Cluster, r NodeGroupRequest) jeroboam.NodeGroup {
+	g := jeroboam.NodeGroup{
+		ID: s.NewID(), Cluster: c.ID, Project: c.Project, Name: r.Name, Role: r.Role, CreatedAt: s.now(),
+		Spec: jeroboam.NodeGroupSpec{Count: orOne(r.Count), Min: r.Min, Max: noZero(r.Max), Flavor: r.Flavor, Image: r.Image,
+			DockerVolumeSize: value(r.DockerVolumeSize), Labels: r.Labels, NodeLabels: r.NodeLabels, NodeTaints: r.NodeTaints},
+		Status: jeroboam.NodeGroupStatus{State: jeroboam.CreateInProgress},
+	}
+	if g.Role == "" {
+		g.Role = jeroboam.RoleWorker
+	}
+	if g.Spec.Flavor == "" {
+		g.Spec.Flavor = c.Spec.Flavor
+	}
+	if g.Spec.Image == "" {
+		g.Spec.Image = c.Spec.Image
+	}
+	switch {
+	case r.Labels == nil:
+		g.Spec.Labels = c.Spec.Labels
+	case r.MergeLabels:
+		g.Spec.Labels = jeroboam.MergeLabels(c.Spec.Labels, r.Labels)
+	}
+	return g
+}
+
+// noZero is a maximum as it is kept: 0 means none.
+func noZero(n *int) *int {
+	if value(n) == 0 {
+		return nil
+	}
+	return n
+}
+
+func (s *Service) checkGroup(ctx context.Context, c jeroboam.Cluster, g jeroboam.NodeGroup) error {
+	if g.IsMaster() {
+		return jeroboam.Errorf(jeroboam.Invalid, "role", "Creating master nodegroups is currently not supported.")
+	}
+	if err := checkBounds(g); err != nil {
+		return err
+	}
+	if err := checkPlacement(g); err != nil {
+		return err
+	}
+	for _, d := range s.Drivers {
+		if d.Name == c.Spec.Driver {
+			return checkFlavor(ctx, d, c.Project, g.Spec.Flavor)
+		}
+	}
+	return jeroboam.Errorf(jeroboam.Unsupported, "driver", "The driver %s of cluster %s is not configured.", c.Spec.Driver, c.Name).
+		WithRemedy("The operator configures it again.")
+}
+
+func checkBounds(g jeroboam.NodeGroup) error {
+	least, count, most := g.Spec.Min, g.Spec.Count, value(g.Spec.Max)
+	switch {
+	case most > 0 && least > most:
+		return conflictf("max_node_count", "max_node_count for %s is invalid (min_node_count (%d) should be less or equal to max_node_count (%d)).",
+			g.Name, least, most)
+	case most > 0 && count > most:
+		return conflictf("max_node_count", "max_node_count for %s is invalid (node_count (%d) should be less or equal to max_node_count (%d)).",
+			g.Name, count, most)
+	case least > count:
+		return conflictf("min_node_count", "min_node_count for %s is invalid (min_node_count (%d) should be less or equal to node_count (%d)).",
+			g.Name, least, count)
+	}
+	return nil
+}
+
+// conflictf keeps Magnum's 409 for what is wrong with a node group.
+func conflictf(reason, format string, args ...any) error {
+	return jeroboam.Errorf(jeroboam.Conflict, reason, format, args...)
+}
+
+func (s *Service) keepGroup(tx store.Tx, caller jeroboam.Caller, c jeroboam.Cluster, g *jeroboam.NodeGroup) error {
+	if c.Spec.Deleted {
+		return refuseState(c.Status.State, "Creating a nodegroup")
+	}
+	if c.Status.APIAddress == "" {
+		return jeroboam.Errorf(jeroboam.Conflict, "api-address", "Cluster API address is not available yet").
+			WithRemedy("Wait until the cluster is CREATE_COMPLETE.")
+	}
+	groups, err := groupsOf(tx, c.ID)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(groups, func(other jeroboam.NodeGroup) bool { return other.Name == g.Name }) {
+		return conflictf("name", "A node group with name %s already exists in the cluster %s.", g.Name, c.Name)
+	}
+	if err := s.checkNodes(tx, c.ID, g.Spec.Count); err != nil {
+		return err
+	}
+	if err := store.Put(tx, g); err != nil {
+		return err
+	}
+	summary := fmt.Sprintf("add node group %s with %d nodes", g.Name, g.Spec.Count)
+	return s.begin(tx, caller, &c, change{jeroboam.VerbUpdate, summary, jeroboam.UpdateInProgress, c.Spec.CreateTimeout})
+}
+
+// NodeGroupChange is the whole of what may change of a living group beside its
+// size.
+type NodeGroupChange struct {
+	Min        int
+	Max        *int // nil and 0: none
+	NodeLabels map[string]string
+	NodeTaints []jeroboam.Taint
+}
+
+// UpdateNodeGroup changes a group by edit, which is given the group as it is.
+// It returns the group as it was when the change was accepted.
+func (s *Service) UpdateNodeGroup(ctx context.Context, caller jeroboam.Caller, cluster, ident string,
+	edit func(jeroboam.NodeGroup) (NodeGroupChange, error)) (NodeGroup, error) {
+	return update(ctx, s, func(tx store.Tx) (NodeGroup, error) {
+		c, err := s.groupsCluster(tx, caller, cluster, "nodegroup:update", "")
+		if err != nil {
+			return NodeGroup{}, err
+		}
+		g, err := group(tx, c, ident)
+		if err != nil {
+			return NodeGroup{}, err
+		}
+		ch, err := edit(g)
+		if err != nil {
+			return NodeGroup{}, err
+		}
+		return NodeGroup{g, c.Spec.Labels}, s.changeGroup(tx, caller, c, g, ch)
+	})
+}
+
+func (s *Service) changeGroup(tx store.Tx, caller jeroboam.Caller, c jeroboam.Cluster, g jeroboam.NodeGroup, ch NodeGroupChange) error {
+	if c.Spec.Deleted {
+		return refuseState(c.Status.State, "Updating a nodegroup")
+	}
+	if err := requireResizable(g.Status.State, "Updating a nodegroup"); err != nil {
+		return err
+	}
+	g.Spec.Min, g.Spec.Max, g.Spec.NodeLabels, g.Spec.NodeTaints = ch.Min, noZero(ch.Max), ch.NodeLabels, ch.NodeTaints
+	if err := checkBounds(g); err != nil {
+		return err
+	}
+	if err := checkPlacement(g); err != nil {
+		return err
+	}
+	g.Status.State, g.Status.Reason, g.UpdatedAt = jeroboam.UpdateInProgress, "", s.now()
+	if err := store.Put(tx, &g); err != nil {
+		return err
+	}
+	return s.begin(tx, caller, &c, change{jeroboam.VerbUpdate, "node group " + g.Name, jeroboam.UpdateInProgress, c.Spec.CreateTimeout})
+}
+
+// DeleteNodeGroup asks for the end of a group that is not a default one.
+func (s *Service) DeleteNodeGroup(ctx context.Context, caller jeroboam.Caller, cluster, ident string) error {
+	return s.Store.Update(ctx, func(tx store.Tx) error {
+		c, err := s.groupsCluster(tx, caller, cluster, "nodegroup:delete", "")
+		if err != nil {
+			return err
+		}
+		g, err := group(tx, c, ident)
+		if err != nil {
+			return err
+		}
+		if g.Default {
+			return jeroboam.Errorf(jeroboam.Invalid, "default-group", "Deleting a default nodegroup is not supported.").
+				WithRemedy("Resize it to 0, or delete the cluster.")
+		}
+		if c.Spec.Deleted || g.Spec.Deleted && g.Status.State == jeroboam.DeleteInProgress {
+			return nil
+		}
+		g.Spec.Deleted, g.Status.State, g.Status.Reason, g.UpdatedAt = true, jeroboam.DeleteInProgress, "", s.now()
+		if err := store.Put(tx, &g); err != nil {
+			return err
+		}
+		return s.begin(tx, caller, &c, change{jeroboam.VerbUpdate, "delete node group " + g.Name, jeroboam.UpdateInProgress, 0})
+	})
+}

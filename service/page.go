@@ -1,0 +1,33 @@
+package service
+
+import (
+	"strconv"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/store"
+)
+
+// Page is which part of a list is asked for. Sort is an attribute by its name
+// on the wire; "" and "id" are the order of creation.
+type Page struct {
+	Limit  int
+	Marker string // ID of the last item already seen
+	Sort   string
+	Desc   bool
+}
+
+// query selects the page; fields translates attributes into document fields.
+func (p Page) query(fields map[string]string) (store.Query, error) {
+	q := store.Query{Limit: p.Limit, Marker: p.Marker, Desc: p.Desc}
+	if p.Sort == "" || p.Sort == "id" {
+		return q, nil
+	}
+	field, known := fields[p.Sort]
+	if !known {
+		return q, jeroboam.Errorf(jeroboam.Invalid, "sort_key", "The sort_key value %q is an invalid field for sorting", p.Sort)
+	}
+	q.Sort = field
+	return q, nil
+}
+
+func rowNumber(seq int64) string { return strconv.FormatInt(seq, 10) }

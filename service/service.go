@@ -1,0 +1,129 @@
+// Package service holds the verbs: may the caller do it, is it valid, is there
+// quota, write it down. A verb only changes what is wanted; it writes the
+// change and its Operation in one transaction and wakes the engine, which this
+// package does not know. It speaks no HTTP and makes nothing on any cloud.
+package service
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/coe"
+	"github.com/jeroboam-cloud/jeroboam/identity"
+	"github.com/jeroboam-cloud/jeroboam/store"
+)
+
+// Options are what a Service is made of.
+type Options struct {
+	Store   store.Backend
+	Drivers []Driver
+	Policy  Policy
+	Signer  Signer
+	// Versions tells which versions of a COE can be made, the default first.
+	Versions func(coe string) []string
+	Limits   Limits
+	Host     string // of this process, as mservices shows it
+	Now      func() time.Time
+	NewID    func() string // nil: random UUIDs
+}
+
+// Limits bound what a project may ask for.
+type Limits struct {
+	Clusters int // of a project without a quota of its own
+	Nodes    int // of one cluster, all groups together
+}
+
+// Driver is a row of the table of drivers with what this package asks of its
+// cloud and its COE.
+type Driver struct {
+	jeroboam.Driver
+	Engine    Engine
+	Catalogue Catalogue
+}
+
+// Engine is the part of a coe.COE that judges wishes.
+type Engine interface {
+	Traits() coe.Traits
+	Check(jeroboam.Template) error
+}
+
+// Catalogue tells what a cloud has to make machines of. An unknown name or ID
+// is jeroboam.NotFound, saying which exist.
+type Catalogue interface {
+	FindFlavor(ctx context.Context, project, idOrName string) (jeroboam.Flavor, error)
+	FindImage(ctx context.Context, project, idOrName string) (jeroboam.Image, error)
+	FindKeypair(ctx context.Context, project, user, name string) error
+	FindNetwork(ctx context.Context, project, idOrName string, external bool) error
+	FindSubnet(ctx context.Context, project, idOrName string) error
+}
+
+// Policy says who may do what: nil, or jeroboam.Forbidden that names the rule.
+type Policy interface {
+	Allow(caller jeroboam.Caller, rule string, target identity.Target) error
+}
+
+// Signer signs with the authorities of clusters.
+type Signer interface {
+	// SignClient returns the PEM certificate for a user's PEM CSR, whose subject
+	// is kept; jeroboam.Invalid for a CSR that may not be signed.
+	SignClient(ctx context.Context, authority jeroboam.Authority, csr string) (string, error)
+}
+
+// Service is the verbs. It is safe for concurrent use.
+type Service struct {
+	Options
+	started time.Time
+}
+
+// New returns the verbs over the options.
+func New(o Options) *Service {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.NewID == nil {
+		o.NewID = newUUID
+	}
+	if o.Limits.Clusters == 0 {
+		o.Limits.Clusters = 20
+	}
+	if o.Limits.Nodes == 0 {
+		o.Limits.Nodes = 1000
+	}
+	return &Service{Options: o, started: o.Now()}
+}
+
+// newUUID returns a random UUID of version 4 (RFC 9562).
+func newUUID() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails since Go 1.24
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// now is the time as it is stored: UTC, whole microseconds.
+func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Microsecond) }
+
+func (s *Service) allow(caller jeroboam.Caller, rule, project, user string) error {
+	return s.Policy.Allow(caller, rule, identity.Target{Project: project, User: user})
+}
+
+func view[T any](ctx context.Context, s *Service, f func(tx store.Tx) (T, error)) (T, error) {
+	var out T
+	err := s.Store.View(ctx, func(tx store.Tx) (err error) {
+		out, err = f(tx)
+		return err
+	})
+	return out, err
+}
+
+func update[T any](ctx context.Context, s *Service, f func(tx store.Tx) (T, error)) (T, error) {
+	var out T
+	err := s.Store.Update(ctx, func(tx store.Tx) (err error) {
+		out, err = f(tx)
+		return err
+	})
+	return out, err
+}
