@@ -108,7 +108,9 @@ func (t *writeTx) join() {
 	maps.Copy(t.group.wakes, t.wakes)
 }
 
-func (t *writeTx) touch(kind, parent string) { t.touched[hub.Key{Kind: kind, Parent: parent}] = struct{}{} }
+func (t *writeTx) touch(kind, parent string) {
+	t.touched[hub.Key{Kind: kind, Parent: parent}] = struct{}{}
+}
 
 func (t *writeTx) Put(r store.Record) (store.Record, error) {
 	query := sqlUpdate

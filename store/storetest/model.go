@@ -115,6 +115,9 @@ func remove(r *rapid.T, tx store.Tx, records map[[2]string]store.Record) {
 }
 
 func (m *model) reopen(r *rapid.T) {
+	if rapid.IntRange(0, 19).Draw(r, "seldom") > 0 {
+		r.Skip("a reopen takes long")
+	}
 	if err := m.b.Close(); err != nil {
 		r.Fatalf("Close: %v", err)
 	}

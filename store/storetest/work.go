@@ -114,7 +114,7 @@ func wokenDuring(t *testing.T, d Database) {
 // and end at once: the last number must be seen.
 func lostWake(t *testing.T, d Database) {
 	b := d.open(t)
-	const clusters, numbers = 4, 150
+	const clusters, numbers = 4, 60
 	var seen [clusters]atomic.Int64
 	all := make(chan struct{}, 1)
 	work(t, b, clusters, func(_ context.Context, cluster string, woken <-chan struct{}) (time.Duration, error) {
