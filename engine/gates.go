@@ -61,7 +61,16 @@ type pauses struct {
 type pause struct {
 	until    time.Time
 	attempts int       // failed in a row
-	since    time.Time // the first of them
+	since    time.Time // the first of them, or the first wait
+}
+
+// wait is the pause after another look at something that is under way.
+func (p pause) wait(now time.Time) pause {
+	if p.since.IsZero() {
+		p.since = now
+	}
+	p.until = now.Add(min(max(now.Sub(p.since)/4, firstLook), slowestLook))
+	return p
 }
 
 func (p *pauses) get(cluster, step string) pause {

@@ -7,20 +7,20 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 )
 
-// later is what a step returns that is neither done nor in trouble.
-type later struct {
-	after   time.Duration
-	message string
-}
+// later is what a step returns that is neither done nor in trouble, with what
+// it waits for.
+type later struct{ message string }
 
 func (l later) Error() string { return "come back later: " + l.message }
 
-// wait asks for the step to be called again after d; it costs no attempt: a
-// slow cloud is not a failing one.
-func wait(d time.Duration, message string) error { return later{after: d, message: message} }
+// wait asks for the step to be called again soon. It costs no attempt: a slow
+// cloud is not a failing one.
+func wait(message string) error { return later{message: message} }
 
 // How trouble is met.
 const (
+	firstLook     = 50 * time.Millisecond // at what is under way; then after a quarter of the time it took so far
+	slowestLook   = 5 * time.Second
 	firstRetry    = 100 * time.Millisecond // doubles
 	slowestRetry  = 30 * time.Second
 	blockedRetry  = 30 * time.Second // what only a person can mend is looked at again this often

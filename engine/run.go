@@ -139,8 +139,7 @@ func (r *run) landStep(f *flight, err error) {
 	}
 	name, p := f.step.Name, r.pauses.get(r.id, f.step.Name)
 	if l, ok := asLater(err); ok {
-		p.until = r.Now().Add(l.after)
-		r.pauses.set(r.id, name, p)
+		r.pauses.set(r.id, name, p.wait(r.Now()))
 		r.journal.say(name, entry{state: jeroboam.StepWaiting, message: l.message})
 		return
 	}

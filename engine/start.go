@@ -51,7 +51,9 @@ func (r *run) begin(ctx context.Context, s *snapshot, d Driver, step plan.Step) 
 	if r.Now().Before(r.pauses.get(r.id, step.Name).until) || r.occupied(step) {
 		return
 	}
-	r.journal.say(step.Name, entry{state: jeroboam.StepRunning})
+	if r.journal.lines[step.Name].state != jeroboam.StepWaiting { // which goes on, look by look
+		r.journal.say(step.Name, entry{state: jeroboam.StepRunning})
+	}
 	t := task{run: r, snap: s, driver: d, step: step, op: *r.op.Load()}
 	r.launch(ctx, step, t.do)
 }

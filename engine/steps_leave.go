@@ -3,17 +3,10 @@ package engine
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/store"
-)
-
-// How soon to ask again about what is under way.
-const (
-	drainLook  = 300 * time.Millisecond
-	deleteLook = 500 * time.Millisecond
 )
 
 // Reasons by which a cloud and a COE say that something is under way.
@@ -49,7 +42,7 @@ func (t task) drain(ctx context.Context) error {
 	name := t.step.Machine.Name
 	err = t.driver.COE.Drain(ctx, access, name)
 	if slow(err, reasonDraining) {
-		return wait(drainLook, jeroboam.CauseOf(err).Detail)
+		return wait(jeroboam.CauseOf(err).Detail)
 	}
 	if err != nil {
 		return fmt.Errorf("drain %s: %w", name, err)
@@ -87,7 +80,7 @@ func (t task) deleteObject(ctx context.Context) error {
 	}
 	err := t.call(ctx, func() error { return t.driver.Cloud.Delete(ctx, t.scope(), object) })
 	if slow(err, reasonDeleting) {
-		return wait(deleteLook, "")
+		return wait("")
 	}
 	if err != nil {
 		return err
@@ -157,5 +150,5 @@ func (t task) adopt(ctx context.Context, objects []cloud.Object) error {
 	if err != nil {
 		return err
 	}
-	return wait(time.Millisecond, fmt.Sprintf("%d objects were left in the cloud", len(objects)))
+	return wait(fmt.Sprintf("%d objects were left in the cloud", len(objects)))
 }

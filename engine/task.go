@@ -56,10 +56,10 @@ func (t task) do(ctx context.Context) error {
 // one transaction.
 func (t task) commit(ctx context.Context, f func(store.Tx) error) error {
 	return t.run.update(ctx, func(tx store.Tx) error {
-		if err := f(tx); err != nil {
+		if err := t.done(tx); err != nil {
 			return err
 		}
-		return t.done(tx)
+		return f(tx)
 	})
 }
 

@@ -1,0 +1,218 @@
+package sim
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/node"
+)
+
+// Registry is whom the agents talk to: the gateway's, without the network.
+type Registry interface {
+	Join(ctx context.Context, machine, token, fingerprint string) error
+	Hello(ctx context.Context, hello node.Hello) error
+	Gone(ctx context.Context, machine string) error
+	Config(ctx context.Context, machine string) (node.Config, bool, error)
+	Sign(ctx context.Context, machine string, request node.SignRequest) (string, error)
+	Report(ctx context.Context, machine string, report node.Report) error
+	Changed() <-chan string
+}
+
+// agents is one stay of all agents with one Registry.
+type agents struct {
+	*Cloud
+	registry Registry
+	wait     sync.WaitGroup
+	mu       sync.Mutex
+	running  map[string]*agent // by machine ID
+}
+
+type agent struct {
+	boot   int
+	cancel context.CancelFunc
+	news   chan struct{} // the config may have changed
+}
+
+// retryAfter is how long an agent waits after a call that failed.
+const retryAfter = 200 * time.Millisecond
+
+// Serve lets the agents of all machines talk to the registry until ctx ends.
+// Only one Serve at a time.
+func (c *Cloud) Serve(ctx context.Context, r Registry) {
+	ctx, cancel := context.WithCancel(ctx)
+	a := &agents{Cloud: c, registry: r, running: map[string]*agent{}}
+	defer a.wait.Wait()
+	defer cancel()
+	for {
+		a.attend(ctx)
+		select {
+		case <-c.changed:
+		case id := <-r.Changed():
+			a.tell(id)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (a *agents) tell(machine string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if g := a.running[machine]; g != nil {
+		select {
+		case g.news <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// attend starts the agents of machines that run and ends those of others.
+func (a *agents) attend(ctx context.Context) {
+	alive := a.alive()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for id, g := range a.running {
+		if m := alive[id]; m == nil || m.boot != g.boot {
+			g.cancel()
+			delete(a.running, id)
+		}
+	}
+	for id, m := range alive {
+		if a.running[id] != nil || m.birth.Machine == "" {
+			continue
+		}
+		ctx, cancel := context.WithCancel(ctx)
+		g := &agent{boot: m.boot, cancel: cancel, news: make(chan struct{}, 1)}
+		a.running[id] = g
+		a.wait.Go(func() { a.live(ctx, m, g) })
+	}
+}
+
+func (a *agents) alive() map[string]*machine {
+	a.Cloud.mu.Lock()
+	defer a.Cloud.mu.Unlock()
+	out := map[string]*machine{}
+	for _, t := range a.world {
+		for _, m := range t.machines {
+			if m.state == cloud.Active {
+				out[m.spec.ID] = m
+			}
+		}
+	}
+	return out
+}
+
+// live is an agent's life: boot, join, then obey.
+func (a *agents) live(ctx context.Context, m *machine, g *agent) {
+	if pause(ctx, a.takes(a.options.Boot)) != nil {
+		return
+	}
+	for a.hello(ctx, m, g) != nil {
+		if pause(ctx, retryAfter) != nil {
+			return
+		}
+	}
+	for {
+		if err := a.obey(ctx, m, g); err != nil && pause(ctx, retryAfter) != nil {
+			break
+		} else if err != nil {
+			continue
+		}
+		select {
+		case <-g.news:
+			continue
+		case <-ctx.Done():
+		}
+		break
+	}
+	// The line is cut: the service notices, whoever did it.
+	_ = a.registry.Gone(context.WithoutCancel(ctx), m.spec.ID)
+}
+
+func (a *agents) hello(ctx context.Context, m *machine, g *agent) error {
+	a.Cloud.mu.Lock()
+	joined, applied := m.joined, m.applied
+	a.Cloud.mu.Unlock()
+	if !joined {
+		if err := a.registry.Join(ctx, m.spec.ID, m.birth.Token.Reveal(), "key of "+m.spec.ID); err != nil {
+			return err
+		}
+		a.Cloud.mu.Lock()
+		m.joined = true
+		a.Cloud.mu.Unlock()
+	}
+	return a.registry.Hello(ctx, node.Hello{Machine: m.spec.ID, Agent: "sim", Config: applied, Boot: strconv.Itoa(g.boot)})
+}
+
+// obey fetches the config, brings it into force and reports.
+func (a *agents) obey(ctx context.Context, m *machine, g *agent) error {
+	config, ready, err := a.registry.Config(ctx, m.spec.ID)
+	if err != nil || !ready {
+		return err
+	}
+	digest := config.Digest()
+	a.Cloud.mu.Lock()
+	inForce := m.applied == digest && !m.since.IsZero()
+	a.Cloud.mu.Unlock()
+	if inForce {
+		return nil
+	}
+	if err := pause(ctx, a.takes(a.options.Apply)); err != nil {
+		return err
+	}
+	if a.options.Sign {
+		if err := a.sign(ctx, m, config); err != nil {
+			return err
+		}
+	}
+	if !a.inForce(m, g, digest) {
+		return nil
+	}
+	services := make([]jeroboam.ServiceState, len(config.Services))
+	for i, s := range config.Services {
+		services[i] = jeroboam.ServiceState{Name: s.Name, State: "ready"}
+	}
+	return a.registry.Report(ctx, m.spec.ID, node.Report{Config: digest, Services: services})
+}
+
+func (a *agents) inForce(m *machine, g *agent, digest string) bool {
+	a.Cloud.mu.Lock()
+	defer a.Cloud.mu.Unlock()
+	if m.state != cloud.Active || m.boot != g.boot {
+		return false
+	}
+	m.applied = digest
+	if m.since.IsZero() {
+		m.since = time.Now()
+	}
+	return true
+}
+
+func (a *agents) sign(ctx context.Context, m *machine, config node.Config) error {
+	for _, c := range config.Certificates {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			return err
+		}
+		template := &x509.CertificateRequest{Subject: pkix.Name{CommonName: c.CommonName, Organization: c.Organization}}
+		der, err := x509.CreateCertificateRequest(rand.Reader, template, key)
+		if err != nil {
+			return err
+		}
+		csr := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}))
+		if _, err := a.registry.Sign(ctx, m.spec.ID, node.SignRequest{Name: c.Name, CSR: csr}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,279 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/cloud"
+)
+
+// Check tells what the quota has against the demand.
+func (c *Cloud) Check(ctx context.Context, scope cloud.Scope, want cloud.Demand) error {
+	return c.do(ctx, Call{Name: "Check", Cluster: scope.Cluster}, func() error {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		var problems []error
+		if err := c.overQuota(scope.Project, len(want.Machines)); err != nil {
+			problems = append(problems, err)
+		}
+		for _, f := range want.Machines {
+			if !slices.ContainsFunc(c.options.Flavors, func(have jeroboam.Flavor) bool { return have.ID == f.ID }) {
+				problems = append(problems, jeroboam.Errorf(jeroboam.Invalid, "flavor", "The cloud has no flavor %s.", f.Name))
+			}
+		}
+		return errors.Join(problems...)
+	})
+}
+
+// overQuota is the error for more machines than the project may have, or nil;
+// c.mu is held.
+func (c *Cloud) overQuota(project string, more int) error {
+	if c.options.Quota == 0 {
+		return nil
+	}
+	used := 0
+	for _, t := range c.world {
+		if t.scope.Project == project {
+			used += len(t.machines)
+		}
+	}
+	if used+more <= c.options.Quota {
+		return nil
+	}
+	return jeroboam.Errorf(jeroboam.QuotaExceeded, "machines", "The project may have %d machines; it has %d and asks for %d more.",
+		c.options.Quota, used, more).WithRemedy("Delete machines, or ask for a larger quota.")
+}
+
+// SetQuota changes the quota, as an operator would.
+func (c *Cloud) SetQuota(machines int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.options.Quota = machines
+}
+
+// EnsureNetwork makes or finds the cluster's network.
+func (c *Cloud) EnsureNetwork(ctx context.Context, scope cloud.Scope, spec cloud.NetworkSpec) (cloud.Network, error) {
+	var out cloud.Network
+	err := c.do(ctx, Call{Name: "EnsureNetwork", Cluster: scope.Cluster, Object: spec.Name}, func() error {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		t := c.tenant(scope)
+		if t.network == nil {
+			cidr, gateway := t.cidr()
+			t.network = &cloud.Network{ID: "net-" + scope.Cluster, CIDR: cidr, Gateway: gateway}
+		}
+		out = *t.network
+		return nil
+	})
+	return out, err
+}
+
+// EnsureBalancer makes or finds the cluster's balancer and sets its backends.
+func (c *Cloud) EnsureBalancer(ctx context.Context, scope cloud.Scope, spec cloud.BalancerSpec) (cloud.Balancer, error) {
+	var out cloud.Balancer
+	err := c.do(ctx, Call{Name: "EnsureBalancer", Cluster: scope.Cluster, Object: spec.Name}, func() error {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		t := c.tenant(scope)
+		if t.network == nil {
+			return noNetwork()
+		}
+		if t.balancer == nil {
+			t.balancer = &balancer{Balancer: cloud.Balancer{CloudID: "lb-" + scope.Cluster, Address: t.address()}}
+		}
+		t.balancer.backends = slices.Clone(spec.Backends)
+		out = t.balancer.Balancer
+		return nil
+	})
+	return out, err
+}
+
+func noNetwork() error {
+	return jeroboam.Errorf(jeroboam.Invalid, "network", "The cluster has no network.")
+}
+
+// Machines lists the cluster's machines by name.
+func (c *Cloud) Machines(ctx context.Context, scope cloud.Scope) ([]cloud.Machine, error) {
+	var out []cloud.Machine
+	err := c.do(ctx, Call{Name: "Machines", Cluster: scope.Cluster}, func() error {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for _, m := range c.world[scope.Cluster].sorted() {
+			out = append(out, m.shown())
+		}
+		return nil
+	})
+	return out, err
+}
+
+func (t *tenant) sorted() []*machine {
+	if t == nil {
+		return nil
+	}
+	var out []*machine
+	for _, m := range t.machines {
+		out = append(out, m)
+	}
+	slices.SortFunc(out, func(a, b *machine) int { return strings.Compare(a.spec.Name, b.spec.Name) })
+	return out
+}
+
+// List finds everything the cloud holds for the cluster.
+func (c *Cloud) List(ctx context.Context, scope cloud.Scope) ([]cloud.Object, error) {
+	var out []cloud.Object
+	err := c.do(ctx, Call{Name: "List", Cluster: scope.Cluster}, func() error {
+		out = c.Held(scope.Cluster)
+		return nil
+	})
+	return out, err
+}
+
+// Held is List without being a call: for who looks at the model from outside.
+func (c *Cloud) Held(cluster string) []cloud.Object {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.world[cluster]
+	var out []cloud.Object
+	for _, m := range t.sorted() {
+		out = append(out, cloud.Object{Kind: jeroboam.KindMachine, Name: m.spec.Name, ID: m.spec.ID, CloudID: m.cloudID})
+	}
+	if t != nil && t.balancer != nil {
+		out = append(out, cloud.Object{Kind: jeroboam.KindBalancer, Name: "cluster", CloudID: t.balancer.CloudID})
+	}
+	if t != nil && t.network != nil {
+		out = append(out, cloud.Object{Kind: jeroboam.KindNetwork, Name: "cluster", CloudID: t.network.ID})
+	}
+	return out
+}
+
+// Delete removes an object. A network goes only when nothing is on it.
+func (c *Cloud) Delete(ctx context.Context, scope cloud.Scope, object cloud.Object) error {
+	return c.do(ctx, Call{Name: "Delete", Cluster: scope.Cluster, Object: object.Name}, func() error {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		t := c.world[scope.Cluster]
+		if t == nil {
+			return nil
+		}
+		defer c.tidy(scope.Cluster)
+		switch object.Kind {
+		case jeroboam.KindMachine:
+			return c.deleteMachine(t, object)
+		case jeroboam.KindBalancer:
+			return c.deleteBalancer(t)
+		case jeroboam.KindNetwork:
+			return t.deleteNetwork()
+		}
+		return jeroboam.Errorf(jeroboam.Invalid, "kind", "The cloud knows no kind %q.", object.Kind)
+	})
+}
+
+func (c *Cloud) deleteMachine(t *tenant, object cloud.Object) error {
+	m := t.machines[object.Name]
+	if m == nil || (object.ID != "" && object.ID != m.spec.ID) {
+		return nil
+	}
+	if m.stop(); c.stillGoing(&m.going) {
+		return deleting("machine " + object.Name)
+	}
+	delete(t.machines, object.Name)
+	c.poke()
+	return nil
+}
+
+func (c *Cloud) deleteBalancer(t *tenant) error {
+	if t.balancer != nil && c.stillGoing(&t.balancer.going) {
+		return deleting("balancer")
+	}
+	t.balancer = nil
+	return nil
+}
+
+func (t *tenant) deleteNetwork() error {
+	if n := len(t.machines); n > 0 || t.balancer != nil {
+		return jeroboam.Errorf(jeroboam.Conflict, "in-use", "The network is used by %d machines.", n)
+	}
+	t.network = nil
+	return nil
+}
+
+// stillGoing starts the clock of a deletion and reports whether it runs.
+func (c *Cloud) stillGoing(since *time.Time) bool {
+	if since.IsZero() {
+		*since = time.Now()
+	}
+	return time.Since(*since) < c.options.Delete
+}
+
+func deleting(what string) error {
+	return jeroboam.Errorf(jeroboam.Unavailable, "deleting", "The %s is being deleted.", what)
+}
+
+// Clusters lists whom the cloud holds anything for.
+func (c *Cloud) Clusters(context.Context) ([]cloud.Scope, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var out []cloud.Scope
+	for _, t := range c.world {
+		out = append(out, t.scope)
+	}
+	slices.SortFunc(out, func(a, b cloud.Scope) int { return strings.Compare(a.Cluster, b.Cluster) })
+	return out, nil
+}
+
+// FindFlavor finds a flavor by ID or name.
+func (c *Cloud) FindFlavor(_ context.Context, _, idOrName string) (jeroboam.Flavor, error) {
+	return find("flavor", idOrName, c.options.Flavors, func(f jeroboam.Flavor) (string, string) { return f.ID, f.Name })
+}
+
+// FindImage finds an image by ID or name.
+func (c *Cloud) FindImage(_ context.Context, _, idOrName string) (jeroboam.Image, error) {
+	return find("image", idOrName, c.options.Images, func(i jeroboam.Image) (string, string) { return i.ID, i.Name })
+}
+
+func find[T any](kind, idOrName string, all []T, keys func(T) (id, name string)) (T, error) {
+	var zero T
+	var known []string
+	for _, v := range all {
+		id, name := keys(v)
+		if id == idOrName || name == idOrName {
+			return v, nil
+		}
+		known = append(known, name)
+	}
+	return zero, jeroboam.Errorf(jeroboam.NotFound, kind, "Unable to find %s %s.", kind, idOrName).
+		WithRemedy("Choose one of %s.", strings.Join(known, ", "))
+}
+
+// FindKeypair finds any key pair: the model has no use for them.
+func (c *Cloud) FindKeypair(context.Context, string, string, string) error { return nil }
+
+// FindNetwork finds no network but those it makes itself.
+func (c *Cloud) FindNetwork(_ context.Context, _, idOrName string, _ bool) error {
+	return jeroboam.Errorf(jeroboam.NotFound, "network", "Unable to find network %s.", idOrName)
+}
+
+// FindSubnet finds no subnet.
+func (c *Cloud) FindSubnet(_ context.Context, _, idOrName string) error {
+	return jeroboam.Errorf(jeroboam.NotFound, "subnet", "Unable to find subnet %s.", idOrName)
+}
+
+// String tells what the model holds, for a failing test.
+func (c *Cloud) String() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var b strings.Builder
+	for id, t := range c.world {
+		fmt.Fprintf(&b, "%s network=%v balancer=%v", id, t.network != nil, t.balancer != nil)
+		for _, m := range t.sorted() {
+			fmt.Fprintf(&b, " %s=%s", m.spec.Name, m.state)
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}

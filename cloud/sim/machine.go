@@ -1,0 +1,178 @@
+package sim
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/node"
+)
+
+// machine is one machine and what its agent remembers on its disk.
+type machine struct {
+	spec    cloud.MachineSpec
+	scope   cloud.Scope
+	cloudID string
+	address string
+	state   cloud.MachineState
+	boot    int // changes with every start
+	going   time.Time
+	birth   node.UserData
+
+	joined  bool
+	applied string    // digest of the config in force
+	since   time.Time // when it came into force in this boot
+	forgot  bool      // the COE was told to forget the node
+}
+
+func (m *machine) shown() cloud.Machine {
+	return cloud.Machine{ID: m.spec.ID, CloudID: m.cloudID, Name: m.spec.Name, Address: m.address, State: m.state}
+}
+
+// stop ends the machine's life without taking its disk; c.mu is held.
+func (m *machine) stop() { m.state, m.since = cloud.Stopped, time.Time{} }
+
+func (m *machine) start() { m.state, m.boot = cloud.Active, m.boot+1 }
+
+// EnsureMachine makes the machine, starts a stopped one, or finds it.
+func (c *Cloud) EnsureMachine(ctx context.Context, scope cloud.Scope, spec cloud.MachineSpec) (cloud.Machine, error) {
+	var out cloud.Machine
+	err := c.do(ctx, Call{Name: "EnsureMachine", Cluster: scope.Cluster, Object: spec.Name}, func() error {
+		done, err := c.turn(ctx, scope.Cluster+"/"+spec.Name)
+		if err != nil {
+			return err
+		}
+		defer done()
+		m, err := c.findOrMake(scope, spec)
+		if err != nil {
+			return err
+		}
+		out = m
+		return nil
+	})
+	return out, err
+}
+
+// turn lets one caller at a time at a machine. It is a channel, not a mutex,
+// because who holds it may wait for the store.
+func (c *Cloud) turn(ctx context.Context, key string) (done func(), err error) {
+	c.mu.Lock()
+	slot := c.turns[key]
+	if slot == nil {
+		slot = make(chan struct{}, 1)
+		c.turns[key] = slot
+	}
+	c.mu.Unlock()
+	select {
+	case slot <- struct{}{}:
+		return func() { <-slot }, nil
+	case <-ctx.Done():
+		return nil, givenUp(ctx.Err())
+	}
+}
+
+func (c *Cloud) findOrMake(scope cloud.Scope, spec cloud.MachineSpec) (cloud.Machine, error) {
+	if m, ok, err := c.wakeUp(scope, spec); ok || err != nil {
+		return m, err
+	}
+	data, err := spec.UserData() // writes to the store: not under c.mu
+	if err != nil {
+		return cloud.Machine{}, err
+	}
+	m := &machine{spec: spec, scope: scope, cloudID: "sim-" + spec.ID}
+	if err := json.Unmarshal(data, &m.birth); err != nil && len(data) > 0 {
+		m.birth = node.UserData{} // a machine without an agent: it never calls
+	}
+	m.spec.UserData = nil
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.tenant(scope)
+	m.address = t.address()
+	m.start()
+	t.machines[spec.Name] = m
+	c.poke()
+	return m.shown(), nil
+}
+
+// wakeUp finds a machine that exists, and starts it if it does not run; or says
+// why none can be made.
+func (c *Cloud) wakeUp(scope cloud.Scope, spec cloud.MachineSpec) (cloud.Machine, bool, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.tenant(scope)
+	if t.network == nil {
+		c.tidy(scope.Cluster)
+		return cloud.Machine{}, false, noNetwork()
+	}
+	m := t.machines[spec.Name]
+	if m == nil {
+		return cloud.Machine{}, false, c.overQuota(scope.Project, 1)
+	}
+	if m.spec.ID != spec.ID {
+		return cloud.Machine{}, false, jeroboam.Errorf(jeroboam.Conflict, "name", "Another machine is called %s.", spec.Name)
+	}
+	if !m.going.IsZero() {
+		return cloud.Machine{}, false, deleting("machine " + spec.Name)
+	}
+	if m.state != cloud.Active {
+		m.start()
+		c.poke()
+	}
+	return m.shown(), true, nil
+}
+
+// Kill stops a machine from outside, as a power cut would.
+func (c *Cloud) Kill(cluster, name string) error {
+	return c.strike(cluster, name, func(_ *tenant, m *machine) { m.stop() })
+}
+
+// Lose makes a machine vanish, disk and all.
+func (c *Cloud) Lose(cluster, name string) error {
+	return c.strike(cluster, name, func(t *tenant, m *machine) { m.stop(); delete(t.machines, name) })
+}
+
+func (c *Cloud) strike(cluster, name string, blow func(*tenant, *machine)) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.world[cluster]
+	if t == nil || t.machines[name] == nil {
+		return fmt.Errorf("no machine %s of cluster %s", name, cluster)
+	}
+	blow(t, t.machines[name])
+	c.poke()
+	for _, w := range slices.Collect(maps.Keys(c.waiters)) {
+		select {
+		case w <- cluster:
+		default: // full: the reader will look at everything anyway
+		}
+	}
+	return nil
+}
+
+// Watch names clusters of which a machine was struck.
+func (c *Cloud) Watch(ctx context.Context) <-chan string {
+	const room = 1024
+	out := make(chan string, room)
+	c.mu.Lock()
+	c.waiters[out] = struct{}{}
+	c.mu.Unlock()
+	context.AfterFunc(ctx, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.waiters, out)
+		close(out)
+	})
+	return out
+}
+
+func (c *Cloud) poke() {
+	select {
+	case c.changed <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,47 @@
+package sim
+
+import (
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/coe"
+	"github.com/jeroboam-cloud/jeroboam/node"
+)
+
+// Plain is the smallest pure half there can be: it wants one authority and one
+// secret, and its configs name what they are made of.
+type Plain struct{}
+
+// Traits are those of an engine whose control plane keeps a quorum.
+func (Plain) Traits() coe.Traits {
+	return coe.Traits{Name: "sim", NetworkDrivers: []string{"sim"}, APIPort: 6443, Scheme: "https",
+		Authorities: []string{jeroboam.AuthorityMain}, Secrets: []coe.SecretSpec{{Name: "encryption", Kind: coe.Random32}},
+		OddMasters: true, Administrators: "administrators"}
+}
+
+// Check accepts every template.
+func (Plain) Check(jeroboam.Template) error { return nil }
+
+// Config asks for one certificate and one service; a control-plane node gets
+// the secret and lists its peers.
+func (Plain) Config(in coe.Input) (node.Config, error) {
+	c := node.Config{
+		Hostname: in.Machine.Name,
+		Bundle:   in.Bundle,
+		Files: []node.File{{Path: "/etc/sim/authority.pem", Mode: 0o644,
+			Content: jeroboam.Secret(in.Authorities[jeroboam.AuthorityMain].PEM)}},
+		Certificates: []node.Certificate{{Name: "node", Authority: jeroboam.AuthorityMain, CommonName: in.Machine.Name,
+			IPs: []string{in.Machine.Status.Address}, Server: true, Client: true, CertPath: "/etc/sim/node.pem", KeyPath: "/etc/sim/node.key"}},
+		Services: []node.Service{{Name: "node", Command: []string{"node", "--api", in.APIHost}}},
+	}
+	if !in.Machine.IsMaster() {
+		return c, nil
+	}
+	c.Files = append(c.Files, node.File{Path: "/etc/sim/secret", Mode: 0o600, Content: in.Secrets["encryption"]})
+	peers := []string{"api", "--peers"}
+	for _, m := range in.Machines {
+		if m.IsMaster() {
+			peers = append(peers, m.Status.Address)
+		}
+	}
+	c.Services = append(c.Services, node.Service{Name: "api", Command: peers})
+	return c, nil
+}
