@@ -15,6 +15,7 @@ import (
 // goProgram is a static program made by `go build`.
 type goProgram struct {
 	dir     string // where Go runs: the module that decides the versions
+	modfile string // in place of dir's go.mod; within dir
 	pkg     string
 	tags    string // comma-separated
 	ldflags string // besides those that strip
@@ -25,7 +26,10 @@ type goProgram struct {
 var environment = []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + arch, "GOAMD64=v1", "GOFLAGS=", "GOWORK=off", "GOEXPERIMENT="}
 
 func (p goProgram) args(target string) []string {
-	return []string{"build", "-trimpath", "-buildvcs=false", "-tags", p.tags, "-ldflags", strings.TrimSpace("-s -w -buildid= " + p.ldflags), "-o", target, p.pkg}
+	return []string{
+		"build", "-trimpath", "-buildvcs=false", "-modfile=" + p.modfile, "-tags", p.tags,
+		"-ldflags", strings.TrimSpace("-s -w -buildid= " + p.ldflags), "-o", target, p.pkg,
+	}
 }
 
 func (p goProgram) how() string { return fmt.Sprint(p.args(""), environment) }
@@ -71,18 +75,14 @@ func toolchain(ctx context.Context, dir string) (string, error) {
 	return strings.TrimSpace(string(out)), err
 }
 
-// kubernetesVersionFlags are the linker flags without which every component
-// calls itself v0.0.0-master.
-func (b *builder) kubernetesVersionFlags(ctx context.Context) (string, error) {
-	published, err := b.published(ctx)
-	if err != nil {
-		return "", err
-	}
-	major, minor, err := majorMinor(b.version)
+// kubernetesFlags are the linker flags without which every component of the
+// version calls itself v0.0.0-master.
+func kubernetesFlags(version string, published time.Time) (string, error) {
+	major, minor, err := majorMinor(version)
 	var flags []string
 	for _, pkg := range []string{"k8s.io/component-base/version", "k8s.io/client-go/pkg/version"} {
 		for _, set := range []string{
-			"gitVersion=" + b.version, "gitMajor=" + major, "gitMinor=" + minor,
+			"gitVersion=" + version, "gitMajor=" + major, "gitMinor=" + minor,
 			"gitCommit=", "gitTreeState=clean", "buildDate=" + published.UTC().Format(time.RFC3339),
 		} {
 			flags = append(flags, "-X "+pkg+"."+set)
@@ -91,14 +91,24 @@ func (b *builder) kubernetesVersionFlags(ctx context.Context) (string, error) {
 	return strings.Join(flags, " "), err
 }
 
-// published is when the module k8s.io/kubernetes of that version came out.
-func (b *builder) published(ctx context.Context) (time.Time, error) {
-	var module struct{ Time time.Time }
-	out, err := run(ctx, filepath.Join(b.source, "kubernetes"), "go", "list", "-m", "-json", "k8s.io/kubernetes@"+b.version)
+// published is when the version of k8s.io/kubernetes that modfile asks for came
+// out; an error when it asks for another.
+func (b *builder) published(ctx context.Context, modfile string) (time.Time, error) {
+	var module struct {
+		Version string
+		Time    time.Time
+	}
+	out, err := run(ctx, filepath.Join(b.source, "kubernetes"), "go", "list", "-modfile="+modfile, "-m", "-json", "k8s.io/kubernetes")
 	if err != nil {
 		return module.Time, err
 	}
-	return module.Time, json.Unmarshal(out, &module)
+	if err := json.Unmarshal(out, &module); err != nil {
+		return module.Time, err
+	}
+	if module.Version != b.version {
+		return module.Time, fmt.Errorf("%s asks for Kubernetes %s, not %s", modfile, module.Version, b.version)
+	}
+	return module.Time, nil
 }
 
 // majorMinor splits "v1.36.3" into "1" and "36".

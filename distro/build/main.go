@@ -3,6 +3,7 @@
 // manifest with the digest of every file. What is up to date is left alone.
 //
 //	go run ./distro/build
+//	go run ./distro/build -kubernetes v1.35.4
 //
 // It needs Go, and for the toolbox image apt-get and dpkg-deb; it downloads Go
 // modules and one Debian package, nothing else. The same sources and the same
@@ -23,7 +24,7 @@ import (
 func main() {
 	out := flag.String("out", "bin/bundles", "folder of the bundles")
 	source := flag.String("source", "distro", "folder of the sources: the distro folder of a checkout")
-	version := flag.String("kubernetes", defaultKubernetes, "version of Kubernetes")
+	version := flag.String("kubernetes", defaultKubernetes, "version of Kubernetes: "+defaultKubernetes+", or one with a go.VERSION.mod in distro/kubernetes")
 	jobs := flag.Int("jobs", max(1, runtime.NumCPU()/2), "parts built at the same time")
 	flag.Parse()
 

@@ -62,9 +62,19 @@ func hostParts() []release.Part {
 	}
 }
 
+// kubernetes is made from the same sources for every version: the default one
+// with go.mod, each other with a go.VERSION.mod beside it.
 func (b *builder) kubernetes(ctx context.Context) (recipe, error) {
-	flags, err := b.kubernetesVersionFlags(ctx)
-	p := goProgram{dir: filepath.Join(b.source, "kubernetes"), pkg: ".", ldflags: flags}
+	modfile := "go.mod"
+	if b.version != defaultKubernetes {
+		modfile = "go." + b.version + ".mod"
+	}
+	published, err := b.published(ctx, modfile)
+	if err != nil {
+		return recipe{}, fmt.Errorf("kubernetes %s: %w", b.version, err)
+	}
+	flags, err := kubernetesFlags(b.version, published)
+	p := goProgram{dir: filepath.Join(b.source, "kubernetes"), modfile: modfile, pkg: ".", ldflags: flags}
 	return p.recipe(release.Part{
 		Name: "kubernetes", Version: b.version, Path: "bin/kubernetes",
 		Links: []string{"controlplane", "etcd", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubectl", "kubelet"},
