@@ -20,19 +20,21 @@ var mayEnter = map[string][]string{
 	"cloud":   {},
 	"coe":     {"node"},
 
-	"store/sqlite":      {"store"},
-	"store/storetest":   {"store"},
-	"vault/sealed":      {"vault", "store"},
-	"identity":          {},
-	"identity/embedded": {"identity"},
-	"cloud/local":       {"cloud", "node"},
-	"cloud/sim":         {"cloud", "node", "node/gateway"},
-	"cloud/cloudtest":   {"cloud", "node"},
-	"coe/kubernetes":    {"coe", "node"},
-	"coe/sim":           {"coe", "node"},
-	"coe/coetest":       {"coe", "node"},
-	"node/gateway":      {"node", "pki"},
-	"node/agent":        {"node", "release"},
+	"store/memory":             {"store"},
+	"store/sqlite":             {"store"},
+	"store/storetest":          {"store"},
+	"vault/sealed":             {"vault", "store"},
+	"identity":                 {},
+	"identity/embedded":        {"identity"},
+	"cloud/local":              {"cloud", "node"},
+	"cloud/sim":                {"cloud", "node", "node/gateway"},
+	"cloud/cloudtest":          {"cloud", "node"},
+	"coe/kubernetes":           {"coe", "node"},
+	"coe/sim":                  {"coe", "node"},
+	"coe/coetest":              {"coe", "node"},
+	"node/gateway":             {"node", "pki"},
+	"node/gateway/gatewaytest": {"node"},
+	"node/agent":               {"node", "release"},
 
 	"service": {"store", "identity", "coe", "cloud"},
 	"engine":  {"plan", "cloud", "coe", "pki", "vault", "store", "node", "node/gateway", "release"},
@@ -44,6 +46,12 @@ var mayEnter = map[string][]string{
 	"cli":      {"client", "api/wire", "release"},
 
 	"cmd/jeroboam-agent": {"node", "node/agent", "release"},
+}
+
+// subrooms are the packages that a room is split into and that share its row.
+var subrooms = map[string][]string{
+	"cli":        {"cli/credentials", "cli/output"},
+	"node/agent": {"node/agent/supervise"},
 }
 
 // anything may be imported by the rooms that put the house together.
@@ -58,9 +66,12 @@ var spelling = []struct {
 	{[]string{"kubernetes", "swarm", "swarm-mode", "mesos"}, []string{
 		"coe/", "cmd/jeroboam/drivers.go",
 		"authority.go",        // Magnum's word for a cluster's own CA
-		"cli/demo/",           // the demo is a Kubernetes one
+		"cli/demo",            // the demo is a Kubernetes one
 		"release/", "distro/", // the catalogue of what exists: data
 		"api/wire/", // ca_cert_type "kubernetes" is a word of the wire
 	}},
-	{[]string{"openstack", "sim"}, []string{"cloud/", "coe/sim/", "cmd/jeroboam/drivers.go", "cmd/jeroboam/"}},
+	{[]string{"openstack", "sim"}, []string{
+		"cloud/", "coe/sim/", "cmd/jeroboam/drivers.go",
+		"cli/credentials/", // the name of the directory of clouds.yaml
+	}},
 }

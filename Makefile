@@ -1,0 +1,68 @@
+# Jeroboam's commands; "make" alone lists them.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+GO = $(shell deploy/go.sh)
+KUBERNETES := v1.36.3
+BUNDLE := bin/bundles/kubernetes-$(KUBERNETES)
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+STATE := $(or $(JEROBOAM_STATE),.state)
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: up
+up: packages build ## start the service and a demo cluster on this host (root)
+	@bin/jeroboam up
+
+.PHONY: down
+down: ## remove every trace of it
+	@if [ -x bin/jeroboam ]; then bin/jeroboam down; elif [ -e $(STATE) ]; then $(MAKE) build-programs && bin/jeroboam down; else echo "Nothing is up."; fi
+
+.PHONY: build
+build: build-programs bundle ## build the programs and the Kubernetes bundle into bin/
+
+.PHONY: build-programs
+build-programs:
+	@mkdir -p bin
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/jeroboam ./cmd/jeroboam
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/jeroboam-agent ./cmd/jeroboam-agent
+
+.PHONY: bundle
+bundle: ## build the Kubernetes bundle; what is up to date is left alone
+	$(GO) run ./distro/build -kubernetes $(KUBERNETES)
+	@ln -sfn bundles/kubernetes-$(KUBERNETES)/bin/kubernetes bin/kubectl
+
+.PHONY: packages
+packages: ## install the operating-system packages that are missing (root)
+	@deploy/packages.sh
+
+.PHONY: test
+test: lint test-unit test-real ## every test, those with real clusters too (root)
+
+.PHONY: test-unit
+test-unit: ## tests that need neither root nor a network
+	$(GO) test -race -timeout 10m ./...
+
+.PHONY: test-real
+test-real: packages build ## tests with real machines and clusters on this host (root)
+	JEROBOAM_TEST_REAL=1 $(GO) test -v -count 1 -timeout 40m -p 1 $(REAL)
+
+# The packages whose tests make real machines when they are asked to.
+REAL = $(shell grep -rl --include='*_test.go' JEROBOAM_TEST_REAL . 2>/dev/null | xargs -r -n 1 dirname | sort -u)
+
+.PHONY: bench
+bench: packages build ## how fast a cluster is made, against a script that starts the bare components (root)
+	JEROBOAM_TEST_REAL=1 $(GO) test -v -count 1 -timeout 60m -run '^$$' -bench . -benchtime 5x ./test/bench/...
+
+.PHONY: lint
+lint: ## formatting, vet, and whether go.mod is tidy
+	@bad=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$bad" ]; then echo "not gofmt'ed:"; echo "$$bad"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) mod tidy -diff
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin

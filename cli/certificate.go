@@ -1,0 +1,146 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/api/wire"
+	"github.com/jeroboam-cloud/jeroboam/client"
+)
+
+func (a *app) certificate() *cobra.Command {
+	return group("certificate", "Certificates of a cluster", a.certificateCA(), a.certificateSign())
+}
+
+func (a *app) certificateCA() *cobra.Command {
+	var kind string
+	c := &cobra.Command{Use: "ca CLUSTER", Short: "Print a CA certificate of a cluster", Args: exactly("CLUSTER")}
+	c.Flags().StringVar(&kind, "type", "", "which authority: "+jeroboam.AuthorityMain+", "+jeroboam.AuthorityEtcd+" or "+jeroboam.AuthorityFrontProxy)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		s, err := a.client()
+		if err != nil {
+			return err
+		}
+		ca, err := s.CA(c.Context(), args[0], kind)
+		if err != nil {
+			return err
+		}
+		return a.printer().Text(ca, "%s", ca.PEM)
+	}
+	return c
+}
+
+func (a *app) certificateSign() *cobra.Command {
+	var kind string
+	c := &cobra.Command{Use: "sign CLUSTER FILE", Short: "Have a certificate request signed; FILE - is standard input", Args: exactly("CLUSTER", "FILE")}
+	c.Flags().StringVar(&kind, "type", "", "which authority signs")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		csr, err := readFileOrInput(c.InOrStdin(), args[1])
+		if err != nil {
+			return err
+		}
+		s, err := a.client()
+		if err != nil {
+			return err
+		}
+		signed, err := s.Sign(c.Context(), wire.CertificateSign{ClusterUUID: args[0], CSR: csr, CACertType: kind})
+		if err != nil {
+			return err
+		}
+		return a.printer().Text(signed, "%s", signed.PEM)
+	}
+	return c
+}
+
+func readFileOrInput(stdin io.Reader, path string) (string, error) {
+	var data []byte
+	var err error
+	if path == "-" {
+		data, err = io.ReadAll(stdin)
+	} else {
+		data, err = os.ReadFile(path)
+	}
+	if err != nil {
+		return "", jeroboam.Errorf(jeroboam.Invalid, "file", "%s cannot be read.", path).
+			WithRemedy("Check its path and permissions.").Wrap(err)
+	}
+	return string(data), nil
+}
+
+func (a *app) clusterConfig() *cobra.Command {
+	var file, user string
+	var force bool
+	var groups []string
+	c := &cobra.Command{Use: "config CLUSTER", Short: "Make a kubeconfig with a new key, which never leaves this machine", Args: exactly("CLUSTER")}
+	c.Flags().StringVar(&file, "file", "-", "file to write, readable by its owner alone; - is standard output")
+	c.Flags().BoolVar(&force, "force", false, "write over a file that is there")
+	c.Flags().StringVar(&user, "user", "admin", "name of the user in the certificate")
+	c.Flags().StringSliceVar(&groups, "group", []string{"system:masters"}, "groups of the user in the certificate")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if _, err := os.Stat(file); err == nil && file != "-" && !force {
+			return jeroboam.Errorf(jeroboam.Conflict, "file", "There is a file %s already.", file).
+				WithRemedy("Name another one with --file, or add --force.")
+		}
+		s, err := a.client()
+		if err != nil {
+			return err
+		}
+		config, err := newKubeconfig(c.Context(), s, args[0], user, groups)
+		if err != nil {
+			return err
+		}
+		if file == "-" {
+			_, err = a.stdout.Write(config)
+			return err
+		}
+		if err := writePrivate(file, config); err != nil {
+			return err
+		}
+		return a.printer().Text(map[string]string{"kubeconfig": file}, "export KUBECONFIG=%s", file)
+	}
+	return c
+}
+
+// newKubeconfig has a fresh key certified for a user of the cluster.
+func newKubeconfig(ctx context.Context, s *client.Client, cluster, user string, groups []string) ([]byte, error) {
+	c, err := s.Cluster(ctx, cluster)
+	if err != nil {
+		return nil, err
+	}
+	if c.APIAddress == nil {
+		return nil, jeroboam.Errorf(jeroboam.Conflict, "api-address", "The cluster %s has no API address yet; it is %s.", c.Name, c.Status).
+			WithRemedy("Wait for it: jeroboam cluster watch %s.", c.Name)
+	}
+	ca, err := s.CA(ctx, c.UUID, "")
+	if err != nil {
+		return nil, err
+	}
+	key, csr, err := newKey(user, groups)
+	if err != nil {
+		return nil, err
+	}
+	signed, err := s.Sign(ctx, wire.CertificateSign{ClusterUUID: c.UUID, CSR: csr})
+	if err != nil {
+		return nil, err
+	}
+	return access{Cluster: c.Name, User: user, Server: *c.APIAddress, CA: ca.PEM + "\n", Certificate: signed.PEM + "\n", Key: key}.kubeconfig()
+}
+
+// writePrivate replaces a file by one that only its owner can read.
+func writePrivate(path string, data []byte) error {
+	temporary := path + ".new"
+	err := os.WriteFile(temporary, data, 0o600)
+	if err == nil {
+		err = os.Rename(temporary, path)
+	}
+	if err != nil {
+		_ = os.Remove(temporary)
+		return jeroboam.Errorf(jeroboam.Invalid, "file", "%s cannot be written.", path).
+			WithRemedy("Check the directory and its permissions.").Wrap(err)
+	}
+	return nil
+}

@@ -1,0 +1,117 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/api/wire"
+	"github.com/jeroboam-cloud/jeroboam/client"
+)
+
+// waiting is whether and how long a command waits for what it asked for.
+type waiting struct {
+	on    bool
+	limit time.Duration
+}
+
+func (w *waiting) flags(f *pflag.FlagSet) {
+	f.BoolVar(&w.on, "wait", false, "wait until it is done, showing each step")
+	f.DurationVar(&w.limit, "timeout", time.Hour, "how long --wait waits at most")
+}
+
+func (a *app) clusterWatch() *cobra.Command {
+	var limit time.Duration
+	c := &cobra.Command{Use: "watch CLUSTER", Short: "Show what happens to a cluster until its newest operation ends", Args: exactly("CLUSTER")}
+	c.Flags().DurationVar(&limit, "timeout", time.Hour, "how long to watch at most")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		s, err := a.client()
+		if err != nil {
+			return err
+		}
+		cluster, err := s.Cluster(c.Context(), args[0])
+		if err != nil {
+			return err
+		}
+		if err := a.follow(c.Context(), s, cluster.UUID, limit); err != nil {
+			return err
+		}
+		return a.showIfThere(c.Context(), s, cluster.UUID)
+	}
+	return c
+}
+
+func (a *app) showIfThere(ctx context.Context, s *client.Client, id string) error {
+	err := a.showCluster(ctx, s, id)
+	if jeroboam.KindOf(err) == jeroboam.NotFound {
+		return a.printer().Text(wire.UUID{UUID: id}, "The cluster is gone.")
+	}
+	return err
+}
+
+// follow shows the cluster's newest operation until it ends, and returns what
+// it failed for. A cluster that is gone has been deleted: success.
+func (a *app) follow(ctx context.Context, s *client.Client, cluster string, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	view := newProgress(a.stderr)
+	defer view.end()
+	err := followNewest(ctx, s, cluster, view)
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return jeroboam.Errorf(jeroboam.Timeout, "wait", "It is not done after %v.", limit).
+			WithRemedy("It goes on; look again with: jeroboam cluster watch %s.", cluster)
+	}
+	if jeroboam.KindOf(err) == jeroboam.NotFound {
+		return nil
+	}
+	return err
+}
+
+func followNewest(ctx context.Context, s *client.Client, cluster string, view *progress) error {
+	all, err := s.Operations(ctx, cluster)
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	op := all[0].UUID
+	view.start(all[0])
+	over := errors.New("over")
+	err = s.Events(ctx, cluster, 0, func(e wire.Event) error {
+		if e.Type == wire.EventGone {
+			return over
+		}
+		if e.Operation != op {
+			return nil
+		}
+		view.event(e)
+		if e.Type == "operation" && jeroboam.OperationState(e.State).Ended() {
+			return over
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, over) {
+		return err
+	}
+	end, err := s.Operation(ctx, op)
+	if err != nil {
+		return err
+	}
+	return failure(end)
+}
+
+// failure is what an operation ended with, as an error of this command.
+func failure(op wire.Operation) error {
+	switch {
+	case op.State == jeroboam.OperationSuperseded:
+		return jeroboam.Errorf(jeroboam.Conflict, "superseded", "Another change took over before this one was done.").
+			WithRemedy("Watch that one: jeroboam cluster watch %s.", op.ClusterUUID)
+	case op.State != jeroboam.OperationFailed:
+		return nil
+	case op.Cause == nil:
+		return jeroboam.Errorf(jeroboam.Internal, "operation", "The %s failed.", op.Verb)
+	}
+	return &jeroboam.Error{Kind: op.Cause.Kind, Reason: op.Cause.Reason, Detail: op.Cause.Detail, Remedy: op.Cause.Remedy}
+}
