@@ -1,0 +1,173 @@
+package monitor
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/coe"
+	"github.com/jeroboam-cloud/jeroboam/store"
+)
+
+const (
+	askTimeout  = 10 * time.Second // for one cluster's API
+	asksAtOnce  = 16
+	shortest    = time.Second      // between two rounds, however busy the store is
+	stillAlive  = 10 * time.Minute // Observed.At is renewed this often though nothing has changed
+	apiKey      = "api"            // Magnum's words in health_status_reason
+	apiOK       = "ok"
+	readySuffix = ".Ready"
+)
+
+// watchHealth asks each cluster every period, and a cluster that nobody has
+// asked yet as soon as it is there to be asked.
+func (m *Monitor) watchHealth(ctx context.Context) error {
+	changed := m.Store.Watch(ctx, store.KindCluster, "")
+	due := map[string]time.Time{}
+	for {
+		wait := m.Every
+		clusters, err := m.clusters(ctx)
+		if err == nil {
+			m.askAll(ctx, m.due(clusters, due))
+			wait = m.untilNext(due)
+		}
+		if !m.pause(ctx, wait, &changed) {
+			return nil
+		}
+	}
+}
+
+// due picks the clusters to ask now and notes when each is next. Those known
+// from before a start are spread over the period.
+func (m *Monitor) due(clusters []jeroboam.Cluster, next map[string]time.Time) []jeroboam.Cluster {
+	now, known := m.Now(), map[string]bool{}
+	var out []jeroboam.Cluster
+	for i, c := range clusters {
+		if !askable(c) {
+			continue
+		}
+		known[c.ID] = true
+		at, ok := next[c.ID]
+		if !ok && !c.Observed.At.IsZero() {
+			at = now.Add(m.Every * time.Duration(i) / time.Duration(len(clusters)))
+			next[c.ID] = at
+		}
+		if !now.Before(at) {
+			out = append(out, c)
+			next[c.ID] = now.Add(m.Every)
+		}
+	}
+	maps.DeleteFunc(next, func(id string, _ time.Time) bool { return !known[id] })
+	return out
+}
+
+// askable reports whether a cluster has an API that should answer.
+func askable(c jeroboam.Cluster) bool {
+	s := c.Status.State
+	return c.Status.APIAddress != "" && !c.Spec.Deleted &&
+		(s.Resting() || s == jeroboam.UpdateInProgress || s == jeroboam.UpdateFailed)
+}
+
+func (m *Monitor) untilNext(due map[string]time.Time) time.Duration {
+	wait := m.Every
+	for _, at := range due {
+		wait = min(wait, at.Sub(m.Now()))
+	}
+	return max(wait, shortest)
+}
+
+// pause waits for the time, or for a change of some cluster, but never less
+// than the shortest time. It reports false when ctx ended.
+func (m *Monitor) pause(ctx context.Context, wait time.Duration, changed *<-chan struct{}) bool {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	began := m.Now()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	case _, ok := <-*changed:
+		if !ok {
+			*changed = nil // the store is closed: the clock goes on
+		}
+	}
+	timer.Reset(max(shortest-m.Now().Sub(began), 0))
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (m *Monitor) askAll(ctx context.Context, clusters []jeroboam.Cluster) {
+	var g errgroup.Group
+	g.SetLimit(asksAtOnce)
+	for _, c := range clusters {
+		g.Go(func() error {
+			if err := m.CheckHealth(ctx, c.ID); err != nil && ctx.Err() == nil {
+				m.Log.Warn("health", slog.String("cluster", c.ID), slog.String("project", c.Project), slog.String("error", err.Error()))
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // no goroutine returns an error
+}
+
+// CheckHealth asks a cluster how it is and writes it down if it is news.
+func (m *Monitor) CheckHealth(ctx context.Context, cluster string) error {
+	ask, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	seen := jeroboam.ClusterObserved{Health: jeroboam.HealthUnknown}
+	k, access, err := m.Access(ask, cluster)
+	if err == nil {
+		var h coe.Health
+		if h, err = k.Health(ask, access); err == nil {
+			seen = Observe(h)
+		}
+	}
+	if err != nil {
+		seen.HealthReason = map[string]string{apiKey: jeroboam.CauseOf(err).Detail}
+	}
+	return m.observe(ctx, cluster, seen)
+}
+
+// Observe puts what a cluster says of itself into Magnum's words.
+func Observe(h coe.Health) jeroboam.ClusterObserved {
+	if !h.Reachable {
+		return jeroboam.ClusterObserved{Health: jeroboam.Unhealthy, HealthReason: map[string]string{apiKey: h.Message}}
+	}
+	o := jeroboam.ClusterObserved{Health: jeroboam.Healthy, HealthReason: map[string]string{apiKey: apiOK}}
+	for _, n := range h.Nodes {
+		o.HealthReason[n.Name+readySuffix] = "True"
+		if !n.Ready {
+			o.Health, o.HealthReason[n.Name+readySuffix] = jeroboam.Unhealthy, "False"
+		}
+	}
+	return o
+}
+
+func (m *Monitor) observe(ctx context.Context, cluster string, seen jeroboam.ClusterObserved) error {
+	seen.At = m.Now().UTC()
+	err := m.Store.Update(ctx, func(tx store.Tx) error {
+		c, err := store.Get[jeroboam.Cluster](tx, cluster)
+		if err != nil {
+			return err
+		}
+		same := c.Observed.Health == seen.Health && maps.Equal(c.Observed.HealthReason, seen.HealthReason)
+		if same && seen.At.Sub(c.Observed.At) < stillAlive {
+			return nil
+		}
+		c.Observed = seen
+		return store.Put(tx, &c)
+	})
+	if jeroboam.KindOf(err) == jeroboam.NotFound {
+		return nil // deleted meanwhile
+	}
+	return err
+}
