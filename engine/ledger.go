@@ -17,9 +17,6 @@ const (
 	attributeAddress = "address"
 )
 
-// only is the name of the objects a cluster has one of.
-const only = "cluster"
-
 func lineID(cluster, kind, name string) string { return cluster + "/" + kind + "/" + name }
 
 // intend writes down that an object is about to be made. A line that is there

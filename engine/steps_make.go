@@ -79,7 +79,7 @@ func putNew[T store.Noun](tx store.Tx, values []T) error {
 }
 
 func (t task) makeNetwork(ctx context.Context) error {
-	if err := t.intended(ctx, jeroboam.KindNetwork, only); err != nil {
+	if err := t.intended(ctx, jeroboam.KindNetwork, t.snap.cluster.Name); err != nil {
 		return err
 	}
 	c := t.snap.cluster
@@ -93,13 +93,13 @@ func (t task) makeNetwork(ctx context.Context) error {
 		return err
 	}
 	return t.commit(ctx, func(tx store.Tx) error {
-		return t.run.made(tx, c, jeroboam.KindNetwork, only, n.ID, map[string]string{
+		return t.run.made(tx, c, jeroboam.KindNetwork, t.snap.cluster.Name, n.ID, map[string]string{
 			attributeNetwork: n.ID, attributeCIDR: n.CIDR, attributeGateway: n.Gateway})
 	})
 }
 
 func (t task) makeBalancer(ctx context.Context) error {
-	if err := t.intended(ctx, jeroboam.KindBalancer, only); err != nil {
+	if err := t.intended(ctx, jeroboam.KindBalancer, t.snap.cluster.Name); err != nil {
 		return err
 	}
 	b, err := t.ensureBalancer(ctx, nil)
@@ -107,7 +107,7 @@ func (t task) makeBalancer(ctx context.Context) error {
 		return err
 	}
 	return t.commit(ctx, func(tx store.Tx) error {
-		return t.run.made(tx, t.snap.cluster, jeroboam.KindBalancer, only, b.CloudID, map[string]string{attributeAddress: b.Address})
+		return t.run.made(tx, t.snap.cluster, jeroboam.KindBalancer, t.snap.cluster.Name, b.CloudID, map[string]string{attributeAddress: b.Address})
 	})
 }
 
@@ -117,7 +117,7 @@ func (t task) setBackends(ctx context.Context) error {
 		return err
 	}
 	return t.commit(ctx, func(tx store.Tx) error {
-		return t.run.made(tx, t.snap.cluster, jeroboam.KindBalancer, only, b.CloudID, map[string]string{
+		return t.run.made(tx, t.snap.cluster, jeroboam.KindBalancer, t.snap.cluster.Name, b.CloudID, map[string]string{
 			attributeAddress: b.Address, plan.BackendsAttribute: strings.Join(t.step.Backends, ",")})
 	})
 }

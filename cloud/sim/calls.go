@@ -65,6 +65,7 @@ func (c *Cloud) EnsureNetwork(ctx context.Context, scope cloud.Scope, spec cloud
 		t := c.tenant(scope)
 		if t.network == nil {
 			cidr, gateway := t.cidr()
+			t.names[jeroboam.KindNetwork] = spec.Name
 			t.network = &cloud.Network{ID: "net-" + scope.Cluster, CIDR: cidr, Gateway: gateway}
 		}
 		out = *t.network
@@ -84,6 +85,7 @@ func (c *Cloud) EnsureBalancer(ctx context.Context, scope cloud.Scope, spec clou
 			return noNetwork()
 		}
 		if t.balancer == nil {
+			t.names[jeroboam.KindBalancer] = spec.Name
 			t.balancer = &balancer{Balancer: cloud.Balancer{CloudID: "lb-" + scope.Cluster, Address: t.address()}}
 		}
 		t.balancer.backends = slices.Clone(spec.Backends)
@@ -143,10 +145,10 @@ func (c *Cloud) Held(cluster string) []cloud.Object {
 		out = append(out, cloud.Object{Kind: jeroboam.KindMachine, Name: m.spec.Name, ID: m.spec.ID, CloudID: m.cloudID})
 	}
 	if t != nil && t.balancer != nil {
-		out = append(out, cloud.Object{Kind: jeroboam.KindBalancer, Name: "cluster", CloudID: t.balancer.CloudID})
+		out = append(out, cloud.Object{Kind: jeroboam.KindBalancer, Name: t.names[jeroboam.KindBalancer], CloudID: t.balancer.CloudID})
 	}
 	if t != nil && t.network != nil {
-		out = append(out, cloud.Object{Kind: jeroboam.KindNetwork, Name: "cluster", CloudID: t.network.ID})
+		out = append(out, cloud.Object{Kind: jeroboam.KindNetwork, Name: t.names[jeroboam.KindNetwork], CloudID: t.network.ID})
 	}
 	return out
 }
@@ -250,8 +252,10 @@ func find[T any](kind, idOrName string, all []T, keys func(T) (id, name string))
 		WithRemedy("Choose one of %s.", strings.Join(known, ", "))
 }
 
-// FindKeypair finds any key pair: the model has no use for them.
-func (c *Cloud) FindKeypair(context.Context, string, string, string) error { return nil }
+// FindKeypair finds none: nobody logs in to a simulated machine.
+func (c *Cloud) FindKeypair(_ context.Context, _, _, name string) error {
+	return jeroboam.Errorf(jeroboam.NotFound, "keypair", "Unable to find keypair %s.", name)
+}
 
 // FindNetwork finds no network but those it makes itself.
 func (c *Cloud) FindNetwork(_ context.Context, _, idOrName string, _ bool) error {

@@ -68,10 +68,10 @@ type Cloud struct {
 type tenant struct {
 	scope    cloud.Scope
 	network  *cloud.Network
+	names    map[string]string // of network and balancer, by kind
 	balancer *balancer
 	machines map[string]*machine // by name
 	subnet   int
-	hosts    int // addresses given out
 }
 
 type balancer struct {
@@ -173,7 +173,7 @@ func (c *Cloud) tenant(s cloud.Scope) *tenant {
 	t := c.world[s.Cluster]
 	if t == nil {
 		c.subnets++
-		t = &tenant{scope: s, machines: map[string]*machine{}, subnet: c.subnets}
+		t = &tenant{scope: s, machines: map[string]*machine{}, names: map[string]string{}, subnet: c.subnets}
 		c.world[s.Cluster] = t
 	}
 	return t
@@ -186,11 +186,21 @@ func (c *Cloud) tidy(cluster string) {
 	}
 }
 
-// address gives out the next address of the cluster's network; c.mu is held.
+// address gives out the lowest free address of the cluster's network; c.mu is held.
 func (t *tenant) address() string {
-	t.hosts++
-	n := t.hosts + 1 // .1 is the gateway
-	return fmt.Sprintf("10.%d.%d.%d", 64+t.subnet>>4&127, t.subnet&15<<4|n>>8, n&255)
+	taken := map[string]bool{}
+	for _, m := range t.machines {
+		taken[m.address] = true
+	}
+	if t.balancer != nil {
+		taken[t.balancer.Address] = true
+	}
+	for n := 2; ; n++ { // .1 is the gateway
+		address := fmt.Sprintf("10.%d.%d.%d", 64+t.subnet>>4&127, t.subnet&15<<4|n>>8, n&255)
+		if !taken[address] {
+			return address
+		}
+	}
 }
 
 func (t *tenant) cidr() (cidr, gateway string) {

@@ -49,6 +49,7 @@ func (*COE) Traits() coe.Traits {
 			{Name: secretServiceAccount, Kind: coe.SigningKey},
 			{Name: secretEncryption, Kind: coe.Random32},
 		},
-		OddMasters: true,
+		OddMasters:     true,
+		Administrators: "system:masters",
 	}
 }
