@@ -43,8 +43,12 @@ const (
 	pidsPerCPU = 4096
 )
 
-func limitsOf(flavor jeroboam.Flavor) cgroup.Limits {
-	return cgroup.Limits{CPUs: flavor.VCPUs, MemoryMB: flavor.MemoryMB, Pids: pidsBase + pidsPerCPU*flavor.VCPUs}
+func limitsOf(record machineRecord) cgroup.Limits {
+	size, address := record.Flavor, record.Address.As4()
+	return cgroup.Limits{
+		CPUs: size.VCPUs, MemoryMB: size.MemoryMB, Pids: pidsBase + pidsPerCPU*size.VCPUs,
+		Slot: int(address[2]) + int(address[3]) - firstMachine,
+	}
 }
 
 // FindFlavor implements cloud.Catalogue.

@@ -129,6 +129,13 @@ func (l *Local) prepareMachine(ctx context.Context, dir string, record machineRe
 			return err
 		}
 	}
+	group := l.machineGroup(record.Scope.Cluster, record.ID)
+	if err := l.groups.Remove(ctx, group); err != nil { // of the machine's last life
+		return err
+	}
+	if err := l.groups.Make(group, limitsOf(record)); err != nil {
+		return err
+	}
 	config, err := json.Marshal(l.launchConfig(dir, record, network))
 	if err != nil {
 		return err
@@ -136,17 +143,14 @@ func (l *Local) prepareMachine(ctx context.Context, dir string, record machineRe
 	if err := os.WriteFile(filepath.Join(dir, inside.ConfigFile), config, 0o600); err != nil {
 		return diskFailed(err)
 	}
-	group := l.machineGroup(record.Scope.Cluster, record.ID)
-	if err := l.groups.Remove(ctx, group); err != nil { // of the machine's last life
-		return err
-	}
-	return l.groups.Make(group, limitsOf(record.Flavor))
+	return nil
 }
 
 func (l *Local) launchConfig(dir string, record machineRecord, network networkRecord) inside.Config {
+	group := l.machineGroup(record.Scope.Cluster, record.ID)
 	return inside.Config{
 		Hostname: record.Name, UUID: record.ID, Address: record.Address.String(),
-		Cgroup: l.machineGroup(record.Scope.Cluster, record.ID), CPUs: record.Flavor.VCPUs, MemoryMB: record.Flavor.MemoryMB,
+		Cgroup: group, CPUs: l.groups.Online(group, record.Flavor.VCPUs), MemoryMB: record.Flavor.MemoryMB,
 		Agent: l.options.AgentPath, GatewayDir: l.options.GatewayDir, BundleDir: l.options.BundleDir,
 		BundleRoot: node.BundleRoot, UserData: filepath.Join(dir, userDataFile), Nameserver: network.DNS,
 		Hidden: []string{l.options.State},

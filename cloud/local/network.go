@@ -205,31 +205,12 @@ func (l *Local) makeNetwork(ctx context.Context, record networkRecord) error {
 func addBridge(record networkRecord) (netlink.Link, error) {
 	attributes := netlink.NewLinkAttrs()
 	attributes.Name = record.Bridge
-	attributes.MTU = uplinkMTU()
 	attributes.HardwareAddr = hardwareAddress(record.Bridge) // else it changes with every cable
 	bridge := &netlink.Bridge{LinkAttrs: attributes}
 	if err := netlink.LinkAdd(bridge); err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, fmt.Errorf("make bridge %s: %w", record.Bridge, err)
 	}
 	return findLink(record.Bridge)
-}
-
-// uplinkMTU is the size of packets that leave the host whole.
-func uplinkMTU() int {
-	const ethernet = 1500
-	routes, err := netlink.RouteList(nil, netlink.FAMILY_V4)
-	if err != nil {
-		return ethernet
-	}
-	for _, route := range routes {
-		if prefix, ok := prefixOf(route.Dst); ok && prefix.Bits() > 0 {
-			continue
-		}
-		if link, err := netlink.LinkByIndex(route.LinkIndex); err == nil {
-			return min(ethernet, link.Attrs().MTU)
-		}
-	}
-	return ethernet
 }
 
 // hardwareAddress derives a locally administered address, so that a machine

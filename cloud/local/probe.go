@@ -196,13 +196,17 @@ func probeResources() Finding {
 	return f
 }
 
-// probeForward looks for a packet filter that would drop what machines send out.
+// probeForward looks for a packet filter that drops what machines send out and
+// that we cannot open: Docker's and ufw's are opened, see hostfilter.go.
 func probeForward(ctx context.Context) Finding {
-	f := Finding{Name: "forwarding", OK: true, Detail: "no other packet filter drops it"}
-	output, err := exec.CommandContext(ctx, "nft", "list", "chain", "ip", "filter", "FORWARD").CombinedOutput()
-	if err == nil && bytes.Contains(output, []byte("policy drop")) {
-		f.OK, f.Detail = false, "the table ip filter (Docker's or another's) drops what it does not know"
-		f.Remedy = "Let clusters out: iptables -I FORWARD -i jb-+ -j ACCEPT; iptables -I FORWARD -o jb-+ -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT."
+	f := Finding{Name: "forwarding", OK: true, Detail: "no other packet filter is in the way"}
+	if names, err := os.ReadFile("/proc/net/ip_tables_names"); err == nil && bytes.Contains(names, []byte("filter")) {
+		f.OK, f.Detail = false, "iptables-legacy filters packets"
+		f.Remedy = "If clusters cannot reach out: iptables-legacy -I FORWARD -i jb-+ -j ACCEPT; iptables-legacy -I FORWARD -o jb-+ -j ACCEPT."
+	}
+	if exec.CommandContext(ctx, "nft", "list", "table", "inet", "firewalld").Run() == nil {
+		f.OK, f.Detail = false, "firewalld filters packets"
+		f.Remedy = "If clusters cannot reach out: firewall-cmd --zone=trusted --add-interface=jb-+."
 	}
 	return f
 }

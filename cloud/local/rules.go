@@ -17,11 +17,12 @@ import (
 
 // rules is the instance's own nftables table, replaced as a whole. Bridges of
 // every instance are named jb-*; each instance guards its own ones against all
-// others. What other tables of the host drop stays dropped.
+// others.
 //
 //   - cluster to itself: free, and not tracked where it carries pods' addresses,
 //     which different clusters may use at the same time
-//   - cluster to outside: free, under the host's address
+//   - cluster to outside: free, under the host's address, in segments that fit
+//     the way out, which may be narrower than a bridge
 //   - outside to cluster, cluster to cluster: answers alone
 //   - cluster to the host: free, but for the bridge of another cluster
 var rules = template.Must(template.New("rules").Parse(`add table inet {{.Table}}
@@ -59,6 +60,8 @@ table inet {{.Table}} {
 		{{- end}}
 		iifname @bridges oifname "jb-*" drop
 		iifname @bridges ip saddr != @subnets drop
+		iifname @bridges tcp flags syn / syn,rst tcp option maxseg size set rt mtu
+		oifname @bridges tcp flags syn / syn,rst tcp option maxseg size set rt mtu
 		oifname @bridges ct state established,related accept
 		oifname @bridges drop
 	}
@@ -81,6 +84,9 @@ func (l *Local) applyRules(ctx context.Context) error {
 	}
 	var script bytes.Buffer
 	if err := rules.Execute(&script, map[string]any{"Table": l.table(), "Networks": networks}); err != nil {
+		return err
+	}
+	if err := l.openHostChain(ctx, &script, networks); err != nil {
 		return err
 	}
 	return nft(ctx, &script)

@@ -21,6 +21,7 @@ type Limits struct {
 	CPUs     int
 	MemoryMB int
 	Pids     int
+	Slot     int // any number: spreads groups that are pinned over the host's CPUs
 }
 
 // Make makes the group and those above it, and sets its limits. group is a
@@ -29,6 +30,11 @@ func (t Tree) Make(group string, limits Limits) error {
 	for _, h := range t.Hierarchies {
 		if err := t.makeIn(h, group); err != nil {
 			return fmt.Errorf("make control group %s in %s: %w", group, h.Mount, err)
+		}
+		if h.has("cpuset") && limits.CPUs > 0 {
+			if err := pin(path.Join(h.Mount, group), limits); err != nil {
+				return err
+			}
 		}
 		for file, value := range t.settings(h, limits) {
 			if err := write(path.Join(h.Mount, group, file), value); err != nil {
@@ -91,6 +97,9 @@ func inheritCPUs(dir string) error {
 
 const periodMicroseconds = 100_000
 
+// settings are the files to write in a hierarchy. With version 1 a group with a
+// CPU quota refuses children with a greater one, as pods have whose limit is
+// above what their node has: there the group is pinned to CPUs instead.
 func (t Tree) settings(h Hierarchy, limits Limits) map[string]string {
 	files := map[string]string{}
 	set := func(controller, one, two string, value int64, format string) {
@@ -98,14 +107,17 @@ func (t Tree) settings(h Hierarchy, limits Limits) map[string]string {
 		case value == 0:
 		case t.V2:
 			files[two] = fmt.Sprintf(format, value)
-		case h.has(controller):
+		case h.has(controller) && one != "":
 			files[one] = strconv.FormatInt(value, 10)
 		}
 	}
+	quota := "cpu.cfs_quota_us"
+	if slices.Contains(t.Controllers(), "cpuset") {
+		quota = ""
+	}
 	set("memory", "memory.limit_in_bytes", "memory.max", int64(limits.MemoryMB)<<20, "%d")
 	set("pids", "pids.max", "pids.max", int64(limits.Pids), "%d")
-	set("cpu", "cpu.cfs_quota_us", "cpu.max", int64(limits.CPUs)*periodMicroseconds,
-		"%d "+strconv.Itoa(periodMicroseconds))
+	set("cpu", quota, "cpu.max", int64(limits.CPUs)*periodMicroseconds, "%d "+strconv.Itoa(periodMicroseconds))
 	return files
 }
 

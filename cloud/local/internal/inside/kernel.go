@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
-	"strconv"
 	"strings"
 )
 
@@ -35,24 +33,14 @@ func tuneKernel(dir, root string, c Config) error {
 	if err := show("proc/meminfo", meminfo(c.MemoryMB), true); err != nil {
 		return err
 	}
-	if c.CPUs < runtime.NumCPU() {
-		if err := show("sys/devices/system/cpu/online", cpus(c.CPUs), true); err != nil {
-			return err
-		}
+	if err := show("sys/devices/system/cpu/online", c.CPUs+"\n", true); err != nil {
+		return err
 	}
 	// Without it a machine could restart the host.
 	if err := show("proc/sysrq-trigger", "", true); err != nil {
 		return err
 	}
 	return show("sys/devices/virtual/dmi/id/product_uuid", c.UUID+"\n", true)
-}
-
-// cpus is the kernel's notation for the first n CPUs.
-func cpus(n int) string {
-	if n <= 1 {
-		return "0\n"
-	}
-	return "0-" + strconv.Itoa(n-1) + "\n"
 }
 
 // meminfo is /proc/meminfo (proc(5)) of an idle machine of the size. What is

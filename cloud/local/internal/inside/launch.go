@@ -40,7 +40,7 @@ type Config struct {
 	UUID       string   `json:"uuid"`
 	Address    string   `json:"address"` // IPv4 without the prefix length
 	Cgroup     string   `json:"cgroup"`
-	CPUs       int      `json:"cpus"`
+	CPUs       string   `json:"cpus"` // in the kernel's notation: "0-1"
 	MemoryMB   int      `json:"memory_mb"`
 	Agent      string   `json:"agent"`       // the agent's binary on the host
 	GatewayDir string   `json:"gateway_dir"` // on the host

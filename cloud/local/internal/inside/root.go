@@ -37,12 +37,6 @@ var ownDirs = []struct {
 	{"/var/tmp", 0o777 | os.ModeSticky},
 }
 
-// covered are places of secrets on many hosts: a machine sees them empty.
-var covered = []string{
-	"/boot", "/etc/ssh", "/etc/ssl/private", "/media", "/var/backups", "/var/cache",
-	"/var/lib/mysql", "/var/lib/postgresql", "/var/lib/private", "/var/mail", "/var/spool",
-}
-
 // Directories lists what a machine's directory must hold before Launch.
 func Directories() []string {
 	dirs := []string{upperDir, workDir, rootDir, diskDir, etcDir}
@@ -63,10 +57,13 @@ func buildRoot(dir string, c Config, groups cgroup.Tree) error {
 	if err := mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return err
 	}
+	if err := shade(filepath.Join(dir, upperDir), c.Hidden); err != nil {
+		return err
+	}
 	if err := MountOverlay(root, filepath.Join(dir, upperDir), filepath.Join(dir, workDir)); err != nil {
 		return err
 	}
-	steps := []func(string, string, Config) error{mountSystem, mountOwn, mountDevices, writeFiles, tuneKernel, hide, mountShared}
+	steps := []func(string, string, Config) error{mountSystem, mountOwn, mountDevices, writeFiles, tuneKernel, mountShared}
 	for _, step := range steps {
 		if err := step(dir, root, c); err != nil {
 			return err
@@ -186,30 +183,6 @@ func mountShared(_, root string, c Config) error {
 		return err
 	}
 	return bind(c.Agent, agent, true)
-}
-
-// hide covers places of the host that are nobody's business in a machine.
-func hide(_, root string, c Config) error {
-	for _, path := range append(slices.Clone(covered), c.Hidden...) {
-		target := filepath.Join(root, path)
-		if entry, err := os.Stat(target); err != nil || !entry.IsDir() || isOwn(path) {
-			continue // not there, or already replaced
-		}
-		if err := mount("tmpfs", target, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755,size=64m"); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// isOwn reports whether the path lies in one of the machine's own directories.
-func isOwn(path string) bool {
-	for _, own := range ownDirs {
-		if path == own.path || strings.HasPrefix(path, own.path+"/") {
-			return true
-		}
-	}
-	return false
 }
 
 // makeDir makes a directory where the host has none, and where it has a link
