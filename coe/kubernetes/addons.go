@@ -21,7 +21,7 @@ var addons string
 // kube-proxy, because nothing needs it sooner and nodes are ready earlier.
 func (m machine) addonsTask() node.Task {
 	return node.Task{
-		Name: "addons",
+		Name: taskAddons,
 		Command: []string{"kubectl", "--kubeconfig=" + adminKubeconfig, "apply",
 			"--server-side", "--force-conflicts", "--field-manager=jeroboam", "--validate=false", "--filename=-"},
 		Stdin: strings.NewReplacer("DNS_SERVICE", m.dnsService(), "DNS_IMAGE", coreDNSImage,
@@ -36,7 +36,7 @@ func (m machine) addonsTask() node.Task {
 func (m machine) roleTask() node.Task {
 	patch := fmt.Sprintf(`{"metadata":{"labels":{%q:""}}}`, taintControlPlane)
 	return node.Task{
-		Name:    "role",
+		Name:    taskRole,
 		Command: []string{"kubectl", "--kubeconfig=" + adminKubeconfig, "patch", "node", m.Machine.Name, "--patch=" + patch},
 		After:   []string{serviceKubelet},
 		Gate:    m.apiReady(),

@@ -19,7 +19,8 @@ const (
 const taintControlPlane = "node-role.kubernetes.io/control-plane"
 
 // kubelet waits for the API server: one that finds none backs off for longer
-// than the API server needs to start.
+// than the API server needs to start. It also waits for the images: a pod that
+// finds no sandbox image is tried again only after ten seconds.
 func (m machine) kubelet() (node.Service, error) {
 	labels, err := m.nodeLabels()
 	if err != nil {
@@ -30,7 +31,7 @@ func (m machine) kubelet() (node.Service, error) {
 		Command: []string{"kubelet", "--config=" + kubeletFile, "--kubeconfig=" + kubeletKubeconfig,
 			"--hostname-override=" + m.Machine.Name, "--node-ip=" + m.Machine.Status.Address, "--node-labels=" + labels, "--v=1"},
 		Env:   environment(),
-		After: []string{serviceContainerd},
+		After: []string{serviceContainerd, taskImages, taskPodNetwork},
 		Gate:  m.apiReady(),
 		Ready: &node.Probe{URL: "http://" + loopback + ":10248/healthz"},
 		Watch: []string{kubeletFile, kubeletKubeconfig, caFile},

@@ -94,7 +94,7 @@ func cniFile(pods netip.Prefix) node.File {
 func networkTask(s settings, pods netip.Prefix, address string) node.Task {
 	script := strings.NewReplacer("ADDRESS", address, "ALLPODS", s.pods.String(), "MYPODS", pods.String())
 	return node.Task{
-		Name:    "pod-network",
+		Name:    taskPodNetwork,
 		Command: []string{"/bin/sh", "-eu"},
 		Stdin:   script.Replace(networkScript),
 	}

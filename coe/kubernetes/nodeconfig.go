@@ -15,6 +15,14 @@ const (
 	serviceControlPlane = "controlplane"
 )
 
+// Names of tasks. That of the import of images is the agent's.
+const (
+	taskImages     = "images"
+	taskPodNetwork = "pod-network"
+	taskAddons     = "addons"
+	taskRole       = "role"
+)
+
 // Names of the parts of the bundle that are images.
 const (
 	imagePause   = "pause"
@@ -81,10 +89,13 @@ func (m machine) nodeFiles() []node.File {
 
 // images are what a machine needs before any registry can be reached. They are
 // pinned: the kubelet would delete them on a full disk and could not pull them.
+// ctr reads the archive itself and keeps no second copy of what it unpacked,
+// which halves the work.
 func images() node.Images {
 	return node.Images{
-		After:  []string{serviceContainerd},
-		Import: []string{"ctr", "--address", containerdSocket, "--namespace", "k8s.io", "images", "import", "--label", "io.cri-containerd.pinned=pinned", "{}"},
+		After: []string{serviceContainerd},
+		Import: []string{"ctr", "--address", containerdSocket, "--namespace", "k8s.io", "images", "import",
+			"--local", "--discard-unpacked-layers", "--label", "io.cri-containerd.pinned=pinned", "{}"},
 		Names:  []string{imagePause, imageCoreDNS, imageWeb, imageToolbox},
 	}
 }
@@ -95,7 +106,7 @@ func (m machine) proxy() node.Service {
 		Name:    serviceProxy,
 		Command: []string{"kube-proxy", "--config=" + proxyFile, "--v=1"},
 		Env:     environment(),
-		After:   []string{serviceKubelet, "pod-network"},
+		After:   []string{serviceKubelet},
 		Gate:    m.apiReady(),
 		Watch:   []string{proxyFile, proxyKubeconfig, caFile},
 		Stop:    2 * time.Second,
