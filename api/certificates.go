@@ -20,7 +20,7 @@ func signCertificate(s *server, r *request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	a, pem, err := s.Service.Sign(r.Context(), r.caller, in.ClusterUUID, in.CACertType, in.CSR)
+	a, pem, err := s.Service.Sign(r.Context(), r.caller, in.ClusterUUID, in.CACertType, []byte(in.CSR))
 	if e, is := jeroboam.AsError(err); is && e.Kind == jeroboam.NotFound {
 		return reply{}, invalid(e)
 	}

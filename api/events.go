@@ -66,7 +66,7 @@ func (s *server) streamEvents(w http.ResponseWriter, r *request, after int64) er
 	ctx := r.connection
 	if until := r.caller.ExpiresAt; !until.IsZero() {
 		var expire context.CancelFunc
-		ctx, expire = context.WithDeadline(ctx, until)
+		ctx, expire = context.WithTimeout(ctx, until.Sub(s.Now()))
 		defer expire()
 	}
 	out := &eventWriter{w: w, flush: http.NewResponseController(w).Flush}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -233,15 +234,17 @@ func (s *server) write(w http.ResponseWriter, rep reply) {
 		w.WriteHeader(rep.status)
 		return
 	}
-	data, err := json.Marshal(rep.body)
-	if err != nil {
+	var data bytes.Buffer
+	out := json.NewEncoder(&data)
+	out.SetEscapeHTML(false) // the links of next have an &
+	if err := out.Encode(rep.body); err != nil {
 		s.writeError(w, fmt.Errorf("encode the answer: %w", err))
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(rep.status)
 	// A client that went away is no error of ours.
-	_, _ = w.Write(data)
+	_, _ = w.Write(data.Bytes())
 }
 
 func (s *server) writeError(w http.ResponseWriter, err error) {

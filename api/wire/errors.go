@@ -108,10 +108,11 @@ func side(status int) string {
 	return "client"
 }
 
-// title is the detail up to the first full stop.
+// title is the first sentence of the detail: all that some clients show.
+// Magnum cuts at the first dot, which maims versions and addresses.
 func title(detail string) string {
-	before, _, _ := strings.Cut(detail, ".")
-	return before
+	before, _, _ := strings.Cut(detail, ". ")
+	return strings.TrimSuffix(before, ".")
 }
 
 func frameworkBody(e *StatusError, requestID string) Errors {

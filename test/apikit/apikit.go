@@ -1,0 +1,222 @@
+// Package apikit puts the API on a store in memory, a made-up cloud and a
+// made-up engine, so that tests of the API and of its clients need nothing
+// else. Converge stands in for the engine: it brings every cluster to rest.
+package apikit
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/api"
+	"github.com/jeroboam-cloud/jeroboam/coe"
+	"github.com/jeroboam-cloud/jeroboam/service"
+	"github.com/jeroboam-cloud/jeroboam/store/memory"
+)
+
+// Names of what the made-up cloud has.
+const (
+	COE       = "kubernetes"
+	Driver    = "k8s_test"
+	Image     = "fedora-coreos-38"
+	Flavor    = "m1.small"
+	BigFlavor = "m1.large"
+	Keypair   = "mykey"
+	External  = "public"
+	Network   = "private"
+	Subnet    = "private-subnet"
+)
+
+// Versions of the COE, the default first.
+var Versions = []string{"v1.36.3", "v1.35.2"}
+
+// House is a running API.
+type House struct {
+	Store   *memory.Backend
+	Service *service.Service
+	Server  *httptest.Server
+	Clock   *Clock
+	Keys    *Keys
+
+	tokens tokens
+	ids    int
+	mu     sync.Mutex
+}
+
+// Option changes how a House is made.
+type Option func(*service.Options, *api.Options)
+
+// New starts an API that the test ends. Its identifiers count up from 1 and its
+// clock stands still, so that its answers are the same every time.
+func New(t testing.TB, options ...Option) *House {
+	t.Helper()
+	h := &House{Store: memory.New(), Clock: NewClock(), Keys: NewKeys(), tokens: tokens{known: map[string]jeroboam.Caller{}}}
+	so := service.Options{
+		Store: h.Store, Drivers: []service.Driver{{
+			Driver: jeroboam.Driver{Name: Driver, ServerType: "vm", Distro: "fedora-coreos", COE: COE, Cloud: "testcloud"},
+			Engine: Engine{}, Catalogue: Catalogue{},
+		}},
+		Policy: policy{}, Signer: h.Keys, Versions: versions, Host: "ctl1", Now: h.Clock.Now, NewID: h.newID,
+	}
+	ao := api.Options{Auth: &h.tokens, Logger: slog.New(slog.DiscardHandler), Now: h.Clock.Now,
+		IdentityURL: "http://keystone.example/v3"}
+	for _, o := range options {
+		o(&so, &ao)
+	}
+	h.tokens.now = h.Clock.Now
+	h.Service = service.New(so)
+	ao.Service = h.Service
+	h.Server = httptest.NewServer(api.New(ao))
+	t.Cleanup(func() {
+		h.Server.CloseClientConnections()
+		h.Server.Close()
+		if err := h.Store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return h
+}
+
+func versions(name string) []string {
+	if name != COE {
+		return nil
+	}
+	return slices.Clone(Versions)
+}
+
+func (h *House) newID() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ids++
+	return fmt.Sprintf("00000000-0000-4000-8000-%012d", h.ids)
+}
+
+// Token makes a token that is good for an hour.
+func (h *House) Token(user, project string, roles ...string) string {
+	return h.tokens.add(jeroboam.Caller{UserID: user, UserName: user, ProjectID: project, Roles: roles,
+		ExpiresAt: h.Clock.Now().Add(time.Hour)})
+}
+
+// Clock is a clock that a test moves.
+type Clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+// NewClock returns a clock that shows a fixed day.
+func NewClock() *Clock {
+	return &Clock{now: time.Date(2026, 11, 21, 3, 51, 5, 294869000, time.UTC)}
+}
+
+// Now is the time.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Advance moves the clock.
+func (c *Clock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// tokens is an identity service with a list.
+type tokens struct {
+	mu    sync.Mutex
+	known map[string]jeroboam.Caller
+	now   func() time.Time
+}
+
+func (k *tokens) add(c jeroboam.Caller) string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	token := fmt.Sprintf("token-%d", len(k.known)+1)
+	k.known[token] = c
+	return token
+}
+
+// Authenticate knows the tokens that were made and have not expired.
+func (k *tokens) Authenticate(_ context.Context, token string) (jeroboam.Caller, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	c, known := k.known[token]
+	if !known || k.now().After(c.ExpiresAt) {
+		return c, jeroboam.Errorf(jeroboam.Unauthenticated, "token", "The token is unknown or has expired.")
+	}
+	return c, nil
+}
+
+// Engine is a COE that accepts every wish but one.
+type Engine struct{}
+
+// Traits are those of a COE whose control plane has odd sizes.
+func (Engine) Traits() coe.Traits {
+	return coe.Traits{Name: COE, NetworkDrivers: []string{"flannel", "calico"}, VolumeDrivers: []string{"cinder"}, APIPort: 6443,
+		Scheme: "https", Authorities: []string{jeroboam.AuthorityMain, jeroboam.AuthorityEtcd, jeroboam.AuthorityFrontProxy},
+		OddMasters: true}
+}
+
+// Check refuses the label "refused".
+func (Engine) Check(t jeroboam.Template) error {
+	if _, has := t.Labels["refused"]; has {
+		return jeroboam.Errorf(jeroboam.Invalid, "labels", "The label refused is refused.")
+	}
+	return nil
+}
+
+// Catalogue is a cloud with little in it.
+type Catalogue struct{}
+
+// FindFlavor knows two.
+func (Catalogue) FindFlavor(_ context.Context, _, name string) (jeroboam.Flavor, error) {
+	if name != Flavor && name != BigFlavor {
+		return jeroboam.Flavor{}, missing("flavor", name, Flavor+", "+BigFlavor)
+	}
+	return jeroboam.Flavor{ID: name, Name: name, VCPUs: 1, MemoryMB: 1024, DiskGB: 10}, nil
+}
+
+// FindImage knows one that a driver serves and one that none does.
+func (Catalogue) FindImage(_ context.Context, _, name string) (jeroboam.Image, error) {
+	distros := map[string]string{Image: "fedora-coreos", "ubuntu": "ubuntu", "bare": ""}
+	distro, has := distros[name]
+	if !has {
+		return jeroboam.Image{}, missing("image", name, Image+", ubuntu, bare")
+	}
+	return jeroboam.Image{ID: name, Name: name, Distro: distro}, nil
+}
+
+// FindKeypair knows one.
+func (Catalogue) FindKeypair(_ context.Context, _, _, name string) error {
+	if name != Keypair {
+		return missing("key pair", name, Keypair)
+	}
+	return nil
+}
+
+// FindNetwork knows one of each sort.
+func (Catalogue) FindNetwork(_ context.Context, _, name string, external bool) error {
+	if external && name == External || !external && name == Network {
+		return nil
+	}
+	return missing("network", name, External+", "+Network)
+}
+
+// FindSubnet knows one.
+func (Catalogue) FindSubnet(_ context.Context, _, name string) error {
+	if name != Subnet {
+		return missing("subnet", name, Subnet)
+	}
+	return nil
+}
+
+func missing(what, name, have string) error {
+	return jeroboam.Errorf(jeroboam.NotFound, what, "There is no %s %s.", what, name).WithRemedy("There are: %s.", have)
+}

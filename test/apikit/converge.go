@@ -1,0 +1,243 @@
+package apikit
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/pki"
+	"github.com/jeroboam-cloud/jeroboam/store"
+)
+
+// Keys holds the keys of authorities and signs with them.
+type Keys struct {
+	mu   sync.Mutex
+	keys map[string]jeroboam.Secret
+}
+
+// NewKeys returns an empty one.
+func NewKeys() *Keys { return &Keys{keys: map[string]jeroboam.Secret{}} }
+
+// SignClient signs as the service does.
+func (k *Keys) SignClient(_ context.Context, a jeroboam.Authority, csr []byte) (string, error) {
+	k.mu.Lock()
+	key := k.keys[a.ID]
+	k.mu.Unlock()
+	issuer, err := pki.Load(a.PEM, key)
+	if err != nil {
+		return "", err
+	}
+	return issuer.SignCSR(string(csr), time.Now(), time.Hour)
+}
+
+// authority makes the named authority of a cluster; outside a transaction,
+// because making a key takes time.
+func (k *Keys) authority(c jeroboam.Cluster, name string) (jeroboam.Authority, error) {
+	pem, key, err := pki.NewAuthority(c.Name, time.Now(), time.Hour)
+	if err != nil {
+		return jeroboam.Authority{}, err
+	}
+	a := jeroboam.Authority{ID: c.ID + "/" + name, Cluster: c.ID, Project: c.Project, Name: name, PEM: pem}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.keys[a.ID] = key
+	return a, nil
+}
+
+// Work converges clusters as they are woken until the test ends.
+func (h *House) Work(t testing.TB) {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() {
+		done <- h.Store.Work(ctx, store.Worker{Concurrency: 2,
+			Run: func(ctx context.Context, cluster string, _ <-chan struct{}) (time.Duration, error) {
+				return 0, h.Converge(ctx, cluster)
+			}})
+	}()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil && ctx.Err() == nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Converge brings one cluster to where it wants to be.
+func (h *House) Converge(ctx context.Context, cluster string) error {
+	var c jeroboam.Cluster
+	err := h.Store.View(ctx, func(tx store.Tx) (err error) {
+		c, err = store.Get[jeroboam.Cluster](tx, cluster)
+		return err
+	})
+	if jeroboam.KindOf(err) == jeroboam.NotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if c.Spec.Deleted {
+		return h.Store.Update(ctx, func(tx store.Tx) error { return forget(tx, cluster) })
+	}
+	if err := h.authorities(ctx, c); err != nil {
+		return err
+	}
+	return h.Store.Update(ctx, func(tx store.Tx) error { return h.settle(tx, cluster) })
+}
+
+func (h *House) authorities(ctx context.Context, c jeroboam.Cluster) error {
+	for _, name := range (Engine{}).Traits().Authorities {
+		a, err := h.Keys.authority(c, name)
+		if err != nil {
+			return err
+		}
+		err = h.Store.Update(ctx, func(tx store.Tx) error {
+			kept := a
+			if old, err := store.Get[jeroboam.Authority](tx, a.ID); err == nil {
+				kept.Revision, kept.Seq = old.Revision, old.Seq
+			}
+			return store.Put(tx, &kept)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle makes the machines that the groups want and ends the operations.
+func (h *House) settle(tx store.Tx, cluster string) error {
+	c, err := store.Get[jeroboam.Cluster](tx, cluster)
+	if err != nil {
+		return err
+	}
+	groups, err := store.List[jeroboam.NodeGroup](tx, store.Query{Parent: cluster})
+	if err != nil {
+		return err
+	}
+	for _, g := range groups {
+		if err := h.settleGroup(tx, c, g); err != nil {
+			return err
+		}
+	}
+	c.Status.APIAddress, c.Status.COEVersion = "https://10.0.0.2:6443", c.Spec.Version
+	switch c.Status.State {
+	case jeroboam.CreateInProgress:
+		c.Status.State = jeroboam.CreateComplete
+	case jeroboam.UpdateInProgress:
+		c.Status.State = jeroboam.UpdateComplete
+	}
+	c.UpdatedAt = h.Clock.Now()
+	if err := store.Put(tx, &c); err != nil {
+		return err
+	}
+	return h.endOperations(tx, c)
+}
+
+func (h *House) settleGroup(tx store.Tx, c jeroboam.Cluster, g jeroboam.NodeGroup) error {
+	machines, err := store.List[jeroboam.Machine](tx, store.Query{Parent: c.ID})
+	if err != nil {
+		return err
+	}
+	for _, m := range machines {
+		if m.Group == g.ID && (g.Spec.Deleted || m.Index >= g.Spec.Count) {
+			if err := store.Delete(tx, m); err != nil {
+				return err
+			}
+		}
+	}
+	if g.Spec.Deleted {
+		return store.Delete(tx, g)
+	}
+	g.Status.Addresses = nil
+	for i := range g.Spec.Count {
+		m := jeroboam.Machine{ID: fmt.Sprintf("%08d-%s", i+1, g.ID[9:]), Cluster: c.ID, Project: c.Project, Group: g.ID, Role: g.Role,
+			Index: i, Name: fmt.Sprintf("%s-%s-%d", c.Name, g.Name, i), Status: jeroboam.MachineStatus{Address: fmt.Sprintf("10.0.%d.%d", len(g.Name), i+2)}}
+		g.Status.Addresses = append(g.Status.Addresses, m.Status.Address)
+		if _, err := store.Get[jeroboam.Machine](tx, m.ID); jeroboam.KindOf(err) == jeroboam.NotFound {
+			if err := store.Put(tx, &m); err != nil {
+				return err
+			}
+		}
+	}
+	g.Spec.Remove, g.Status.Version = nil, c.Spec.Version
+	switch g.Status.State {
+	case jeroboam.CreateInProgress:
+		g.Status.State = jeroboam.CreateComplete
+	case jeroboam.UpdateInProgress:
+		g.Status.State = jeroboam.UpdateComplete
+	}
+	return store.Put(tx, &g)
+}
+
+func (h *House) endOperations(tx store.Tx, c jeroboam.Cluster) error {
+	operations, err := store.List[jeroboam.Operation](tx, store.Query{Parent: c.ID})
+	if err != nil {
+		return err
+	}
+	for _, op := range operations {
+		if op.State.Ended() {
+			continue
+		}
+		op.State, op.StartedAt, op.FinishedAt = jeroboam.OperationComplete, h.Clock.Now(), h.Clock.Now()
+		step := jeroboam.Step{ID: op.ID + "/ready", Operation: op.ID, Cluster: c.ID, Project: c.Project, Name: "ready",
+			State: jeroboam.StepDone, Attempt: 1, StartedAt: op.StartedAt, FinishedAt: op.FinishedAt}
+		event := jeroboam.Event{ID: op.ID + "/end", Cluster: c.ID, Project: c.Project, Operation: op.ID, Type: "operation",
+			State: string(op.State), Message: op.Verb + " " + op.Summary, At: h.Clock.Now()}
+		if err := putAll(tx, &op, &step, &event); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func putAll(tx store.Tx, op *jeroboam.Operation, step *jeroboam.Step, event *jeroboam.Event) error {
+	if err := store.Put(tx, op); err != nil {
+		return err
+	}
+	if err := store.Put(tx, step); err != nil {
+		return err
+	}
+	return store.Put(tx, event)
+}
+
+// forget removes a cluster; its operations and events stay, as the engine
+// leaves them.
+func forget(tx store.Tx, cluster string) error {
+	c, err := store.Get[jeroboam.Cluster](tx, cluster)
+	if err != nil {
+		return err
+	}
+	groups, err := store.List[jeroboam.NodeGroup](tx, store.Query{Parent: cluster})
+	if err != nil {
+		return err
+	}
+	machines, err := store.List[jeroboam.Machine](tx, store.Query{Parent: cluster})
+	if err != nil {
+		return err
+	}
+	authorities, err := store.List[jeroboam.Authority](tx, store.Query{Parent: cluster})
+	if err != nil {
+		return err
+	}
+	for _, g := range groups {
+		err = join(err, store.Delete(tx, g))
+	}
+	for _, m := range machines {
+		err = join(err, store.Delete(tx, m))
+	}
+	for _, a := range authorities {
+		err = join(err, store.Delete(tx, a))
+	}
+	return join(err, store.Delete(tx, c))
+}
+
+func join(a, b error) error {
+	if a != nil {
+		return a
+	}
+	return b
+}
