@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -174,6 +175,10 @@ func (l *Local) execute(c child, ready *os.File) error {
 		return err
 	}
 	defer null.Close()
+	// What a shell left open for us is not for those who outlive us.
+	if err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+		return fmt.Errorf("keep open files to ourselves: %w", err)
+	}
 	p, err := os.StartProcess(l.options.SelfPath, append([]string{"jeroboam"}, c.args...), &os.ProcAttr{
 		Dir: "/", Env: []string{"PATH=" + os.Getenv("PATH")},
 		Files: []*os.File{null, console, console, ready, c.lock},
