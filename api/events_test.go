@@ -125,7 +125,7 @@ func TestWhoFollowedAClusterLearnsOfItsEndLater(t *testing.T) {
 
 func TestAStreamEndsWithItsToken(t *testing.T) {
 	t.Parallel()
-	h := apikit.New(t, func(_ *service.Options, o *api.Options) { o.Auth = briefly{} })
+	h := apikit.New(t, func(_ *service.Options, o *api.Options) { o.Auth, o.Now = briefly{}, time.Now })
 	p := &player{House: h, tokens: map[string]string{"owner": "x"}}
 	err := h.Store.Update(t.Context(), func(tx store.Tx) error {
 		return store.Put(tx, &jeroboam.Cluster{ID: "00000000-0000-4000-8000-0000000000aa", Project: "p1", Name: "c1"})
