@@ -1,0 +1,119 @@
+package embedded
+
+import (
+	"fmt"
+	"slices"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/jeroboam-cloud/jeroboam"
+)
+
+// EnsureProject makes a project of the name unless there is one, and returns its ID.
+func (i *Identity) EnsureProject(name string) (id string, err error) {
+	err = i.files.change(func(u *Users, _ *Credentials) error {
+		at := slices.IndexFunc(u.Projects, func(p *Project) bool { return p.Name == name })
+		if at < 0 {
+			at = len(u.Projects)
+			u.Projects = append(u.Projects, &Project{ID: newID(), Name: name})
+		}
+		id = u.Projects[at].ID
+		return nil
+	})
+	return id, err
+}
+
+// EnsureUser gives the user these roles in the project, which must exist. A
+// user who is new gets the project as default and a password, which is returned
+// this once; an older user's password stays, and "" is returned.
+func (i *Identity) EnsureUser(name, project string, roles ...string) (password jeroboam.Secret, err error) {
+	fresh := randomSecret()
+	hash, err := hashPassword(fresh)
+	if err != nil {
+		return "", err
+	}
+	err = i.files.change(func(u *Users, _ *Credentials) error {
+		at := slices.IndexFunc(u.Users, func(u *User) bool { return u.Name == name })
+		if at < 0 {
+			at, password = len(u.Users), fresh
+			u.Users = append(u.Users, &User{ID: newID(), Name: name, Password: hash, Project: project})
+		}
+		user := u.Users[at]
+		if user.Roles == nil {
+			user.Roles = map[string][]string{}
+		}
+		user.Roles[project] = roles
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	return password, nil
+}
+
+// SetPassword gives a user another password; tokens got with the old one end.
+func (i *Identity) SetPassword(name string, password jeroboam.Secret) error {
+	hash, err := hashPassword(password)
+	if err != nil {
+		return err
+	}
+	return i.files.change(func(u *Users, _ *Credentials) error {
+		at := slices.IndexFunc(u.Users, func(u *User) bool { return u.Name == name })
+		if at < 0 {
+			return missing("user", name)
+		}
+		u.Users[at].Password = hash
+		return nil
+	})
+}
+
+// Login is what a client needs to log in with a password.
+type Login struct {
+	AuthURL  string // ".../identity/v3"
+	User     string
+	Project  string
+	Password jeroboam.Secret
+	Region   string
+}
+
+// LoginFor returns the Login of a user of this service.
+func (i *Identity) LoginFor(user, project string, password jeroboam.Secret) Login {
+	return Login{AuthURL: i.url + identityPath + "/v3", User: user, Project: project, Password: password, Region: i.region}
+}
+
+// OpenRC is a file for a shell to read. It holds the password: write it 0600.
+func (l Login) OpenRC() []byte {
+	text := ""
+	for _, v := range [][2]string{
+		{"OS_AUTH_TYPE", "password"}, {"OS_AUTH_URL", l.AuthURL}, {"OS_IDENTITY_API_VERSION", "3"},
+		{"OS_USERNAME", l.User}, {"OS_PASSWORD", l.Password.Reveal()}, {"OS_PROJECT_NAME", l.Project},
+		{"OS_USER_DOMAIN_ID", domainID}, {"OS_PROJECT_DOMAIN_ID", domainID}, {"OS_REGION_NAME", l.Region},
+	} {
+		text += fmt.Sprintf("export %s=%s\n", v[0], shellQuote(v[1]))
+	}
+	return []byte(text)
+}
+
+func shellQuote(word string) string {
+	quoted := "'"
+	for _, r := range word {
+		if r == '\'' {
+			quoted += `'\''`
+		} else {
+			quoted += string(r)
+		}
+	}
+	return quoted + "'"
+}
+
+// CloudsYAML is a clouds.yaml with this login as the cloud of the name. It holds
+// the password: write it 0600.
+func (l Login) CloudsYAML(cloud string) ([]byte, error) {
+	return yaml.Marshal(object{"clouds": object{cloud: object{
+		"auth_type": "password", "region_name": l.Region, "identity_api_version": 3,
+		"auth": object{
+			"auth_url": l.AuthURL, "username": l.User, "password": l.Password.Reveal(), "project_name": l.Project,
+			"user_domain_id": domainID, "project_domain_id": domainID,
+		},
+	}}})
+}
