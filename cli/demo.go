@@ -14,7 +14,6 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/api/wire"
-	"github.com/jeroboam-cloud/jeroboam/cli/credentials"
 	"github.com/jeroboam-cloud/jeroboam/client"
 )
 
@@ -23,6 +22,7 @@ const (
 	demoCOE      = "kubernetes"
 	demoTemplate = "kubernetes"
 	demoCluster  = "demo"
+	demoUser     = "demo" // and the name of the user's project
 	demoImage    = "host"
 	demoFlavor   = "m1.medium"
 	demoMasters  = 1
@@ -283,13 +283,14 @@ func (a *app) deleteClusters(ctx context.Context) {
 	}
 }
 
-// demoClient calls the service as the user of the demo.
-func (a *app) demoClient(context.Context) (*client.Client, error) {
-	c, err := credentials.Find(credentials.Source{Cloud: "jeroboam", Getenv: func(key string) string {
-		return map[string]string{"OS_CLIENT_CONFIG_FILE": a.statePath("clouds.yaml")}[key]
-	}})
-	if err != nil {
-		return nil, err
+// demoClient calls the service as the demo's user, who is made if there is none.
+func (a *app) demoClient(ctx context.Context) (*client.Client, error) {
+	file := a.statePath(cloudsFile)
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+		who := User{Name: demoUser, Project: demoUser, Role: "admin"}
+		if err := a.letIn(ctx, who, a.state); err != nil {
+			return nil, err
+		}
 	}
-	return client.New(client.Options(c))
+	return clientOf(file)
 }

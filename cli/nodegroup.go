@@ -138,11 +138,13 @@ func (a *app) showGroup(g wire.NodeGroup) error {
 func (a *app) groupUpdate() *cobra.Command {
 	var least, most int
 	var unlimited bool
+	wait := waiting{}
 	c := &cobra.Command{Use: "update CLUSTER GROUP", Short: "Change the bounds of a group", Args: exactly("CLUSTER", "GROUP")}
 	c.Flags().IntVar(&least, "min", 0, "fewest nodes a resize may leave")
 	c.Flags().IntVar(&most, "max", 0, "most nodes a resize may make")
 	c.Flags().BoolVar(&unlimited, "no-max", false, "no upper limit")
 	c.MarkFlagsMutuallyExclusive("max", "no-max")
+	wait.flags(c.Flags())
 	c.RunE = func(c *cobra.Command, args []string) error {
 		s, err := a.client()
 		if err != nil {
@@ -156,7 +158,16 @@ func (a *app) groupUpdate() *cobra.Command {
 		if len(patch) == 0 {
 			return usage("Add --min, --max or --no-max.", "There is nothing to change.")
 		}
-		g, err := s.UpdateNodeGroup(c.Context(), args[0], old.UUID, patch)
+		if _, err := s.UpdateNodeGroup(c.Context(), args[0], old.UUID, patch); err != nil {
+			return err
+		}
+		if wait.on {
+			if err := a.follow(c.Context(), s, old.ClusterID, wait.limit); err != nil {
+				return err
+			}
+		}
+		// Magnum answers with the group as it was before.
+		g, err := s.NodeGroup(c.Context(), args[0], old.UUID)
 		if err != nil {
 			return err
 		}

@@ -26,6 +26,20 @@ type Host struct {
 	Hidden   []*cobra.Command                                  // commands that the program starts itself with
 	Diagnose func(ctx context.Context, state string) []Finding // what this host has and lacks for real machines
 	Teardown func(ctx context.Context, state string) error     // removes every trace of a local cloud's state
+	AddUser  func(state, url string, who User) (Login, error)  // to the identities of the service of this host
+}
+
+// User is somebody to be let in. A project that is not there is made.
+type User struct {
+	Name    string
+	Project string
+	Role    string
+}
+
+// Login is how a user's clients log in: two files that hold the password.
+type Login struct {
+	CloudsYAML []byte
+	OpenRC     []byte
 }
 
 // Finding is one thing a host should have.
@@ -83,7 +97,7 @@ func (a *app) root() *cobra.Command {
 		a.state = ".state"
 	}
 	root.AddCommand(a.host.Serve, a.up(), a.down(), a.template(), a.cluster(), a.nodeGroup(), a.certificate(),
-		a.quota(), a.stats(), a.bundle(), a.doctor(), a.version())
+		a.quota(), a.stats(), a.user(), a.bundle(), a.doctor(), a.version())
 	root.AddCommand(a.host.Hidden...)
 	return root
 }

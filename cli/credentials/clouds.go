@@ -14,8 +14,8 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 )
 
-// demoCloud is the name that "jeroboam up" gives its entry.
-const demoCloud = "jeroboam"
+// DemoCloud is the name of the entry in the files this program writes.
+const DemoCloud = "jeroboam"
 
 // cloudsFile is the part of clouds.yaml that is read.
 type cloudsFile struct {

@@ -54,7 +54,7 @@ func Find(s Source) (Credentials, error) {
 		return s.fromEnvironment().checked("the OS_* variables")
 	}
 	if demo := s.demo(); demo != "" {
-		return s.fromFile(demoCloud, []string{demo})
+		return s.fromFile(DemoCloud, []string{demo})
 	}
 	return Credentials{}, jeroboam.Errorf(jeroboam.Unauthenticated, "credentials", "No credentials were found.").
 		WithRemedy("Set OS_CLOUD to a name of your clouds.yaml, or source an openrc file; \"jeroboam up\" writes both.")

@@ -161,6 +161,9 @@ func (c *config) validate() error {
 			wrong("drivers", "Choose from: "+strings.Join(driverNames(), ", ")+".", "drivers: there is no driver %q.", name)
 		}
 	}
+	if real, pretended := c.mixture(); real && pretended {
+		wrong("drivers", "Serve the simulator with a state directory of its own.", "drivers: real and simulated machines do not mix in one service.")
+	}
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		wrong("log_format", "Give text or json.", "log_format: %q is not a format.", c.LogFormat)
 	}

@@ -32,7 +32,7 @@ func loadConfig(t *testing.T, file string, env map[string]string, args ...string
 }
 
 func TestFlagsWinOverEnvironmentOverFileOverDefaults(t *testing.T) {
-	file := "state: /file\nlisten: 127.0.0.1:1\nconcurrency: 3\nlog_level: debug\ndrivers: [k8s_sim, k8s_local]\n"
+	file := "state: /file\nlisten: 127.0.0.1:1\nconcurrency: 3\nlog_level: debug\ndrivers: [k8s_sim]\n"
 	env := map[string]string{"JEROBOAM_STATE": "/env", "JEROBOAM_LISTEN": "127.0.0.1:2"}
 	got, err := loadConfig(t, file, env, "--state", "/flag")
 	if err != nil {
@@ -40,7 +40,7 @@ func TestFlagsWinOverEnvironmentOverFileOverDefaults(t *testing.T) {
 	}
 	want := config{
 		State: "/flag", Listen: "127.0.0.1:2", Concurrency: 3, LogLevel: "debug",
-		Drivers: []string{"k8s_sim", "k8s_local"},
+		Drivers: []string{"k8s_sim"},
 		Bundles: "/opt/jeroboam/bundles", Agent: "/opt/jeroboam/jeroboam-agent", ClusterQuota: 20, LogFormat: "text",
 	}
 	if !reflect.DeepEqual(got, want) {

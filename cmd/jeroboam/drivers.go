@@ -1,6 +1,24 @@
 package main
 
-import "github.com/jeroboam-cloud/jeroboam"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/cloud/local"
+	"github.com/jeroboam-cloud/jeroboam/cloud/sim"
+	"github.com/jeroboam-cloud/jeroboam/coe"
+	"github.com/jeroboam-cloud/jeroboam/coe/kubernetes"
+	coesim "github.com/jeroboam-cloud/jeroboam/coe/sim"
+	"github.com/jeroboam-cloud/jeroboam/engine"
+	"github.com/jeroboam-cloud/jeroboam/service"
+)
 
 // driverTable is the one table of what this program can make clusters of: a
 // server type, an image's distro and a COE choose a row, the row names the
@@ -10,10 +28,151 @@ var driverTable = []jeroboam.Driver{
 	{Name: "k8s_sim", ServerType: "vm", Distro: "sim", COE: "kubernetes", Cloud: "sim"},
 }
 
+// place is a cloud that knows what its machines can be made of.
+type place interface {
+	cloud.Cloud
+	cloud.Catalogue
+}
+
+// clouds makes each cloud of the table.
+var clouds = map[string]func(config, *state, *slog.Logger) (place, error){
+	"local": func(c config, s *state, log *slog.Logger) (place, error) {
+		return local.New(local.Options{
+			State: s.dir, AgentPath: c.Agent, GatewayDir: gatewayDir(s), BundleDir: s.path("bundles"), Logger: log,
+		})
+	},
+	"sim": func(config, *state, *slog.Logger) (place, error) {
+		return sim.New(sim.Options{
+			Call: 2 * time.Millisecond, Boot: 300 * time.Millisecond, Apply: 100 * time.Millisecond,
+			Start: 300 * time.Millisecond, Delete: 100 * time.Millisecond, Jitter: 0.5, Sign: true,
+		}), nil
+	},
+}
+
+// engines makes each COE of the table.
+var engines = map[string]func() coe.COE{
+	"kubernetes": func() coe.COE { return kubernetes.New() },
+}
+
+// engineOn makes a COE for a cloud: one whose machines are simulated can only
+// be asked about a simulated cluster.
+func engineOn(name string, on place) coe.COE {
+	real := engines[name]()
+	if world, ok := on.(coesim.World); ok {
+		return coesim.New(real, world, coesim.Options{Drain: 200 * time.Millisecond})
+	}
+	return real
+}
+
+// preflight refuses a cloud that cannot work here, before anything is made.
+var preflight = map[string]func(context.Context, config) error{"local": hostCarriesMachines}
+
 func driverNames() []string {
 	names := make([]string, len(driverTable))
 	for i, d := range driverTable {
 		names[i] = d.Name
 	}
 	return names
+}
+
+// rows are the rows of the table that are on.
+func (c config) rows() []jeroboam.Driver {
+	return slices.DeleteFunc(slices.Clone(driverTable), func(d jeroboam.Driver) bool { return !slices.Contains(c.Drivers, d.Name) })
+}
+
+// mixture tells which sorts of machine the drivers would make.
+func (c *config) mixture() (real, pretended bool) {
+	for _, d := range c.rows() {
+		real, pretended = real || d.Cloud != "sim", pretended || d.Cloud == "sim"
+	}
+	return real, pretended
+}
+
+// driver is a row that is on, with its cloud and its COE.
+type driver struct {
+	jeroboam.Driver
+	cloud place
+	coe   coe.COE
+}
+
+func openDrivers(c config, s *state, log *slog.Logger) ([]driver, error) {
+	places, kinds := map[string]place{}, map[string]coe.COE{}
+	var all []driver
+	for _, row := range c.rows() {
+		if places[row.Cloud] == nil {
+			made, err := clouds[row.Cloud](c, s, log)
+			if err != nil {
+				return nil, fmt.Errorf("cloud %s: %w", row.Cloud, err)
+			}
+			places[row.Cloud] = made
+		}
+		kind := row.COE + " on " + row.Cloud
+		if kinds[kind] == nil {
+			kinds[kind] = engineOn(row.COE, places[row.Cloud])
+		}
+		all = append(all, driver{row, places[row.Cloud], kinds[kind]})
+	}
+	return all, nil
+}
+
+func engineDrivers(all []driver) map[string]engine.Driver {
+	out := map[string]engine.Driver{}
+	for _, d := range all {
+		out[d.Name] = engine.Driver{Cloud: d.cloud, COE: d.coe, Catalogue: d.cloud}
+	}
+	return out
+}
+
+func monitoredClouds(all []driver) map[string]cloud.Cloud {
+	out := map[string]cloud.Cloud{}
+	for _, d := range all {
+		out[d.Name] = d.cloud
+	}
+	return out
+}
+
+func serviceDrivers(all []driver) []service.Driver {
+	out := make([]service.Driver, len(all))
+	for i, d := range all {
+		out[i] = service.Driver{Driver: d.Driver, Engine: d.coe, Catalogue: d.cloud}
+	}
+	return out
+}
+
+// world is a cloud whose agents live in this process.
+type world interface {
+	Serve(ctx context.Context, r sim.Registry)
+}
+
+// simulated returns the cloud whose agents this process must run, if it has one.
+func simulated(all []driver) (world, bool) {
+	for _, d := range all {
+		if w, ok := d.cloud.(world); ok {
+			return w, true
+		}
+	}
+	return nil, false
+}
+
+// simulatedVersion is what a COE without a bundle pretends to be.
+const simulatedVersion = "v1.36.3"
+
+// hostCarriesMachines reports everything that keeps real machines from running
+// on this host.
+func hostCarriesMachines(ctx context.Context, c config) error {
+	if os.Geteuid() != 0 {
+		return jeroboam.Errorf(jeroboam.Forbidden, "root", "Machines on this host need root.").
+			WithRemedy("Run as root, or choose drivers that need no machines with --drivers.")
+	}
+	var errs []error
+	for _, f := range diagnose(ctx, c.State) {
+		if f.Needed && !f.OK {
+			errs = append(errs, jeroboam.Errorf(jeroboam.Unsupported, "host", "This host lacks %s: %s", f.Name, f.Detail).WithRemedy("%s", f.Remedy))
+		}
+	}
+	if _, err := os.Stat(c.Agent); err != nil {
+		errs = append(errs, jeroboam.Errorf(jeroboam.Invalid, "agent", "There is no agent at %s.", c.Agent).
+			WithRemedy("Build it with \"make build\", or say where it is with --agent."))
+	}
+	return errors.Join(errs...)
 }

@@ -95,8 +95,8 @@ func (s *state) empty() error {
 }
 
 // ownBeforeStart names what may lie in a state directory that was never used:
-// "up" opens the log before the service starts.
-func ownBeforeStart(name string) bool { return name == logFile || name == "lock" }
+// "up" opens the log, and what the first start says, before the service runs.
+func ownBeforeStart(name string) bool { return name == logFile || name == "lock" || name == "admin" }
 
 func (s *state) claim() error {
 	lock, err := os.OpenFile(s.path("lock"), os.O_CREATE|os.O_RDWR, 0o600)

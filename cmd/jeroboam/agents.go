@@ -1,0 +1,50 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+
+	"github.com/jeroboam-cloud/jeroboam"
+)
+
+// agentURL is where a machine of this host finds the service: the local cloud
+// shows it the directory that holds the socket there.
+const agentURL = "unix:///run/jeroboam/gateway.sock"
+
+// longestSocket is what the kernel takes as the path of a socket, see unix(7).
+const longestSocket = 107
+
+func gatewayDir(s *state) string { return s.path("gateway") }
+
+// listenForAgents opens the socket in the state directory, and the TCP address
+// if one is configured.
+func listenForAgents(s *state, tcp string) (_ []net.Listener, err error) {
+	if err := os.MkdirAll(gatewayDir(s), 0o700); err != nil {
+		return nil, stateError(s.dir, err)
+	}
+	path := s.path("gateway", "gateway.sock")
+	if len(path) > longestSocket {
+		return nil, jeroboam.Errorf(jeroboam.Invalid, "state-path", "The state directory %s is too deep for a socket in it.", s.dir).
+			WithRemedy("Name one with a path of at most %d characters.", longestSocket-len(path)+len(s.dir))
+	}
+	// Left by a service that was killed: the lock says that it is gone.
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, stateError(s.dir, err)
+	}
+	socket, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("listen for agents: %w", err)
+	}
+	all := []net.Listener{socket}
+	if tcp != "" {
+		l, err := listen(tcp)
+		if err != nil {
+			return nil, errors.Join(err, socket.Close())
+		}
+		all = append(all, l)
+	}
+	return all, nil
+}

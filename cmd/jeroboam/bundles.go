@@ -1,0 +1,160 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/semver"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/node"
+	"github.com/jeroboam-cloud/jeroboam/release"
+)
+
+// bundles are the verified bundles of this service, in a directory of its own
+// by digest: a cluster keeps the bytes it was made of when a bundle is rebuilt.
+type bundles struct {
+	dir       string
+	simulated bool        // nothing is installed anywhere: any machine is content
+	all       []installed // the newest version of each COE first
+}
+
+type installed struct {
+	node.Bundle
+	manifest release.Manifest
+}
+
+// installBundles verifies every bundle of the directory from and links it into
+// dir under its digest. What was installed before stays.
+func installBundles(ctx context.Context, from, dir string) (*bundles, error) {
+	b := &bundles{dir: dir}
+	entries, err := os.ReadDir(from)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read the bundles: %w", err)
+	}
+	for _, e := range entries {
+		source := filepath.Join(from, e.Name())
+		m, err := release.Load(source)
+		if jeroboam.KindOf(err) == jeroboam.NotFound {
+			continue // being built, or something else
+		}
+		if err != nil {
+			return nil, err
+		}
+		if err := b.install(ctx, source, m); err != nil {
+			return nil, fmt.Errorf("bundle %s: %w", e.Name(), err)
+		}
+	}
+	slices.SortFunc(b.all, func(x, y installed) int {
+		return cmp.Or(cmp.Compare(x.Name, y.Name), semver.Compare(y.Version, x.Version))
+	})
+	return b, nil
+}
+
+func (b *bundles) install(ctx context.Context, source string, m release.Manifest) error {
+	digest := release.Digest(m)
+	target := filepath.Join(b.dir, digest)
+	b.all = append(b.all, installed{node.Bundle{Name: m.Name, Version: m.Version, Digest: digest}, m})
+	if _, err := os.Stat(target); err == nil {
+		return nil // verified when it was put there
+	}
+	if err := release.Verify(ctx, source, m); err != nil {
+		return err
+	}
+	temporary := target + ".new"
+	if err := os.RemoveAll(temporary); err != nil {
+		return err
+	}
+	if err := link(source, temporary, m); err != nil {
+		return errors.Join(stateError(b.dir, err), os.RemoveAll(temporary))
+	}
+	return os.Rename(temporary, target)
+}
+
+// link puts the bundle's files there without a second copy where the file
+// system allows it. The manifest is copied: a rebuild writes over it.
+func link(source, target string, m release.Manifest) error {
+	for _, p := range m.Parts {
+		if p.Kind == release.Host {
+			continue
+		}
+		to := filepath.Join(target, filepath.FromSlash(p.Path))
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+			return err
+		}
+		from := filepath.Join(source, filepath.FromSlash(p.Path))
+		if os.Link(from, to) == nil {
+			continue
+		}
+		if err := copyFile(from, to); err != nil {
+			return err
+		}
+	}
+	return copyFile(filepath.Join(source, release.ManifestFile), filepath.Join(target, release.ManifestFile))
+}
+
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	status, err := in.Stat()
+	if err != nil {
+		return err
+	}
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_EXCL, status.Mode().Perm())
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
+}
+
+// find is the bundle of a COE's version.
+func (b *bundles) find(_ context.Context, coe, version string) (node.Bundle, error) {
+	for _, i := range b.all {
+		if i.Name == coe && i.Version == version {
+			return i.Bundle, nil
+		}
+	}
+	if b.simulated && version == simulatedVersion {
+		return node.Bundle{Name: coe, Version: version, Digest: strings.Repeat("0", 64)}, nil
+	}
+	return node.Bundle{}, jeroboam.Errorf(jeroboam.NotFound, "bundle-missing", "There is no bundle of %s %s.", coe, version).
+		WithRemedy("The operator builds it with \"make bundle\" and starts the service again.")
+}
+
+// versions lists what can be made of a COE, the newest first.
+func (b *bundles) versions(coe string) []string {
+	var all []string
+	for _, i := range b.all {
+		if i.Name == coe {
+			all = append(all, i.Version)
+		}
+	}
+	if b.simulated && !slices.Contains(all, simulatedVersion) {
+		all = append(all, simulatedVersion)
+	}
+	return all
+}
+
+// path is where the bundle of a digest lies, for the gateway.
+func (b *bundles) path(digest string) (string, bool) {
+	for _, i := range b.all {
+		if i.Digest == digest {
+			return filepath.Join(b.dir, digest), true
+		}
+	}
+	path := filepath.Join(b.dir, filepath.Base(digest))
+	_, err := os.Stat(path)
+	return path, err == nil
+}

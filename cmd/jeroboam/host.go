@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/cli"
+	"github.com/jeroboam-cloud/jeroboam/cloud/local"
+	"github.com/jeroboam-cloud/jeroboam/identity/embedded"
+)
+
+// localCommands are what the local cloud executes this program again with.
+func localCommands() []*cobra.Command {
+	hidden := func(use string, run func([]string) error) *cobra.Command {
+		return &cobra.Command{Use: use, Hidden: true, DisableFlagParsing: true, RunE: func(_ *cobra.Command, args []string) error {
+			return run(args)
+		}}
+	}
+	return []*cobra.Command{hidden(local.CommandMachine, local.LaunchMachine), hidden(local.CommandBalancer, local.RunBalancer)}
+}
+
+// diagnose says what this host lacks for machines that lie in state.
+func diagnose(ctx context.Context, state string) []cli.Finding {
+	found := local.Probe(ctx, state)
+	out := make([]cli.Finding, len(found))
+	for i, f := range found {
+		out[i] = cli.Finding{Name: f.Name, Needed: f.Needed, OK: f.OK, Detail: f.Detail, Remedy: f.Remedy}
+	}
+	return out
+}
+
+// teardown removes what the local cloud of a state directory has on this host.
+// A user who is not root cannot have made any of it.
+func teardown(ctx context.Context, state string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	return local.Teardown(ctx, state)
+}
+
+// addUser lets somebody in. A service that runs reads the change by itself.
+func addUser(state, url string, who cli.User) (cli.Login, error) {
+	identities, err := embedded.Open(embedded.Options{Dir: identityDir(state), URL: url})
+	if err != nil {
+		return cli.Login{}, err
+	}
+	if _, err := identities.EnsureProject(who.Project); err != nil {
+		return cli.Login{}, err
+	}
+	password, err := identities.EnsureUser(who.Name, who.Project, who.Role)
+	if err != nil {
+		return cli.Login{}, err
+	}
+	if password == "" { // the user is older, and nobody knows the password any more
+		password = jeroboam.Secret(rand.Text())
+		if err := identities.SetPassword(who.Name, password); err != nil {
+			return cli.Login{}, err
+		}
+	}
+	login := identities.LoginFor(who.Name, who.Project, password)
+	clouds, err := login.CloudsYAML("jeroboam")
+	return cli.Login{CloudsYAML: clouds, OpenRC: login.OpenRC()}, err
+}
+
+func identityDir(state string) string { return filepath.Join(state, "identity") }

@@ -1,0 +1,237 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/api"
+	"github.com/jeroboam-cloud/jeroboam/engine"
+	"github.com/jeroboam-cloud/jeroboam/identity"
+	"github.com/jeroboam-cloud/jeroboam/identity/embedded"
+	"github.com/jeroboam-cloud/jeroboam/monitor"
+	"github.com/jeroboam-cloud/jeroboam/node/gateway"
+	"github.com/jeroboam-cloud/jeroboam/pki"
+	"github.com/jeroboam-cloud/jeroboam/service"
+	"github.com/jeroboam-cloud/jeroboam/store"
+	"github.com/jeroboam-cloud/jeroboam/store/sqlite"
+	"github.com/jeroboam-cloud/jeroboam/vault"
+	"github.com/jeroboam-cloud/jeroboam/vault/sealed"
+)
+
+// house is everything that runs in one service.
+type house struct {
+	config   config
+	state    *state
+	log      *slog.Logger
+	url      string // of the API
+	store    store.Backend
+	vault    vault.Vault
+	bundles  *bundles
+	drivers  []driver
+	identity *embedded.Identity
+	engine   *engine.Engine
+	gateway  *gateway.Gateway
+	agents   []net.Listener
+}
+
+// build makes every room and opens none of them to callers.
+func build(ctx context.Context, c config, s *state, address net.Addr, log *slog.Logger) (_ *house, err error) {
+	h := &house{config: c, state: s, log: log, url: endpoint(address)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, h.close())
+		}
+	}()
+	for _, step := range []func(context.Context) error{h.openStore, h.openIdentity, h.openBundles, h.openDrivers, h.openGateway} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return h, nil
+}
+
+func (h *house) openStore(ctx context.Context) error {
+	backend, err := sqlite.Open(ctx, sqlite.Options{Dir: h.state.path("store"), Logger: h.log})
+	if err != nil {
+		return err
+	}
+	h.store = backend
+	h.vault, err = sealed.Open(ctx, backend, h.state.path("vault.keys"))
+	return err
+}
+
+func (h *house) openIdentity(context.Context) (err error) {
+	h.identity, err = embedded.Open(embedded.Options{Dir: identityDir(h.state.dir), URL: h.url})
+	return err
+}
+
+func (h *house) openBundles(ctx context.Context) (err error) {
+	dir := h.state.path("bundles")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return stateError(dir, err)
+	}
+	if h.bundles, err = installBundles(ctx, h.config.Bundles, dir); err != nil {
+		return err
+	}
+	_, h.bundles.simulated = h.config.mixture()
+	return nil
+}
+
+func (h *house) openDrivers(context.Context) (err error) {
+	h.drivers, err = openDrivers(h.config, h.state, h.log)
+	return err
+}
+
+// openGateway makes the engine and the door its machines come in by.
+func (h *house) openGateway(ctx context.Context) error {
+	authority, err := gatewayAuthority(ctx, h.vault)
+	if err != nil {
+		return err
+	}
+	if h.agents, err = listenForAgents(h.state, h.config.GatewayListen); err != nil {
+		return err
+	}
+	h.engine = engine.New(engine.Options{
+		Store: h.store, Vault: h.vault, Drivers: engineDrivers(h.drivers), Bundle: h.bundles.find, Log: h.log,
+		Gateway: engine.Gateway{URL: agentURL, CA: authority.PEM()},
+		Limits:  engine.Limits{Clusters: h.config.Concurrency},
+	})
+	h.gateway = gateway.New(gateway.Options{
+		Registry: h.engine, Authority: authority, Bundles: h.bundles.path, Logger: h.log,
+	})
+	return nil
+}
+
+// introduce says once what nobody can look up later.
+func (h *house) introduce(stdout io.Writer) error {
+	password, fresh := h.identity.GeneratedPassword()
+	if !fresh {
+		return nil
+	}
+	_, err := fmt.Fprintf(stdout, "The administrator is %s of project %s; this is shown once.\nadmin password: %s\n",
+		embedded.AdminUser, embedded.AdminProject, password.Reveal())
+	return err
+}
+
+// run serves until ctx ends or a room fails, then lets what is under way end.
+func (h *house) run(ctx context.Context, listener net.Listener) error {
+	g, ctx := errgroup.WithContext(ctx)
+	server := h.server(ctx)
+	g.Go(func() error { return h.engine.Run(ctx) })
+	g.Go(func() error { return h.monitor().Run(ctx) })
+	g.Go(func() error { return h.admit(ctx) })
+	g.Go(func() error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve the API: %w", err)
+		}
+		return nil
+	})
+	g.Go(func() error {
+		<-ctx.Done()
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		return server.Shutdown(grace)
+	})
+	if err := os.WriteFile(h.state.path("endpoint"), []byte(h.url+"\n"), 0o600); err != nil {
+		return stateError(h.state.dir, err)
+	}
+	return g.Wait()
+}
+
+// monitor looks after clusters that are there.
+func (h *house) monitor() *monitor.Monitor {
+	return monitor.New(monitor.Options{Store: h.store, Clouds: monitoredClouds(h.drivers), Access: h.engine.Access, Log: h.log})
+}
+
+// admit lets agents in: real ones by the gateway, simulated ones directly.
+func (h *house) admit(ctx context.Context) error {
+	if w, ok := simulated(h.drivers); ok {
+		w.Serve(ctx, h.engine)
+		return nil
+	}
+	return h.gateway.Serve(ctx, h.agents...)
+}
+
+// server answers the API; streams end with ctx.
+func (h *house) server(ctx context.Context) *http.Server {
+	verbs := service.New(service.Options{
+		Store: h.store, Drivers: serviceDrivers(h.drivers), Policy: identity.Defaults(), Signer: signer{h.vault}, Versions: h.bundles.versions,
+		Limits: service.Limits{Clusters: h.config.ClusterQuota}, Host: hostname(),
+	})
+	return &http.Server{
+		Handler:           api.New(api.Options{Service: verbs, Auth: h.identity, Identity: h.identity.Handler(), Logger: h.log}),
+		ReadHeaderTimeout: 10 * time.Second,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ErrorLog:          slog.NewLogLogger(h.log.Handler(), slog.LevelWarn),
+	}
+}
+
+func (h *house) close() error {
+	var errs []error
+	for _, l := range h.agents {
+		if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if h.store != nil {
+		errs = append(errs, h.store.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func hostname() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "localhost"
+	}
+	return name
+}
+
+// signer signs users' requests with the authorities in the vault.
+type signer struct{ vault vault.Vault }
+
+// userCertificateLife is how long a user's certificate is good for.
+const userCertificateLife = 365 * 24 * time.Hour
+
+func (s signer) SignClient(ctx context.Context, a jeroboam.Authority, csr []byte) (string, error) {
+	key, err := s.vault.Get(ctx, a.Cluster, a.Name)
+	if err != nil {
+		return "", fmt.Errorf("key of authority %s: %w", a.ID, err)
+	}
+	issuer, err := pki.Load(a.PEM, key)
+	if err != nil {
+		return "", err
+	}
+	return issuer.SignCSR(string(csr), time.Now(), userCertificateLife)
+}
+
+// gatewayAuthority is the authority of agents, kept in the vault from the first
+// start on: its certificate and key as one PEM text.
+func gatewayAuthority(ctx context.Context, v vault.Vault) (gateway.Authority, error) {
+	text, err := v.Ensure(ctx, "service", "gateway", func() (jeroboam.Secret, error) {
+		fresh, err := gateway.NewAuthority(time.Now())
+		if err != nil {
+			return "", err
+		}
+		key, err := fresh.KeyPEM()
+		return jeroboam.Secret(fresh.PEM() + pemBoundary + key.Reveal()), err
+	})
+	if err != nil {
+		return gateway.Authority{}, fmt.Errorf("authority of the gateway: %w", err)
+	}
+	certificate, key, _ := strings.Cut(text.Reveal(), pemBoundary)
+	return gateway.ParseAuthority(certificate, jeroboam.Secret(key))
+}
+
+const pemBoundary = "\n\n"

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"jeroboam": main})
+}
+
+// TestScenarios runs the command line as users type it, against a service of
+// its own on the simulated cloud where a scenario says "serve".
+func TestScenarios(t *testing.T) {
+	testscript.Run(t, params())
+}
+
+func params() testscript.Params {
+	return testscript.Params{
+		Dir:                 filepath.Join("..", "..", "test", "scenarios"),
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup:               setUp,
+		Condition:           condition,
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"serve":  serveInBackground,
+			"code":   wantCode,
+			"tmpfs":  mountSmall,
+			"listen": occupy,
+		},
+	}
+}
+
+func setUp(e *testscript.Env) error {
+	for _, pair := range []string{"HOME=" + e.WorkDir, "JEROBOAM_STATE=" + filepath.Join(e.WorkDir, "state"), "JEROBOAM_DRIVERS=k8s_sim", "JEROBOAM_BUNDLES=" + filepath.Join(e.WorkDir, "bundles")} {
+		key, value, _ := strings.Cut(pair, "=")
+		e.Setenv(key, value)
+	}
+	return nil
+}
+
+func condition(name string) (bool, error) {
+	switch name {
+	case "root":
+		return os.Geteuid() == 0, nil
+	}
+	return false, fmt.Errorf("there is no condition %q", name)
+}
+
+// serveInBackground starts the service of the scenario, waits until it answers
+// and becomes its administrator: "serve [FLAG...]".
+func serveInBackground(ts *testscript.TestScript, neg bool, args []string) {
+	if neg {
+		ts.Fatalf("serve cannot be negated: use ! exec jeroboam serve")
+	}
+	address := freeAddress(ts)
+	script := append([]string{"serve", "--listen", address}, args...)
+	said, err := os.Create(ts.MkAbs("said"))
+	ts.Check(err)
+	service := program(ts, script)
+	service.Stdout = said
+	service.Stderr, err = os.Create(ts.MkAbs("serve.log"))
+	ts.Check(err)
+	ts.Check(service.Start())
+	ts.Defer(func() { end(ts, service) })
+	until(ts, "the service answers", func() bool {
+		response, err := http.Get("http://" + address + "/healthcheck")
+		return err == nil && response.Body.Close() == nil
+	})
+	var password string
+	until(ts, "the password is said", func() bool {
+		text, err := os.ReadFile(said.Name())
+		_, after, found := bytes.Cut(text, []byte("password: "))
+		password = strings.TrimSpace(string(after))
+		return err == nil && (found || ts.Getenv("OS_PASSWORD") != "")
+	})
+	if password != "" {
+		ts.Setenv("OS_PASSWORD", password)
+	}
+	for key, value := range map[string]string{
+		"OS_AUTH_URL": "http://" + address + "/identity/v3", "OS_USERNAME": "admin", "OS_PROJECT_NAME": "admin",
+		"OS_USER_DOMAIN_ID": "default", "OS_PROJECT_DOMAIN_ID": "default", "ADDRESS": address,
+	} {
+		ts.Setenv(key, value)
+	}
+}
+
+// wantCode runs the program and wants this exit code: "code 3 cluster show x".
+func wantCode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code NUMBER ARGUMENT...")
+	}
+	var stdout, stderr bytes.Buffer
+	cmd := program(ts, args[1:])
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); cmd.ProcessState == nil {
+		ts.Fatalf("%v", err)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs("out"), stdout.Bytes(), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs("err"), stderr.Bytes(), 0o600))
+	if code := cmd.ProcessState.ExitCode(); fmt.Sprint(code) != args[0] {
+		ts.Fatalf("jeroboam %s: exit code %d, not %s\n%s%s", strings.Join(args[1:], " "), code, args[0], &stdout, &stderr)
+	}
+}
+
+// program is this program, in the scenario's directory and environment.
+func program(ts *testscript.TestScript, args []string) *exec.Cmd {
+	cmd := &exec.Cmd{Path: find(ts, "jeroboam"), Args: append([]string{"jeroboam"}, args...), Dir: ts.MkAbs(".")}
+	for _, key := range []string{"PATH", "HOME", "TMPDIR", "JEROBOAM_STATE", "JEROBOAM_DRIVERS", "JEROBOAM_BUNDLES", "OS_AUTH_URL",
+		"OS_USERNAME", "OS_PASSWORD", "OS_PROJECT_NAME", "OS_USER_DOMAIN_ID", "OS_PROJECT_DOMAIN_ID"} {
+		if value := ts.Getenv(key); value != "" {
+			cmd.Env = append(cmd.Env, key+"="+value)
+		}
+	}
+	return cmd
+}
+
+// find looks a program up in the scenario's path, not the test's.
+func find(ts *testscript.TestScript, name string) string {
+	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
+		if path := filepath.Join(dir, name); exec.Command(path).Err == nil {
+			if _, err := os.Stat(path); err == nil {
+				return path
+			}
+		}
+	}
+	ts.Fatalf("there is no %s in the path", name)
+	return ""
+}
+
+// end stops a service, which must end well.
+func end(ts *testscript.TestScript, service *exec.Cmd) {
+	ts.Check(service.Process.Signal(unix.SIGTERM))
+	if err := service.Wait(); err != nil {
+		log, _ := os.ReadFile(ts.MkAbs("serve.log"))
+		ts.Logf("the service ended badly: %v\n%s", err, log)
+		ts.Check(err)
+	}
+}
+
+// mountSmall mounts a file system of so many bytes: "tmpfs DIRECTORY 1m".
+func mountSmall(ts *testscript.TestScript, neg bool, args []string) {
+	dir := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(dir, 0o700))
+	ts.Check(unix.Mount("tmpfs", dir, "tmpfs", 0, "size="+args[1]))
+	ts.Defer(func() { ts.Check(unix.Unmount(dir, unix.MNT_DETACH)) })
+}
+
+// occupy listens on a free port and puts its address into a variable:
+// "listen NAME".
+func occupy(ts *testscript.TestScript, neg bool, args []string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Defer(func() { ts.Check(l.Close()) })
+	ts.Setenv(args[0], l.Addr().String())
+}
+
+func freeAddress(ts *testscript.TestScript) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func until(ts *testscript.TestScript, what string, holds func() bool) {
+	deadline, tick := time.After(20*time.Second), time.NewTicker(20*time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-deadline:
+			ts.Fatalf("not after 20 s: %s", what)
+		case <-tick.C:
+		}
+	}
+}
