@@ -85,15 +85,12 @@ func (l *Local) runBalancer(ctx context.Context, record balancerRecord, network 
 	if err := l.groups.Make(group, cgroup.Limits{}); err != nil {
 		return err
 	}
-	id, err := l.start(child{
-		args: []string{CommandBalancer, dir}, dir: dir, lock: lock,
+	_, err = l.start(child{
+		args: []string{CommandBalancer, dir, group}, dir: dir, lock: lock,
 		cable: cable{bridge: network.Bridge, name: l.balancerCable(record), tag: l.tag(record.Scope.Cluster, record.Name),
 			address: record.Address, gateway: network.Gateway},
 	})
-	if err != nil {
-		return err
-	}
-	return l.groups.Add(group, id.PID)
+	return err
 }
 
 func (l *Local) balancerCable(record balancerRecord) string {

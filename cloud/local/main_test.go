@@ -26,6 +26,8 @@ func TestMain(m *testing.M) {
 		err = LaunchMachine(os.Args[2:])
 	case len(os.Args) > 1 && os.Args[1] == CommandBalancer:
 		err = RunBalancer(os.Args[2:])
+	case len(os.Args) > 1 && os.Args[1] == commandService:
+		err = runService(os.Args[2:])
 	default:
 		os.Exit(m.Run())
 	}

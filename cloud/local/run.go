@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/cloud/local/internal/cgroup"
 	"github.com/jeroboam-cloud/jeroboam/cloud/local/internal/inside"
 	"github.com/jeroboam-cloud/jeroboam/cloud/local/internal/process"
 	"github.com/jeroboam-cloud/jeroboam/cloud/local/internal/proxy"
@@ -25,26 +26,23 @@ const (
 // LaunchMachine is the subcommand CommandMachine. A Local starts it, nobody
 // else: it becomes the first process of the machine whose directory it is given.
 func LaunchMachine(args []string) error {
-	if err := startedByLocal(args); err != nil {
+	if err := startedByLocal(args, 1); err != nil {
 		return err
 	}
 	keepUntilExec()
 	return inside.Launch(args[0])
 }
 
-// RunBalancer is the subcommand CommandBalancer: it balances as the config in
-// the directory it is given says, until SIGTERM.
+// RunBalancer is the subcommand CommandBalancer. Its arguments are the
+// balancer's directory and its control group; it balances as the config in the
+// directory says, until SIGTERM.
 func RunBalancer(args []string) error {
-	if err := startedByLocal(args); err != nil {
+	if err := startedByLocal(args, 2); err != nil {
 		return err
 	}
 	keepUntilExec()
-	dir := args[0]
-	self, err := process.Self()
-	if err != nil {
-		return err
-	}
-	if err := self.Save(filepath.Join(dir, proxy.ProcessFile)); err != nil {
+	dir, group := args[0], args[1]
+	if err := announce(dir, group); err != nil {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM)
@@ -68,10 +66,26 @@ func RunBalancer(args []string) error {
 	})
 }
 
+// announce makes the calling process be found again.
+func announce(dir, group string) error {
+	groups, err := cgroup.Detect()
+	if err != nil {
+		return err
+	}
+	if err := groups.Join(group); err != nil {
+		return err
+	}
+	self, err := process.Self()
+	if err != nil {
+		return err
+	}
+	return self.Save(filepath.Join(dir, inside.ProcessFile))
+}
+
 // startedByLocal refuses a person's call: it would work on whatever the open
 // files of a shell happen to be.
-func startedByLocal(args []string) error {
-	if len(args) == 1 && isPipe(readyFile) {
+func startedByLocal(args []string, count int) error {
+	if len(args) == count && isPipe(readyFile) {
 		return nil
 	}
 	return jeroboam.Errorf(jeroboam.Invalid, "subcommand", "This subcommand is started by the local cloud alone.")

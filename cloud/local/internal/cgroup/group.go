@@ -122,12 +122,9 @@ func (t Tree) settings(h Hierarchy, limits Limits) map[string]string {
 }
 
 // Join puts the calling process into the group.
-func (t Tree) Join(group string) error { return t.Add(group, 0) }
-
-// Add puts a process into the group; 0 is the calling one.
-func (t Tree) Add(group string, pid int) error {
+func (t Tree) Join(group string) error {
 	for _, h := range t.Hierarchies {
-		if err := write(path.Join(h.Mount, group, "cgroup.procs"), strconv.Itoa(pid)); err != nil {
+		if err := write(path.Join(h.Mount, group, "cgroup.procs"), "0"); err != nil {
 			return err
 		}
 	}

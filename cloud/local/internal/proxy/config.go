@@ -8,11 +8,8 @@ import (
 	"os"
 )
 
-// Files of a balancer's directory that both sides know.
-const (
-	ConfigFile  = "config.json"
-	ProcessFile = "process.json"
-)
+// ConfigFile is the config's name in a balancer's directory.
+const ConfigFile = "config.json"
 
 // Config is what a balancer does. It is read again when the process receives
 // SIGHUP, and every second in case that was lost.
