@@ -117,7 +117,8 @@ type Service struct {
 	Stop    time.Duration     `json:"stop,omitempty"`  // from TERM to KILL; 0: 5 s
 }
 
-// Task is a command run to success once per config change of itself.
+// Task is a command run to success once per boot, and again when it changes
+// itself. It is made to be repeated.
 type Task struct {
 	Name    string   `json:"name"`
 	Command []string `json:"command"`

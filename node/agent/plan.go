@@ -45,7 +45,8 @@ func (a *applier) plan(config node.Config, b *bundle) (supervise.Plan, error) {
 		at := b.find(t.Command[0], a.BinDir)
 		plan.Tasks = append(plan.Tasks, supervise.Task{
 			Name: t.Name, Commands: []supervise.TaskCommand{{Executable: at.path, Args: t.Command}},
-			Stdin: t.Stdin, After: t.After, Gate: t.Gate, Version: digestOf(t), Prepare: at.prepare,
+			Stdin: t.Stdin, After: t.After, Gate: t.Gate, Prepare: at.prepare,
+			Version: digestOf([]any{t, a.boot}), // what it set in the kernel goes with the boot
 		})
 	}
 	if len(config.Images.Names) == 0 {
