@@ -46,7 +46,7 @@ func (s *Service) authority(tx store.Tx, caller jeroboam.Caller, rule, ident, ki
 
 // Sign signs a CSR for a user of the cluster. The subject is the CSR's own: who
 // may call this route may become administrator of the cluster.
-func (s *Service) Sign(ctx context.Context, caller jeroboam.Caller, ident, kind, csr string) (jeroboam.Authority, string, error) {
+func (s *Service) Sign(ctx context.Context, caller jeroboam.Caller, ident, kind string, csr []byte) (jeroboam.Authority, string, error) {
 	a, err := view(ctx, s, func(tx store.Tx) (jeroboam.Authority, error) {
 		return s.authority(tx, caller, "certificate:create", ident, kind)
 	})

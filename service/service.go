@@ -20,7 +20,7 @@ import (
 type Options struct {
 	Store   store.Backend
 	Drivers []Driver
-	Policy  Policy
+	Policy  identity.Policy // nil: identity.Defaults
 	Signer  Signer
 	// Versions tells which versions of a COE can be made, the default first.
 	Versions func(coe string) []string
@@ -60,16 +60,11 @@ type Catalogue interface {
 	FindSubnet(ctx context.Context, project, idOrName string) error
 }
 
-// Policy says who may do what: nil, or jeroboam.Forbidden that names the rule.
-type Policy interface {
-	Allow(caller jeroboam.Caller, rule string, target identity.Target) error
-}
-
 // Signer signs with the authorities of clusters.
 type Signer interface {
 	// SignClient returns the PEM certificate for a user's PEM CSR, whose subject
 	// is kept; jeroboam.Invalid for a CSR that may not be signed.
-	SignClient(ctx context.Context, authority jeroboam.Authority, csr string) (string, error)
+	SignClient(ctx context.Context, authority jeroboam.Authority, csr []byte) (string, error)
 }
 
 // Service is the verbs. It is safe for concurrent use.
@@ -85,6 +80,9 @@ func New(o Options) *Service {
 	}
 	if o.NewID == nil {
 		o.NewID = newUUID
+	}
+	if o.Policy == nil {
+		o.Policy = identity.Defaults()
 	}
 	if o.Limits.Clusters == 0 {
 		o.Limits.Clusters = 20

@@ -62,7 +62,7 @@ func New(t testing.TB, options ...Option) *House {
 			Driver: jeroboam.Driver{Name: Driver, ServerType: "vm", Distro: "fedora-coreos", COE: COE, Cloud: "testcloud"},
 			Engine: Engine{}, Catalogue: Catalogue{},
 		}},
-		Policy: policy{}, Signer: h.Keys, Versions: versions, Host: "ctl1", Now: h.Clock.Now, NewID: h.newID,
+		Signer: h.Keys, Versions: versions, Host: "ctl1", Now: h.Clock.Now, NewID: h.newID,
 	}
 	ao := api.Options{Auth: &h.tokens, Logger: slog.New(slog.DiscardHandler), Now: h.Clock.Now,
 		IdentityURL: "http://keystone.example/v3"}
