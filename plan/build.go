@@ -188,8 +188,9 @@ func (b *builder) workers(want int, stay, leaving, fresh []jeroboam.Machine, sel
 func works(m jeroboam.Machine, lost map[string]bool) bool { return up(m, lost) && !m.Status.Drained }
 
 // controlPlane comes up all at once the first time. After that it changes by
-// one machine at a time, each change waiting until all others are whole: so
-// the quorum of its store is never at stake.
+// one machine at a time, those who come before those who go, each change
+// waiting until all who stay are whole: so the quorum of its store is never at
+// stake, and there is always somebody to take the data over.
 func (b *builder) controlPlane(stay, leaving, fresh []jeroboam.Machine, selected []string) {
 	running := slices.ContainsFunc(b.Machines, func(m jeroboam.Machine) bool {
 		return m.IsMaster() && !m.Status.ReadyAt.IsZero()
@@ -212,13 +213,13 @@ func (b *builder) controlPlane(stay, leaving, fresh []jeroboam.Machine, selected
 	for _, s := range b.steps[first:] {
 		b.chain = append(b.chain, s.Name)
 	}
-	for _, m := range leaving {
-		b.leave(m, append(slices.Clone(b.chain), selected...))
-		b.chain = []string{named(DeleteObject, m)}
-	}
 	for _, m := range fresh {
 		b.raise(m, append(slices.Clone(b.chain), selected...))
 		b.chain = []string{named(AwaitReady, m)}
+	}
+	for _, m := range leaving {
+		b.leave(m, append(slices.Clone(b.chain), selected...))
+		b.chain = []string{named(DeleteObject, m)}
 	}
 }
 

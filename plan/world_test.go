@@ -1,0 +1,297 @@
+package plan_test
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/plan"
+)
+
+// world is a small model of what the engine, the cloud and the COE do with a
+// plan. It breaks the rules of none of them, and checks the plan's at each step.
+type world struct {
+	*rapid.T
+	desired plan.Desired
+	actual  plan.Actual
+	gone    map[string]bool // lost machines whose disk is lost as well
+	made    int             // machines ever written down
+	done    int             // steps
+	swept   bool
+	clock   time.Time
+}
+
+func newWorld(t *rapid.T) *world {
+	w := &world{T: t, gone: map[string]bool{}, clock: time.Unix(1, 0)}
+	w.desired.Authorities = []string{"kubernetes", "etcd"}
+	w.desired.Cluster = jeroboam.Cluster{ID: "c", Project: "p", Name: rapid.StringMatching(`[a-zA-Z][a-zA-Z0-9_.-]{0,60}`).Draw(t, "name")}
+	w.desired.Cluster.Spec.MasterLBEnabled = rapid.Bool().Draw(t, "balancer")
+	w.desired.Groups = []jeroboam.NodeGroup{
+		{ID: "gm", Name: jeroboam.DefaultMaster, Role: jeroboam.RoleMaster, Default: true},
+		{ID: "gw", Name: jeroboam.DefaultWorker, Role: jeroboam.RoleWorker, Default: true},
+	}
+	w.desired.Groups[0].Spec.Count = rapid.SampledFrom([]int{1, 3, 5}).Draw(t, "masters")
+	w.desired.Groups[1].Spec.Count = rapid.IntRange(0, 4).Draw(t, "workers")
+	w.actual.Lost = map[string]bool{}
+	return w
+}
+
+// plan asks for what is left and checks the answer's own rules.
+func (w *world) plan() []plan.Step {
+	w.actual.Digests = w.digests()
+	steps := plan.Next(w.desired, w.actual)
+	seen := map[string]bool{}
+	for _, s := range steps {
+		if seen[s.Name] {
+			w.Fatalf("the step %q is planned twice", s.Name)
+		}
+		seen[s.Name] = true
+	}
+	if len(steps) > 0 && len(plan.Ready(steps)) == 0 {
+		w.Fatalf("nothing may start of %v", names(steps))
+	}
+	return steps
+}
+
+func names(steps []plan.Step) []string {
+	var out []string
+	for _, s := range steps {
+		out = append(out, fmt.Sprintf("%s%v", s.Name, s.Needs))
+	}
+	return out
+}
+
+// digests is what the engine would want each machine to run: nothing before
+// the first control plane is known.
+func (w *world) digests() map[string]string {
+	known, running := 0, false
+	for _, m := range w.actual.Machines {
+		if m.IsMaster() && m.Status.Address != "" && !m.Status.Deleting {
+			known++
+		}
+		running = running || m.IsMaster() && !m.Status.ReadyAt.IsZero()
+	}
+	out := map[string]string{}
+	if !running && known < w.desired.Groups[0].Spec.Count {
+		return out
+	}
+	for _, m := range w.actual.Machines {
+		if m.Status.Address != "" {
+			out[m.ID] = "config"
+		}
+	}
+	return out
+}
+
+// do does one step, as far as luck lets it come.
+func (w *world) do(s plan.Step) {
+	w.done++
+	w.clock = w.clock.Add(time.Second)
+	m := w.find(s.Machine.Name)
+	switch s.Action {
+	case plan.MakeAuthorities:
+		for _, name := range w.desired.Authorities {
+			w.actual.Authorities = append(w.actual.Authorities, jeroboam.Authority{Name: name})
+		}
+	case plan.MakeNetwork:
+		w.line(jeroboam.KindNetwork, "n").State = jeroboam.ResourceMade
+	case plan.MakeBalancer:
+		w.line(jeroboam.KindBalancer, "b").State = jeroboam.ResourceMade
+	case plan.SetBackends:
+		w.line(jeroboam.KindBalancer, "b").Attributes = map[string]string{plan.BackendsAttribute: strings.Join(s.Backends, ",")}
+	case plan.MakeMachine:
+		w.makeMachine(s.Machine)
+	case plan.AwaitJoin:
+		m.Status.JoinedAt = w.clock
+	case plan.AwaitConfig:
+		m.Status.AppliedConfig = "config"
+		w.requireQuorum(s)
+	case plan.AwaitReady:
+		m.Status.ReadyAt = w.clock
+	default:
+		w.undo(s, m)
+	}
+}
+
+func (w *world) undo(s plan.Step, m *jeroboam.Machine) {
+	switch s.Action {
+	case plan.Select:
+		for i := range w.actual.Machines {
+			if slices.Contains(s.Targets, w.actual.Machines[i].ID) {
+				w.actual.Machines[i].Status.Deleting = true
+			}
+		}
+		w.group(s.Group).Spec.Remove = nil
+	case plan.Drain:
+		m.Status.Drained = true
+		w.requireNotTooManyDown(s)
+	case plan.Remove:
+		m.Status.Removed = true
+		w.requireQuorum(s)
+	case plan.DeleteObject:
+		w.delete(s)
+	case plan.ForgetGroup:
+		w.desired.Groups = slices.DeleteFunc(w.desired.Groups, func(g jeroboam.NodeGroup) bool { return g.ID == s.Group })
+	case plan.Sweep:
+		w.swept = true
+	}
+}
+
+// makeMachine writes the machine down and makes it, unless the service dies
+// between the two.
+func (w *world) makeMachine(want jeroboam.Machine) {
+	m := w.find(want.Name)
+	if m == nil {
+		w.made++
+		want.ID = fmt.Sprintf("m%d", w.made)
+		w.requireNewName(want)
+		w.actual.Machines = append(w.actual.Machines, want)
+		w.line(jeroboam.KindMachine, want.Name)
+		m = w.find(want.Name)
+	}
+	if rapid.IntRange(0, 5).Draw(w.T, "cut off") == 0 {
+		return
+	}
+	if w.gone[m.ID] {
+		m.Status = jeroboam.MachineStatus{Deleting: m.Status.Deleting}
+		delete(w.gone, m.ID)
+	}
+	m.Status.CloudID, m.Status.Address = "cloud-"+m.ID, "10.0.0."+m.ID
+	delete(w.actual.Lost, m.ID)
+	w.line(jeroboam.KindMachine, m.Name).State = jeroboam.ResourceMade
+}
+
+func (w *world) delete(s plan.Step) {
+	r := s.Object
+	if r.Kind == jeroboam.KindNetwork && len(w.actual.Machines) > 0 {
+		w.Fatalf("the network is deleted under %d machines", len(w.actual.Machines))
+	}
+	if m := w.find(s.Machine.Name); m != nil {
+		w.requireNotInUse(s, *m)
+		delete(w.actual.Lost, m.ID)
+	}
+	w.actual.Machines = slices.DeleteFunc(w.actual.Machines, func(m jeroboam.Machine) bool { return m.Name == s.Machine.Name })
+	w.actual.Ledger = slices.DeleteFunc(w.actual.Ledger, func(l jeroboam.Resource) bool { return l.Kind == r.Kind && l.Name == r.Name })
+}
+
+func (w *world) find(name string) *jeroboam.Machine {
+	i := slices.IndexFunc(w.actual.Machines, func(m jeroboam.Machine) bool { return m.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &w.actual.Machines[i]
+}
+
+func (w *world) group(id string) *jeroboam.NodeGroup {
+	i := slices.IndexFunc(w.desired.Groups, func(g jeroboam.NodeGroup) bool { return g.ID == id })
+	return &w.desired.Groups[i]
+}
+
+// line finds or intends a line of the ledger.
+func (w *world) line(kind, name string) *jeroboam.Resource {
+	i := slices.IndexFunc(w.actual.Ledger, func(r jeroboam.Resource) bool { return r.Kind == kind && r.Name == name })
+	if i < 0 {
+		w.actual.Ledger = append(w.actual.Ledger, jeroboam.Resource{Kind: kind, Name: name, State: jeroboam.ResourceIntended})
+		i = len(w.actual.Ledger) - 1
+	}
+	return &w.actual.Ledger[i]
+}
+
+var rfc1123 = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+// requireNewName: no name and no index of a group has two owners.
+func (w *world) requireNewName(want jeroboam.Machine) {
+	if !rfc1123.MatchString(want.Name) {
+		w.Fatalf("%q is no host name", want.Name)
+	}
+	for _, m := range w.actual.Machines {
+		if m.Name == want.Name || (m.Group == want.Group && m.Index == want.Index) {
+			w.Fatalf("%s (%s/%d) is taken by %s", want.Name, want.Group, want.Index, m.ID)
+		}
+	}
+}
+
+func (w *world) working(m jeroboam.Machine) bool {
+	return !m.Status.ReadyAt.IsZero() && !w.actual.Lost[m.ID] && !m.Status.Drained
+}
+
+// requireNotTooManyDown: a group shrinks and is replaced with at most one node
+// less than wanted, unless other nodes are down of their own.
+func (w *world) requireNotTooManyDown(s plan.Step) {
+	g := w.group(s.Group)
+	if g.IsMaster() || g.Spec.Deleted {
+		return
+	}
+	up, broken := 0, 0
+	for _, m := range w.actual.Machines {
+		switch {
+		case m.Group != g.ID:
+		case w.working(m):
+			up++
+		case !m.Status.ReadyAt.IsZero() && !m.Status.Deleting:
+			broken++
+		}
+	}
+	if up < g.Spec.Count-1-broken {
+		w.Fatalf("after %q only %d of %d nodes are up", s.Name, up, g.Spec.Count)
+	}
+}
+
+// requireNotInUse: a machine is not deleted under a working node.
+func (w *world) requireNotInUse(s plan.Step, m jeroboam.Machine) {
+	if w.desired.Cluster.Spec.Deleted {
+		return
+	}
+	if w.working(m) {
+		w.Fatalf("%q deletes a node that works", s.Name)
+	}
+	w.requireQuorum(s)
+}
+
+// requireQuorum: after a change of ours more than half of the members of the
+// control plane's store are up, unless they were not before.
+func (w *world) requireQuorum(s plan.Step) {
+	members, up, lost := 0, 0, 0
+	for _, m := range w.actual.Machines {
+		if !m.IsMaster() || m.Status.AppliedConfig == "" || m.Status.Removed {
+			continue
+		}
+		members++
+		if w.actual.Lost[m.ID] {
+			lost++
+		} else if m.Name != s.Machine.Name || s.Action == plan.AwaitConfig {
+			up++
+		}
+	}
+	if running := members > 1 && lost == 0; running && up <= members/2 {
+		w.Fatalf("%q leaves %d of %d members of the store", s.Name, up, members)
+	}
+}
+
+// requireWhole: what is there is what is wanted, and nothing is left to do.
+func (w *world) requireWhole() {
+	have, want := map[string]int{}, map[string]int{}
+	for _, m := range w.actual.Machines {
+		have[m.Group]++
+		if m.Status.ReadyAt.IsZero() || m.Status.Deleting || w.actual.Lost[m.ID] {
+			w.Fatalf("%s is not whole: %+v", m.Name, m.Status)
+		}
+	}
+	for _, g := range w.desired.Groups {
+		if g.Spec.Count > 0 {
+			want[g.ID] = g.Spec.Count
+		}
+		if len(g.Spec.Remove) > 0 || g.Spec.Deleted {
+			w.Fatalf("group %s still wants %+v", g.Name, g.Spec)
+		}
+	}
+	if !maps.Equal(have, want) {
+		w.Fatalf("there are %v machines, wanted are %v", have, want)
+	}
+}
