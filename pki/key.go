@@ -11,7 +11,6 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/pem"
 	"fmt"
 
@@ -25,7 +24,6 @@ const (
 	blockPKCS8       = "PRIVATE KEY"
 	blockEC          = "EC PRIVATE KEY"
 	blockRSA         = "RSA PRIVATE KEY"
-	blockPublic      = "PUBLIC KEY"
 )
 
 // NewKey makes an ECDSA P-256 key and its PKCS#8 PEM.
@@ -69,34 +67,11 @@ func ParseKey(keyPEM jeroboam.Secret) (crypto.Signer, error) {
 	return signer, nil
 }
 
-// PublicKey is the public half of a private key, as PKIX PEM.
-func PublicKey(keyPEM jeroboam.Secret) (string, error) {
-	key, err := ParseKey(keyPEM)
-	if err != nil {
-		return "", err
-	}
-	der, err := x509.MarshalPKIXPublicKey(key.Public())
-	if err != nil {
-		return "", fmt.Errorf("encode public key: %w", err)
-	}
-	return encode(blockPublic, der), nil
-}
-
 // Random32 is 32 random bytes in base64, for a symmetric key.
 func Random32() jeroboam.Secret {
 	var b [32]byte
 	rand.Read(b[:]) // never fails: crypto/rand ends the process instead
 	return jeroboam.Secret(base64.StdEncoding.EncodeToString(b[:]))
-}
-
-// Fingerprint names a public key: hex SHA-256 of its PKIX DER.
-func Fingerprint(public crypto.PublicKey) (string, error) {
-	der, err := x509.MarshalPKIXPublicKey(public)
-	if err != nil {
-		return "", fmt.Errorf("encode public key: %w", err)
-	}
-	sum := sha256.Sum256(der)
-	return hex.EncodeToString(sum[:]), nil
 }
 
 // subjectKeyID is method 1 of RFC 7093: 160 bits of the SHA-256 of the key.

@@ -96,7 +96,7 @@ func images() node.Images {
 		After: []string{serviceContainerd},
 		Import: []string{"ctr", "--address", containerdSocket, "--namespace", "k8s.io", "images", "import",
 			"--local", "--discard-unpacked-layers", "--label", "io.cri-containerd.pinned=pinned", "{}"},
-		Names:  []string{imagePause, imageCoreDNS, imageWeb, imageToolbox},
+		Names: []string{imagePause, imageCoreDNS, imageWeb, imageToolbox},
 	}
 }
 
