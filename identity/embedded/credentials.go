@@ -142,7 +142,7 @@ func (i *Identity) newCredential(s session, text []byte) (*Credential, jeroboam.
 	if secret == "" {
 		secret = randomSecret()
 	}
-	hash, err := hashPassword(secret)
+	hash, err := i.passwords.hash(secret)
 	return &Credential{
 		ID: newID(), Name: in.Name, Description: in.Description, Secret: hash, User: s.user.ID, Project: s.project.ID,
 		Roles: roles, ExpiresAt: expires, Unrestricted: in.Unrestricted,

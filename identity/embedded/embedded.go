@@ -9,6 +9,7 @@ package embedded
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,6 +40,9 @@ type Options struct {
 	URL    string           // of the API, e.g. "http://127.0.0.1:9511"; identity is below /identity
 	Region string           // "" is RegionOne
 	Now    func() time.Time // nil is time.Now
+	Logger *slog.Logger     // nil: silent
+	// PasswordCost is bcrypt's cost of new hashes; 0 is 10, some 50 ms.
+	PasswordCost int
 }
 
 // Identity is the service of identities of one Dir.
@@ -58,6 +62,9 @@ func Open(o Options) (*Identity, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
 	if o.Region == "" {
 		o.Region = "RegionOne"
 	}
@@ -68,12 +75,16 @@ func Open(o Options) (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
+	passwords, err := newPasswords(o.PasswordCost)
+	if err != nil {
+		return nil, err
+	}
 	i := &Identity{
 		region: o.Region, url: strings.TrimSuffix(o.URL, "/"), now: o.Now,
-		files: &files{dir: o.Dir, now: o.Now}, tokens: tokens,
-		limiter: newLimiter(o.Now), passwords: newPasswords(),
+		files: &files{dir: o.Dir, now: o.Now, log: o.Logger}, tokens: tokens,
+		limiter: newLimiter(o.Now), passwords: passwords,
 	}
-	if i.generated, err = i.files.firstStart(); err != nil {
+	if i.generated, err = i.files.firstStart(passwords); err != nil {
 		return nil, err
 	}
 	if _, err := i.files.directory(); err != nil {

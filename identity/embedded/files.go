@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -36,6 +37,7 @@ const lookEvery = time.Second
 type files struct {
 	dir string
 	now func() time.Time
+	log *slog.Logger
 
 	mu     sync.Mutex
 	looked time.Time
@@ -56,7 +58,7 @@ type version struct {
 func (f *files) directory() (*directory, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	now := time.Now() // of the disk, not of the tokens
+	now := f.now()
 	if f.read != nil && now.Sub(f.looked) < lookEvery {
 		return f.read, nil
 	}
@@ -66,13 +68,15 @@ func (f *files) directory() (*directory, error) {
 		return f.read, nil
 	}
 	fresh, err := f.load()
-	if err != nil {
-		if f.read != nil {
-			return f.read, nil
-		}
+	switch {
+	case err == nil:
+		f.read = fresh
+	case f.read == nil:
 		return nil, err
+	default:
+		f.log.Error("The users are what they were before the last edit, which cannot be read.", "err", err)
 	}
-	f.read, f.seen = fresh, seen
+	f.seen = seen
 	return f.read, nil
 }
 
@@ -178,12 +182,12 @@ func (f *files) lock() (unlock func(), err error) {
 }
 
 // firstStart makes the first user if there is no users file.
-func (f *files) firstStart() (jeroboam.Secret, error) {
+func (f *files) firstStart(p *passwords) (jeroboam.Secret, error) {
 	if _, err := os.Stat(f.path(usersFile)); !errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
 	password := randomSecret()
-	hash, err := hashPassword(password)
+	hash, err := p.hash(password)
 	if err != nil {
 		return "", err
 	}

@@ -13,22 +13,11 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 )
 
-// cost makes a login take some 50 ms of one core.
-const cost = 10
+// usualCost makes a login take some 50 ms of one core.
+const usualCost = 10
 
 // longestPassword is bcrypt's limit.
 const longestPassword = 72
-
-func hashPassword(password jeroboam.Secret) (string, error) {
-	if password == "" || len(password) > longestPassword {
-		return "", invalid("password", "A password has 1 to %d bytes.", longestPassword)
-	}
-	hash, err := bcrypt.GenerateFromPassword([]byte(password.Reveal()), cost)
-	if err != nil {
-		return "", fmt.Errorf("hash a password: %w", err)
-	}
-	return string(hash), nil
-}
 
 // checkHash refuses what is no bcrypt hash, or one so dear that a login would
 // hold the service up.
@@ -43,19 +32,34 @@ func checkHash(hash string) error {
 	return nil
 }
 
-// passwords compares passwords with hashes, no more at a time than there are
+// passwords makes hashes and compares them, no more at a time than half of the
 // cores, so that logins cannot starve the rest.
 type passwords struct {
+	cost  int
 	slots chan struct{}
-	dummy []byte // compared for users that do not exist, so that both take as long
+	dummy string // compared for users that do not exist, so that both take as long
 }
 
-func newPasswords() *passwords {
-	return &passwords{slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)), dummy: []byte(dummyHash)}
+func newPasswords(cost int) (*passwords, error) {
+	if cost == 0 {
+		cost = usualCost
+	}
+	p := &passwords{cost: cost, slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))}
+	var err error
+	p.dummy, err = p.hash(randomSecret())
+	return p, err
 }
 
-// dummyHash is a hash of cost 10 of a random word nobody kept.
-const dummyHash = "$2a$10$2202l1raskngubjj1CZwZuFIhHsvO93nDoOyZqaTV1.9LTAkU6bIq"
+func (p *passwords) hash(password jeroboam.Secret) (string, error) {
+	if password == "" || len(password) > longestPassword {
+		return "", invalid("password", "A password has 1 to %d bytes.", longestPassword)
+	}
+	hash, err := bcrypt.GenerateFromPassword([]byte(password.Reveal()), p.cost)
+	if err != nil {
+		return "", fmt.Errorf("hash a password: %w", err)
+	}
+	return string(hash), nil
+}
 
 // match reports whether the secret is the one of the hash; "" has none.
 func (p *passwords) match(hash string, secret jeroboam.Secret) bool {
@@ -63,7 +67,7 @@ func (p *passwords) match(hash string, secret jeroboam.Secret) bool {
 	defer func() { <-p.slots }()
 	known := hash != ""
 	if !known {
-		hash = string(p.dummy)
+		hash = p.dummy
 	}
 	return bcrypt.CompareHashAndPassword([]byte(hash), []byte(secret.Reveal())) == nil && known
 }

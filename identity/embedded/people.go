@@ -28,7 +28,7 @@ func (i *Identity) EnsureProject(name string) (id string, err error) {
 // this once; an older user's password stays, and "" is returned.
 func (i *Identity) EnsureUser(name, project string, roles ...string) (password jeroboam.Secret, err error) {
 	fresh := randomSecret()
-	hash, err := hashPassword(fresh)
+	hash, err := i.passwords.hash(fresh)
 	if err != nil {
 		return "", err
 	}
@@ -53,7 +53,7 @@ func (i *Identity) EnsureUser(name, project string, roles ...string) (password j
 
 // SetPassword gives a user another password; tokens got with the old one end.
 func (i *Identity) SetPassword(name string, password jeroboam.Secret) error {
-	hash, err := hashPassword(password)
+	hash, err := i.passwords.hash(password)
 	if err != nil {
 		return err
 	}
