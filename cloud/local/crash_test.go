@@ -76,15 +76,17 @@ func (w work) killedAfter(t *testing.T, d time.Duration) bool {
 	must(t, err)
 	data, err := json.Marshal(w)
 	must(t, err)
-	return exec.CommandContext(ctx, self, commandService, string(data)).Run() == nil
+	command := exec.CommandContext(ctx, self, commandService, string(data))
+	command.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
+	return command.Run() == nil
 }
 
 func TestAServiceMayBeKilledAtAnyMoment(t *testing.T) {
 	o := options(t)
 	w := work{State: o.State, Gateway: o.GatewayDir, Scope: cloud.Scope{Cluster: uuid.NewString(), Project: "p", Name: "crash"},
 		Machines: []string{uuid.NewString(), uuid.NewString()}}
-	const step = 15 * time.Millisecond
-	for d, made, gone := step, false, false; !made || !gone; d += step {
+	const first = 15 * time.Millisecond
+	for d, made, gone := first, false, false; !made || !gone; d += d / 3 {
 		w.Delete = false
 		made = w.killedAfter(t, d)
 		l := open(t, o)
