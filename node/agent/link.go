@@ -70,6 +70,8 @@ func (a *Agent) session(ctx context.Context) error {
 	defer a.gateway.close()
 	up, pipe := io.Pipe()
 	defer pipe.Close()
+	// The transport sees the end of ctx only between two reads of the body.
+	defer context.AfterFunc(ctx, func() { pipe.Close() })()
 	hello, err := a.hello()
 	if err != nil {
 		return err
