@@ -80,6 +80,14 @@ func (f *files) directory() (*directory, error) {
 	return f.read, nil
 }
 
+// newest looks at the files now: a login is rare and slow enough to.
+func (f *files) newest() (*directory, error) {
+	f.mu.Lock()
+	f.looked = time.Time{}
+	f.mu.Unlock()
+	return f.directory()
+}
+
 func (f *files) path(name string) string { return filepath.Join(f.dir, name) }
 
 func look(path string) version {
@@ -138,10 +146,8 @@ func (f *files) change(edit func(*Users, *Credentials) error) error {
 	if err := f.write(u, before, c); err != nil {
 		return err
 	}
-	f.mu.Lock()
-	f.looked = time.Time{}
-	f.mu.Unlock()
-	return nil
+	_, err = f.newest()
+	return err
 }
 
 // write leaves users.yaml alone, with its comments, if nothing in it changed.

@@ -67,7 +67,7 @@ func (i *Identity) login(text []byte) (claims, error) {
 	if err != nil {
 		return claims{}, err
 	}
-	d, err := i.files.directory()
+	d, err := i.files.newest()
 	if err != nil {
 		return claims{}, err
 	}
