@@ -64,9 +64,16 @@ func etcd(path string) component {
 		if err != nil {
 			return err
 		}
-		defer server.Close()
+		defer closeEtcd(server)
 		return serveEtcd(ctx, server, ready)
 	}}
+}
+
+// closeEtcd hands the leadership over and closes the data before it waits for
+// clients to leave, which etcd's own order does first and for seconds.
+func closeEtcd(server *embed.Etcd) {
+	server.Server.Stop()
+	server.Close()
 }
 
 func serveEtcd(ctx context.Context, server *embed.Etcd, ready func()) error {
