@@ -21,12 +21,15 @@ func work(t *testing.T, b store.Backend, concurrency int, run runFunc) (stop fun
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- b.Work(ctx, store.Worker{Concurrency: concurrency, Run: run}) }()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		if err, _ := receive(t, done, "end of Work"); err != nil {
-			t.Errorf("Work: %v", err)
-		}
-	})
+	var once sync.Once
+	stop = func() {
+		once.Do(func() {
+			cancel()
+			if err, _ := receive(t, done, "end of Work"); err != nil {
+				t.Errorf("Work: %v", err)
+			}
+		})
+	}
 	t.Cleanup(stop)
 	return stop
 }

@@ -90,7 +90,11 @@ func (*worker[TTx]) Timeout(*river.Job[args]) time.Duration { return -1 }
 func (w *worker[TTx]) Work(ctx context.Context, job *river.Job[args]) error {
 	cluster := job.Args.Cluster
 	r := w.jobs.begin(ctx, cluster)
-	again, err := w.runSafely(ctx, cluster, r.woken)
+	var again time.Duration
+	var err error
+	if ctx.Err() == nil { // River may fetch once more while it stops
+		again, err = w.runSafely(ctx, cluster, r.woken)
+	}
 	heard, missed := w.jobs.end(cluster, r)
 	for attempt := 1; ; attempt++ {
 		failed := w.jobs.finish(ctx, job, heard, func(left bool) (next, bool) {
@@ -165,8 +169,8 @@ func follow(was args, o outcome) (next, bool) {
 }
 
 // finish completes the job and inserts the one that follows, in one transaction.
-func (j *Jobs[TTx]) finish(ctx context.Context, job *river.Job[args], heard int64, follow func(left bool) (next, bool)) error {
-	ctx = context.WithoutCancel(ctx) // a stop must not lose the end of what was done
+func (j *Jobs[TTx]) finish(stopping context.Context, job *river.Job[args], heard int64, follow func(left bool) (next, bool)) error {
+	ctx := context.WithoutCancel(stopping) // a stop must not lose the end of what was done
 	var n next
 	var more bool
 	err := j.db.UpdateTx(ctx, func(tx TTx) error {
@@ -182,7 +186,7 @@ func (j *Jobs[TTx]) finish(ctx context.Context, job *river.Job[args], heard int6
 		}
 		return j.insertNext(ctx, tx, n)
 	})
-	if err != nil || !more {
+	if err != nil || !more || stopping.Err() != nil {
 		return err
 	}
 	if n.at.IsZero() {
