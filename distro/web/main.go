@@ -1,5 +1,7 @@
 // Command web answers every request with the name of the host it runs on, so
-// that one sees which replica served it. Demos and tests deploy it.
+// that one sees which replica served it. Demos and tests deploy it. With -get it
+// asks instead: the way to try a Service from inside a pod, since the resolver
+// of the toolbox's static busybox crashes.
 package main
 
 import (
@@ -7,6 +9,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log"
 	"net/http"
 	"os"
@@ -17,7 +20,14 @@ import (
 
 func main() {
 	address := flag.String("listen", ":8080", "address to listen on")
+	ask := flag.String("get", "", "URL to get and print, instead of serving")
 	flag.Parse()
+	if *ask != "" {
+		if err := get(os.Stdout, *ask); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
 	host, err := os.Hostname()
 	if err != nil {
 		log.Fatal(err)
@@ -27,6 +37,21 @@ func main() {
 	if err := serve(ctx, *address, answer(host)); err != nil {
 		log.Fatal(err)
 	}
+}
+
+// get prints what url answers.
+func get(w io.Writer, url string) error {
+	client := http.Client{Timeout: 5 * time.Second}
+	response, err := client.Get(url)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answered %s", url, response.Status)
+	}
+	_, err = io.Copy(w, response.Body)
+	return err
 }
 
 func answer(host string) http.Handler {

@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"io/fs"
 	"net"
 	"os"
@@ -57,13 +59,27 @@ func (h host) minus(before host) []string {
 	return left
 }
 
+// instance names what the local cloud makes for a state directory.
+func instance(state string) string {
+	sum := sha256.Sum256([]byte(state))
+	return hex.EncodeToString(sum[:])[:8]
+}
+
 // settle waits for the kernel to finish what a kill began, then fails the test
-// for whatever is still there.
+// for whatever is still there. On a host where others make machines meanwhile,
+// JEROBOAM_TEST_SHARED=1 looks only at what bears this service's name.
 func settle(t *testing.T, before host, directories ...string) {
 	t.Helper()
+	mine := func(line string) bool {
+		return slices.ContainsFunc(directories, func(d string) bool { return strings.Contains(line, d) || strings.Contains(line, instance(d)) })
+	}
 	var left []string
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
-		if left = snapshot(t, directories...).minus(before); len(left) == 0 {
+		left = snapshot(t, directories...).minus(before)
+		if os.Getenv("JEROBOAM_TEST_SHARED") != "" {
+			left = slices.DeleteFunc(left, func(line string) bool { return !mine(line) })
+		}
+		if len(left) == 0 {
 			return
 		}
 		pause(100 * time.Millisecond)
@@ -79,7 +95,8 @@ func interfaces(t *testing.T) []string {
 	}
 	var out []string
 	for _, i := range all {
-		out = append(out, i.Name)
+		alias, _ := os.ReadFile(filepath.Join("/sys/class/net", i.Name, "ifalias")) // none, or gone
+		out = append(out, strings.TrimSpace(i.Name+" "+string(alias)))
 	}
 	return out
 }
@@ -112,8 +129,12 @@ func mounts(t *testing.T, directories []string) []string {
 func cgroups() []string {
 	var out []string
 	_ = filepath.WalkDir("/sys/fs/cgroup", func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() && strings.Contains(path, "jeroboam") {
-			out = append(out, path)
+		if err != nil || !d.IsDir() || !strings.Contains(path, "/jeroboam") {
+			return nil
+		}
+		out = append(out, path)
+		if strings.HasPrefix(d.Name(), "machine-") {
+			return fs.SkipDir // what is in it goes with it
 		}
 		return nil
 	})

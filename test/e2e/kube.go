@@ -20,10 +20,10 @@ type cluster struct {
 }
 
 // open fetches a kubeconfig for a cluster that is there.
-func (s *service) open(name string, as ...string) cluster {
+func (s *service) open(name string) cluster {
 	s.t.Helper()
-	c := cluster{service: s, name: name, config: filepath.Join(s.state, name+".kubeconfig"), image: map[string]string{}}
-	s.run(append([]string{"cluster", "config", name, "--file", c.config, "--force"}, as...)...)
+	c := cluster{service: s, name: name, config: filepath.Join(s.home, name+".kubeconfig"), image: map[string]string{}}
+	s.run("cluster", "config", name, "--file", c.config, "--force")
 	manifest, err := release.Load(s.bundle())
 	if err != nil {
 		s.t.Fatal(err)

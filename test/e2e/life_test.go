@@ -55,11 +55,14 @@ func (c cluster) reachable(t *testing.T) {
 		c.kubectl("wait", "--for=condition=Ready", "pod/"+name, "--timeout=60s")
 	}
 	clusterIP := c.kubectl("get", "service", "web", "-o", "jsonpath={.spec.clusterIP}")
-	for _, from := range []string{"toolbox-0", "toolbox-1"} {
+	for node, from := range c.onePodOfEach("web") {
 		for _, host := range []string{clusterIP, "web", "web.default.svc.cluster.local"} {
 			answers := map[string]bool{}
 			for range 12 {
-				out := c.kubectl("exec", from, "--", "wget", "-q", "-O", "-", "-T", "5", "http://"+host+"/")
+				out, err := c.tryKubectl("", "exec", from, "--", "/web", "-get", "http://"+host+"/")
+				if err != nil {
+					t.Fatalf("from %s on %s: %v", from, node, err)
+				}
 				answers[strings.Fields(out)[2]] = true
 			}
 			if len(answers) < 2 {
@@ -67,6 +70,16 @@ func (c cluster) reachable(t *testing.T) {
 			}
 		}
 	}
+}
+
+// onePodOfEach maps each node to one of the pods that an app has there.
+func (c cluster) onePodOfEach(app string) map[string]string {
+	c.t.Helper()
+	one := map[string]string{}
+	for pod, node := range c.pods(app) {
+		one[node] = pod
+	}
+	return one
 }
 
 func (c cluster) interactive(t *testing.T) {

@@ -79,30 +79,36 @@ func TestKubeletAndAgentAreKilled(t *testing.T) {
 	s.run("cluster", "delete", "hard", "--wait")
 }
 
-// TestProjectsAreApart runs the clusters of two projects side by side.
+// TestProjectsAreApart runs the clusters of two projects side by side: neither
+// sees the other, in the API or on the network.
 func TestProjectsAreApart(t *testing.T) {
-	s := start(t)
-	s.template()
-	s.run("cluster", "create", "one", "--template", "kubernetes", "--nodes", "1", "--wait")
-	s.run("cluster", "create", "two", "--template", "kubernetes", "--nodes", "1", "--wait")
-	one, two := s.machine("one", "one-worker-0"), s.machine("two", "two-master-0")
+	ada := start(t)
+	ada.template()
+	ada.run("cluster", "create", "one", "--template", "kubernetes", "--nodes", "1", "--wait")
+	bob := ada.as("bob")
+	bob.template()
+	bob.run("cluster", "create", "two", "--template", "kubernetes", "--nodes", "1", "--wait")
+	one, two := ada.machine("one", "one-worker-0"), bob.machine("two", "two-worker-0")
 
-	if err := dialFrom(one, s.apiAddress("one")); err != nil {
+	if out, err := ada.try("cluster", "show", "two"); err == nil {
+		t.Errorf("another project's cluster is shown:\n%s", out)
+	}
+	if err := dialFrom(one, ada.apiAddress("one")); err != nil {
 		t.Errorf("a machine cannot reach its own API: %v", err)
 	}
-	for _, to := range []string{s.apiAddress("two"), net.JoinHostPort(two.Address, "10250")} {
+	for _, to := range []string{bob.apiAddress("two"), net.JoinHostPort(two.Address, "10250")} {
+		if err := dialFrom(two, to); err != nil {
+			t.Errorf("%s does not listen, so that nobody reaches it shows nothing: %v", to, err)
+		}
 		if err := dialFrom(one, to); err == nil {
 			t.Errorf("a machine of one cluster reaches %s of another", to)
 		}
 	}
-	if err := dialFrom(one, s.listen); err == nil {
-		t.Errorf("a machine reaches the service's API at %s", s.listen)
-	}
-	s.run("cluster", "delete", "one", "--wait")
-	if err := s.open("two").hasReady(2); err != nil {
+	ada.run("cluster", "delete", "one", "--wait")
+	if err := bob.open("two").hasReady(2); err != nil {
 		t.Errorf("deleting one cluster hurt the other: %v", err)
 	}
-	s.run("cluster", "delete", "two", "--wait")
+	bob.run("cluster", "delete", "two", "--wait")
 }
 
 // apiAddress is host:port of a cluster's API.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,6 +23,7 @@ type service struct {
 	bin    string // directory of the binaries and bundles
 	state  string
 	listen string
+	home   string // directory with the credentials of who calls
 	cmd    *exec.Cmd
 	log    *os.File
 }
@@ -40,7 +42,7 @@ func start(t *testing.T) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &service{t: t, bin: bin, state: state, listen: freeAddress(t)}
+	s := &service{t: t, bin: bin, state: state, listen: freeAddress(t), home: state}
 	before := snapshot(t, state)
 	t.Cleanup(func() {
 		s.remove()
@@ -48,7 +50,24 @@ func start(t *testing.T) *service {
 		_ = os.RemoveAll(state)
 	})
 	s.serve()
+	s.letIn("demo", "admin", s.state)
 	return s
+}
+
+// letIn makes a user with a project of the same name and puts the credentials
+// into a directory.
+func (s *service) letIn(name, role, directory string) {
+	s.t.Helper()
+	s.run("user", "add", name, "--role", role, "--directory", directory)
+}
+
+// as is the same service, called by another user with another project.
+func (s *service) as(name string) *service {
+	s.t.Helper()
+	other := *s
+	other.home = filepath.Join(s.state, "home", name)
+	s.letIn(name, "member", other.home)
+	return &other
 }
 
 func freeAddress(t *testing.T) string {
@@ -76,11 +95,11 @@ func (s *service) serve() {
 	}
 	s.log = log
 	s.eventually(20*time.Second, "the service answers", func() error {
-		conn, err := net.Dial("tcp", s.listen)
+		answer, err := http.Get("http://" + s.listen + "/healthcheck")
 		if err != nil {
 			return err
 		}
-		return conn.Close()
+		return answer.Body.Close()
 	})
 }
 
@@ -131,12 +150,15 @@ func (s *service) showLog() {
 	s.t.Logf("the end of the service's log:\n%s", text)
 }
 
-// command is the program with the credentials of the state's administrator.
-func (s *service) command(args ...string) *exec.Cmd {
+// command is the program with the credentials of the user.
+func (s *service) command(args ...string) *exec.Cmd { return s.commandOf(s.state, args...) }
+
+// commandOf is the program with the credentials in a directory.
+func (s *service) commandOf(directory string, args ...string) *exec.Cmd {
 	cmd := exec.Command(filepath.Join(s.bin, "jeroboam"), args...)
 	cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + s.state, "JEROBOAM_STATE=" + s.state,
-		"OS_CLIENT_CONFIG_FILE=" + filepath.Join(s.state, "clouds.yaml"), "OS_CLOUD=jeroboam",
+		"PATH=" + os.Getenv("PATH"), "HOME=" + s.home, "JEROBOAM_STATE=" + s.state,
+		"OS_CLIENT_CONFIG_FILE=" + filepath.Join(directory, "clouds.yaml"), "OS_CLOUD=jeroboam",
 	}
 	return cmd
 }
