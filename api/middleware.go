@@ -71,9 +71,9 @@ func (s *server) log(r *http.Request, n *notes, dur time.Duration) {
 	level := slog.LevelInfo
 	attrs := []slog.Attr{slog.String("request", n.id), slog.String("method", r.Method), slog.String("path", r.URL.Path),
 		slog.Int("status", n.status), slog.Duration("dur", dur)}
-	for key, value := range map[string]string{"global": n.global, "project": n.project, "user": n.user} {
-		if value != "" {
-			attrs = append(attrs, slog.String(key, value))
+	for _, a := range []slog.Attr{slog.String("global", n.global), slog.String("project", n.project), slog.String("user", n.user)} {
+		if a.Value.String() != "" {
+			attrs = append(attrs, a)
 		}
 	}
 	if n.err != nil {

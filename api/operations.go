@@ -16,6 +16,14 @@ func listOperations(s *server, r *request) (reply, error) {
 	return ok(list)
 }
 
+func retryCluster(s *server, r *request) (reply, error) {
+	c, err := s.Service.RetryCluster(r.Context(), r.caller, r.vars["cluster"])
+	if err != nil {
+		return reply{}, err
+	}
+	return accepted(wire.UUID{UUID: c.ID})
+}
+
 func showOperation(s *server, r *request) (reply, error) {
 	p, err := s.Service.Operation(r.Context(), r.caller, r.vars["operation"])
 	if err != nil {

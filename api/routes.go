@@ -70,7 +70,8 @@ func routes() []route {
 		{verb: "GET", path: "/v1/mservices", do: services},
 		{verb: "GET", path: "/v1/federations", do: federations, args: page},
 
-		// Beside Magnum: how a change goes on, step by step.
+		// Beside Magnum: how a change goes on, step by step, and once more.
+		{verb: "POST", path: "/v1/clusters/{cluster}/actions/retry", do: retryCluster},
 		{verb: "GET", path: "/v1/clusters/{cluster}/operations", do: listOperations},
 		{verb: "GET", path: "/v1/clusters/{cluster}/machines", do: listMachines},
 		{verb: "GET", path: "/v1/clusters/{cluster}/events", do: events, args: []string{"limit", "marker"}},

@@ -107,6 +107,11 @@ func (c *Client) UpgradeCluster(ctx context.Context, cluster string, in wire.Upg
 	return c.change(ctx, "POST", at("clusters", cluster, "actions", "upgrade"), in)
 }
 
+// RetryCluster takes up again what failed.
+func (c *Client) RetryCluster(ctx context.Context, cluster string) (string, error) {
+	return c.change(ctx, "POST", at("clusters", cluster, "actions", "retry"), nil)
+}
+
 // DeleteCluster asks for the end of a cluster.
 func (c *Client) DeleteCluster(ctx context.Context, cluster string) error {
 	return c.call(ctx, "DELETE", at("clusters", cluster), nil, nil)

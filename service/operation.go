@@ -67,9 +67,9 @@ func refuseState(state jeroboam.State, doing string) error {
 	case strings.HasPrefix(string(state), "DELETE_"):
 		return e.WithRemedy("The cluster is being deleted; only delete may be asked for again.")
 	case state == jeroboam.CreateFailed:
-		return e.WithRemedy("Delete the cluster; its status_reason and its operations tell what went wrong.")
+		return e.WithRemedy("Its status_reason tells what went wrong; then retry the cluster, or delete it.")
 	case state == jeroboam.UpdateFailed:
-		return e.WithRemedy("Resize the cluster: that is accepted now and plans the change anew.")
+		return e.WithRemedy("Retry or resize the cluster: that is accepted now and plans the change anew.")
 	}
 	return e.WithRemedy("Wait until the operation under way has ended.")
 }

@@ -143,6 +143,10 @@ func TestWhatEachStateAccepts(t *testing.T) {
 				func(jeroboam.NodeGroup) (service.NodeGroupChange, error) { return service.NodeGroupChange{Min: 1}, nil })
 			return err
 		}},
+		"retry": {[]jeroboam.State{jeroboam.CreateFailed, jeroboam.UpdateFailed, jeroboam.DeleteFailed}, func(h *apikit.House, id string) error {
+			_, err := s(h).RetryCluster(t.Context(), olga, id)
+			return err
+		}},
 		"delete": {states, func(h *apikit.House, id string) error { return s(h).DeleteCluster(t.Context(), olga, id) }},
 	}
 	for name, verb := range verbs {
