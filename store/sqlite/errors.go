@@ -44,9 +44,9 @@ func verdict(err error) *jeroboam.Error {
 		return unavailable(ReasonDiskFull, "The disk of the state directory is full.",
 			"Free some space there; nothing that was accepted is lost, and work resumes by itself.")
 	case code == lib.SQLITE_READONLY, code == lib.SQLITE_CANTOPEN, code == lib.SQLITE_PERM,
-		errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
+		errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.ENOTDIR):
 		return unavailable(ReasonReadOnly, "The state directory cannot be written.",
-			"Check its owner, its mode and that its file system is not mounted read-only.")
+			"Check that it is a directory, its owner, its mode, and that its file system is not mounted read-only.")
 	case code == lib.SQLITE_BUSY, code == lib.SQLITE_LOCKED:
 		return unavailable(ReasonBusy, "The database is busy.",
 			"Try again; if it stays so, another program keeps the database file locked.")

@@ -38,7 +38,7 @@ func migrate(ctx context.Context, db *sql.DB, o Options) error {
 	if err != nil {
 		return fmt.Errorf("read the job migrations: %w", err)
 	}
-	if err := checkVersion(ctx, ours, rivers, o.Dir); err != nil {
+	if err := checkVersion(ctx, db, ours, newest(rivers), o.Dir); err != nil {
 		return err
 	}
 	if _, err := ours.Up(ctx); err != nil {
@@ -69,17 +69,17 @@ func checkOwner(ctx context.Context, db *sql.DB, dir string) error {
 		WithRemedy("Choose another state directory.")
 }
 
-// checkVersion refuses a database that a newer version has migrated.
-func checkVersion(ctx context.Context, ours *goose.Provider, rivers *rivermigrate.Migrator[*sql.Tx], dir string) error {
+// checkVersion refuses a database that a newer version has migrated; jobsWant
+// is the newest of River's migrations that this program has.
+func checkVersion(ctx context.Context, db *sql.DB, ours *goose.Provider, jobsWant int, dir string) error {
 	have, want, err := ours.GetVersions(ctx)
 	if err != nil {
 		return fmt.Errorf("read the schema version: %w", classify(err))
 	}
-	existing, err := rivers.ExistingVersions(ctx)
+	jobsHave, err := jobsVersion(ctx, db)
 	if err != nil {
 		return fmt.Errorf("read the job schema version: %w", classify(err))
 	}
-	jobsHave, jobsWant := newest(existing), newest(rivers.AllVersions())
 	if have <= want && jobsHave <= jobsWant {
 		return nil
 	}
@@ -88,8 +88,20 @@ func checkVersion(ctx context.Context, ours *goose.Provider, rivers *rivermigrat
 		WithRemedy("Run the version that wrote it or a newer one, or choose another state directory.")
 }
 
-func newest(migrations []rivermigrate.Migration) (version int) {
-	for _, m := range migrations {
+// jobsVersion is the newest of River's migrations in the database, 0 for none.
+// River's own reading of them fails on one it does not know.
+func jobsVersion(ctx context.Context, db *sql.DB) (version int, err error) {
+	var tables int
+	err = db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema WHERE name = 'river_migration'").Scan(&tables)
+	if err != nil || tables == 0 {
+		return 0, err
+	}
+	err = db.QueryRowContext(ctx, "SELECT coalesce(max(version), 0) FROM river_migration").Scan(&version)
+	return version, err
+}
+
+func newest(rivers *rivermigrate.Migrator[*sql.Tx]) (version int) {
+	for _, m := range rivers.AllVersions() {
 		version = max(version, m.Version)
 	}
 	return version

@@ -225,6 +225,45 @@ func serial(t *testing.T, d Database) {
 	}
 }
 
+// besideFailures has many writers at once, each second of which fails, panics or
+// exits after it wrote, as a Backend that commits several together must bear.
+func besideFailures(t *testing.T, d Database) {
+	b := d.open(t)
+	const writers = 48
+	var wg sync.WaitGroup
+	for i := range writers {
+		wg.Go(func() {
+			defer func() {
+				if p := recover(); p != nil && i%4 != 1 {
+					t.Errorf("writer %d panicked with %v", i, p)
+				}
+			}()
+			err := b.Update(context.Background(), func(tx store.Tx) error {
+				if _, err := tx.Put(record("k", fmt.Sprint(i), `{}`)); err != nil {
+					return err
+				}
+				switch i % 4 {
+				case 1:
+					panic("on purpose")
+				case 3:
+					return errors.New("on purpose")
+				}
+				return nil
+			})
+			if (err != nil) != (i%4 == 3) {
+				t.Errorf("writer %d: %v", i, err)
+			}
+		})
+	}
+	wg.Wait()
+	for i := range writers {
+		_, err := get(t, b, "k", fmt.Sprint(i))
+		if (err == nil) != (i%2 == 0) {
+			t.Errorf("record of writer %d: %v", i, err)
+		}
+	}
+}
+
 func reopens(t *testing.T, d Database) {
 	b := d(t)
 	kept := put(t, b, record("k", "1", `{"a":"é\u0000\n"}`))[0]

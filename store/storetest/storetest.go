@@ -24,6 +24,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Database) {
 		"pages follow one another in every order":                       pages,
 		"a query that cannot be answered is refused":                    refusals,
 		"concurrent updates are serial":                                 serial,
+		"updates that fail do not touch those beside them":              besideFailures,
 		"a watch signals commits that touch what it watches":            watches,
 		"a watch ends with its context and with the backend":            watchEnds,
 		"what is committed is there after a reopen":                     reopens,

@@ -355,3 +355,11 @@ func oneWorker(t *testing.T, d Database) {
 		c, _ = receive(t, r, "run of b")
 	}
 }
+
+// Report returns a Run that sends the cluster's ID and has nothing more to do.
+func Report(to chan<- string) func(context.Context, string, <-chan struct{}) (time.Duration, error) {
+	return func(_ context.Context, cluster string, _ <-chan struct{}) (time.Duration, error) {
+		to <- cluster
+		return 0, nil
+	}
+}
