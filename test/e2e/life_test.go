@@ -4,9 +4,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gophercloud/gophercloud/v2/openstack"
+	"github.com/gophercloud/gophercloud/v2/openstack/config/clouds"
+	"github.com/gophercloud/gophercloud/v2/openstack/containerinfra/v1/clusters"
 )
 
 // TestLife is the main job: a cluster is made, carries a web service, grows,
@@ -14,7 +19,8 @@ import (
 func TestLife(t *testing.T) {
 	s := start(t)
 	s.template()
-	s.run("cluster", "create", "life", "--template", "kubernetes", "--nodes", "2", "--wait")
+	s.createByGophercloud("life", 1, 2)
+	s.run("cluster", "watch", "life")
 	c := s.open("life")
 	if err := c.hasReady(3); err != nil {
 		t.Fatal(err)
@@ -39,6 +45,33 @@ func TestLife(t *testing.T) {
 	s.run("cluster", "delete", "life", "--wait")
 	if out, err := s.try("cluster", "show", "life"); err == nil {
 		t.Errorf("the deleted cluster is still shown:\n%s", out)
+	}
+}
+
+// createByGophercloud asks for a cluster as Terraform and the autoscaler do.
+func (s *service) createByGophercloud(name string, masters, nodes int) {
+	s.t.Helper()
+	auth, endpoint, _, err := clouds.Parse(clouds.WithLocations(filepath.Join(s.state, "clouds.yaml")), clouds.WithCloudName("jeroboam"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	provider, err := openstack.AuthenticatedClient(s.t.Context(), auth)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	api, err := openstack.NewContainerInfraV1(provider, endpoint)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	api.Microversion = "latest"
+	opts := clusters.CreateOpts{Name: name, ClusterTemplateID: "kubernetes", MasterCount: &masters, NodeCount: &nodes}
+	id, err := clusters.Create(s.t.Context(), api, opts).Extract()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	// At once, as Terraform does: 404 would mean that it is gone.
+	if _, err := clusters.Get(s.t.Context(), api, id).Extract(); err != nil {
+		s.t.Fatal(err)
 	}
 }
 

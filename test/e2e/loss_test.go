@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -80,35 +81,44 @@ func TestKubeletAndAgentAreKilled(t *testing.T) {
 }
 
 // TestProjectsAreApart runs the clusters of two projects side by side: neither
-// sees the other, in the API or on the network.
+// project sees the other's cluster, no machine reaches the other's machines.
 func TestProjectsAreApart(t *testing.T) {
-	ada := start(t)
-	ada.template()
-	ada.run("cluster", "create", "one", "--template", "kubernetes", "--nodes", "1", "--wait")
-	bob := ada.as("bob")
-	bob.template()
-	bob.run("cluster", "create", "two", "--template", "kubernetes", "--nodes", "1", "--wait")
-	one, two := ada.machine("one", "one-worker-0"), bob.machine("two", "two-worker-0")
-
-	if out, err := ada.try("cluster", "show", "two"); err == nil {
-		t.Errorf("another project's cluster is shown:\n%s", out)
+	s := start(t)
+	s.run("template", "create", "kubernetes", "--coe", "kubernetes", "--image", "host", "--flavor", "m1.medium", "--master-flavor", "m1.medium", "--public")
+	theirs := filepath.Join(s.state, "other")
+	s.letIn("other", "member", theirs)
+	s.run("cluster", "create", "one", "--template", "kubernetes", "--nodes", "1")
+	if out, err := output(s.commandOf(theirs, "cluster", "create", "two", "--template", "kubernetes", "--nodes", "1", "--wait")); err != nil {
+		t.Fatalf("the other project's create: %v %s", err, out)
 	}
-	if err := dialFrom(one, ada.apiAddress("one")); err != nil {
+	s.run("cluster", "watch", "one")
+	if out, err := output(s.commandOf(theirs, "cluster", "show", "one")); err == nil {
+		t.Errorf("the other project sees the first one's cluster:\n%s", out)
+	}
+	one, two := s.machine("one", "one-worker-0"), s.machine("two", "two-master-0")
+
+	if err := dialFrom(one, s.apiAddress("one")); err != nil {
 		t.Errorf("a machine cannot reach its own API: %v", err)
 	}
-	for _, to := range []string{bob.apiAddress("two"), net.JoinHostPort(two.Address, "10250")} {
-		if err := dialFrom(two, to); err != nil {
-			t.Errorf("%s does not listen, so that nobody reaches it shows nothing: %v", to, err)
-		}
+	for _, to := range []string{s.apiAddress("two"), net.JoinHostPort(two.Address, "10250")} {
 		if err := dialFrom(one, to); err == nil {
 			t.Errorf("a machine of one cluster reaches %s of another", to)
 		}
 	}
-	ada.run("cluster", "delete", "one", "--wait")
-	if err := bob.open("two").hasReady(2); err != nil {
+	if err := dialFrom(one, s.listen); err == nil {
+		t.Errorf("a machine reaches the service's API at %s", s.listen)
+	}
+	s.run("cluster", "delete", "one", "--wait")
+	if out, err := output(s.commandOf(theirs, "cluster", "config", "two", "--file", filepath.Join(theirs, "two.kubeconfig"))); err != nil {
+		t.Fatalf("the other project's kubeconfig: %v %s", err, out)
+	}
+	config := filepath.Join(theirs, "two.kubeconfig")
+	if err := (cluster{service: s, name: "two", config: config}).hasReady(2); err != nil {
 		t.Errorf("deleting one cluster hurt the other: %v", err)
 	}
-	bob.run("cluster", "delete", "two", "--wait")
+	if out, err := output(s.commandOf(theirs, "cluster", "delete", "two", "--wait")); err != nil {
+		t.Errorf("the other project's delete: %v %s", err, out)
+	}
 }
 
 // apiAddress is host:port of a cluster's API.
