@@ -114,7 +114,7 @@ func (a *agents) alive() map[string]*machine {
 
 // live is an agent's life: boot, join, then obey.
 func (a *agents) live(ctx context.Context, m *machine, g *agent) {
-	if pause(ctx, a.takes(a.options.Boot)) != nil {
+	if !a.booted(m, g) && pause(ctx, a.takes(a.options.Boot)) != nil {
 		return
 	}
 	for a.hello(ctx, m, g) != nil {
@@ -139,6 +139,13 @@ func (a *agents) live(ctx context.Context, m *machine, g *agent) {
 	_ = a.registry.Gone(context.WithoutCancel(ctx), m.spec.ID)
 }
 
+// booted reports whether the machine came up before: its service did not.
+func (a *agents) booted(m *machine, g *agent) bool {
+	a.Cloud.mu.Lock()
+	defer a.Cloud.mu.Unlock()
+	return m.booted == g.boot
+}
+
 func (a *agents) hello(ctx context.Context, m *machine, g *agent) error {
 	a.Cloud.mu.Lock()
 	joined, applied := m.joined, m.applied
@@ -151,6 +158,9 @@ func (a *agents) hello(ctx context.Context, m *machine, g *agent) error {
 		m.joined = true
 		a.Cloud.mu.Unlock()
 	}
+	a.Cloud.mu.Lock()
+	m.booted = g.boot
+	a.Cloud.mu.Unlock()
 	return a.registry.Hello(ctx, node.Hello{Machine: m.spec.ID, Agent: "sim", Config: applied, Boot: strconv.Itoa(g.boot)})
 }
 

@@ -21,6 +21,7 @@ type machine struct {
 	address string
 	state   cloud.MachineState
 	boot    int // changes with every start
+	booted  int // the last that came as far as its agent's first word
 	going   time.Time
 	birth   node.UserData
 

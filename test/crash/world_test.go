@@ -14,9 +14,11 @@ import (
 	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/cloud"
 	cloudsim "github.com/jeroboam-cloud/jeroboam/cloud/sim"
 	coesim "github.com/jeroboam-cloud/jeroboam/coe/sim"
 	"github.com/jeroboam-cloud/jeroboam/engine"
+	"github.com/jeroboam-cloud/jeroboam/monitor"
 	"github.com/jeroboam-cloud/jeroboam/node"
 	"github.com/jeroboam-cloud/jeroboam/store"
 	"github.com/jeroboam-cloud/jeroboam/store/memory"
@@ -31,6 +33,9 @@ type world struct {
 	coe   *coesim.Engine
 	life  *life
 	ops   int
+	// unwatched leaves the monitor out.
+	unwatched bool
+	wrap      func(store.Backend) store.Backend // what the engine gets of the store; nil: as it is
 }
 
 type life struct {
@@ -46,9 +51,9 @@ func pace() cloudsim.Options {
 		Start: 500 * time.Millisecond, Delete: 50 * time.Millisecond, Jitter: 0.5, Seed: 1}
 }
 
-func newWorld(t testing.TB, cloud cloudsim.Options, coe coesim.Options) *world {
-	w := &world{t: t, disk: memory.NewDisk(), cloud: cloudsim.New(cloud)}
-	w.coe = coesim.New(coesim.Plain{}, w.cloud, coe)
+func newWorld(t testing.TB, model cloudsim.Options, live coesim.Options) *world {
+	w := &world{t: t, disk: memory.NewDisk(), cloud: cloudsim.New(model)}
+	w.coe = coesim.New(coesim.Plain{}, w.cloud, live)
 	return w
 }
 
@@ -60,9 +65,13 @@ func (w *world) start() {
 	if os.Getenv("JEROBOAM_TEST_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
+	var db store.Backend = l.store
+	if w.wrap != nil {
+		db = w.wrap(db)
+	}
 	e := engine.New(engine.Options{
-		Store:   l.store,
-		Vault:   plainVault{l.store},
+		Store:   db,
+		Vault:   plainVault{db},
 		Drivers: map[string]engine.Driver{"k8s_sim": {Cloud: w.cloud, COE: w.coe, Catalogue: w.cloud}},
 		Bundle: func(context.Context, string, string) (node.Bundle, error) {
 			return node.Bundle{Name: "sim", Version: "1", Digest: strings.Repeat("0", 64)}, nil
@@ -72,6 +81,10 @@ func (w *world) start() {
 	})
 	l.ended.Go(func() { w.cloud.Serve(ctx, e) })
 	l.ended.Go(func() { _ = e.Run(ctx) }) // an error is the plug, pulled
+	if !w.unwatched {
+		m := monitor.New(monitor.Options{Store: db, Clouds: map[string]cloud.Cloud{"k8s_sim": w.cloud}, Access: e.Access, Log: log})
+		l.ended.Go(func() { _ = m.Run(ctx) })
+	}
 	w.life = l
 }
 
@@ -82,8 +95,20 @@ func (w *world) stop() {
 	_ = w.life.store.Close()
 }
 
-// restartAfter runs a life that is cut off after n more commits, then starts
-// the next one. It reports false when the work was done before that.
+// revive starts the service again if its plug was pulled.
+func (w *world) revive() bool {
+	select {
+	case <-w.life.store.Stopped():
+		w.stop()
+		w.start()
+		return true
+	default:
+		return false
+	}
+}
+
+// crashed waits until the plug was pulled and the life has ended. It reports false
+// when the work was done before that.
 func (w *world) crashed(done func() bool) bool {
 	for {
 		select {
@@ -106,6 +131,7 @@ const clusterID = "c1"
 func (w *world) request(verb string, change func(*jeroboam.Cluster, []*jeroboam.NodeGroup)) string {
 	w.ops++
 	id := fmt.Sprintf("op-%d", w.ops)
+	w.revive() // nobody can ask a service that is down
 	err := w.life.store.Update(context.Background(), func(tx store.Tx) error {
 		c, err := store.Get[jeroboam.Cluster](tx, clusterID)
 		if err != nil {
@@ -127,7 +153,10 @@ func (w *world) request(verb string, change func(*jeroboam.Cluster, []*jeroboam.
 		}
 		return w.order(tx, &c, id, verb)
 	})
-	if err != nil {
+	if err != nil && (!w.revive() || w.operation(id).ID == "") { // an answer may be lost though the request was heard
+		if e, ok := jeroboam.AsError(err); ok && e.Reason == store.ReasonStopped {
+			return w.request(verb, change)
+		}
 		w.t.Fatalf("request %s: %v", verb, err)
 	}
 	return id
