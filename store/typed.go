@@ -86,11 +86,8 @@ func Put[T Noun](tx Tx, v *T) error {
 
 // Delete removes v at the revision it was read with; absent is success.
 func Delete[T Noun](tx Tx, v T) error {
-	r, err := encode(v)
-	if err != nil {
-		return err
-	}
-	err = tx.Delete(r.Kind, r.ID, r.Revision)
+	r := columns(v)
+	err := tx.Delete(r.Kind, r.ID, r.Revision)
 	if jeroboam.KindOf(err) == jeroboam.NotFound {
 		return nil
 	}
