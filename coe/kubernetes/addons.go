@@ -32,13 +32,14 @@ func (m machine) addonsTask() node.Task {
 }
 
 // roleTask gives a control-plane node the label of its role, which a kubelet
-// may not give itself. It succeeds once the kubelet has registered the node.
+// may not give itself. It comes late for the same reason as the add-ons; by then
+// the kubelet has registered the node.
 func (m machine) roleTask() node.Task {
 	patch := fmt.Sprintf(`{"metadata":{"labels":{%q:""}}}`, taintControlPlane)
 	return node.Task{
 		Name:    taskRole,
 		Command: []string{"kubectl", "--kubeconfig=" + adminKubeconfig, "patch", "node", m.Machine.Name, "--patch=" + patch},
-		After:   []string{serviceKubelet},
+		After:   []string{serviceProxy},
 		Gate:    m.apiReady(),
 	}
 }

@@ -3,6 +3,7 @@ package kubernetes_test
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"reflect"
 	"strings"
@@ -45,6 +46,24 @@ func TestAnAPIThatCannotAnswerIsUnreachable(t *testing.T) {
 	health, err := kubernetes.New().Health(t.Context(), access)
 	if err != nil || health.Reachable || !strings.Contains(health.Message, "etcdserver: request timed out") {
 		t.Errorf("%+v, %v", health, err)
+	}
+}
+
+func TestAskingOftenKeepsOneConnection(t *testing.T) {
+	_, access := newFakeAPI(t)
+	dials := 0
+	access.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		dials++
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}
+	c := kubernetes.New()
+	for range 20 {
+		if health, err := c.Health(t.Context(), access); err != nil || !health.Reachable {
+			t.Fatalf("%+v, %v", health, err)
+		}
+	}
+	if dials != 1 {
+		t.Errorf("20 questions took %d connections", dials)
 	}
 }
 
