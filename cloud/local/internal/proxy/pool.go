@@ -22,6 +22,7 @@ type pool struct {
 type backend struct {
 	address string
 	down    bool
+	gone    bool                  // left the pool
 	conns   map[net.Conn]struct{} // closed when the backend leaves the pool
 }
 
@@ -36,6 +37,7 @@ func (p *pool) set(addresses []string) {
 			kept = append(kept, b)
 			continue
 		}
+		b.gone = true
 		for conn := range b.conns {
 			conn.Close()
 		}
@@ -88,6 +90,9 @@ func (p *pool) hold(b *backend, conn net.Conn) func() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	b.conns[conn] = struct{}{}
+	if b.gone { // while it was dialled
+		conn.Close()
+	}
 	return func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
