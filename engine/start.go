@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
@@ -39,7 +40,24 @@ func (r *run) waiting(s *snapshot, step plan.Step) entry {
 	case r.journal.trouble != nil:
 		return entry{state: jeroboam.StepBlocked, cause: jeroboam.CauseOf(r.journal.trouble)}
 	}
-	return entry{state: jeroboam.StepWaiting}
+	return entry{state: jeroboam.StepWaiting, message: unsettled(m.Status.Services)}
+}
+
+// unsettled names the services that do not stay up, with the last thing each of
+// them said, so that nobody has to look for a log to learn why a step waits.
+func unsettled(services []jeroboam.ServiceState) string {
+	var out []string
+	for _, s := range services {
+		if s.State != "backoff" && s.State != "failed" {
+			continue
+		}
+		line := s.Name + " does not stay up"
+		if said := strings.TrimSpace(s.Message); said != "" {
+			line += ": " + said[strings.LastIndexByte(said, '\n')+1:]
+		}
+		out = append(out, line)
+	}
+	return strings.Join(out, "; ")
 }
 
 // begin starts one step, unless it is under way, has to pause, or something

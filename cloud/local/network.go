@@ -196,7 +196,7 @@ func (l *Local) makeNetwork(ctx context.Context, record networkRecord) error {
 	if err := netlink.LinkSetUp(link); err != nil {
 		return fmt.Errorf("set bridge %s up: %w", record.Bridge, err)
 	}
-	if err := enableForwarding(); err != nil {
+	if err := raiseSettings(); err != nil {
 		return err
 	}
 	return l.applyRules(ctx)

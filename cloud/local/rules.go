@@ -3,12 +3,9 @@ package local
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"text/template"
 
@@ -101,30 +98,8 @@ func nft(ctx context.Context, script *bytes.Buffer) error {
 	return nil
 }
 
-const forwardSwitch = "/proc/sys/net/ipv4/ip_forward"
-
-// forwardBefore remembers that the host did not forward before the first
-// cluster of any instance came. The host's lock is held by who touches it.
-var forwardBefore = filepath.Join(hostDir, "ip_forward.before")
-
-// enableForwarding lets the host route for its machines.
-func enableForwarding() error {
-	now, err := os.ReadFile(forwardSwitch)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", forwardSwitch, err)
-	}
-	if strings.TrimSpace(string(now)) == "1" {
-		return nil
-	}
-	if err := os.WriteFile(forwardBefore, now, 0o600); err != nil {
-		return err
-	}
-	return os.WriteFile(forwardSwitch, []byte("1"), 0o644)
-}
-
 // leaveHost sets the host back when the last bridge of the last instance is
-// gone: forwarding, if it was an instance that changed it, and the place where
-// instances agree.
+// gone: the settings an instance changed, and the place where instances agree.
 func leaveHost() error {
 	links, err := netlink.LinkList()
 	if err != nil {
@@ -135,14 +110,10 @@ func leaveHost() error {
 			return nil
 		}
 	}
-	before, err := os.ReadFile(forwardBefore)
-	if err == nil {
-		err = os.WriteFile(forwardSwitch, before, 0o644)
+	if err := setBack(); err != nil {
+		return err
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("set %s back: %w", forwardSwitch, err)
-	}
-	for _, path := range []string{forwardBefore, hostLock, hostDir} {
+	for _, path := range []string{hostLock, hostDir} {
 		_ = os.Remove(path) // the directory may hold what is not ours
 	}
 	return nil
