@@ -57,7 +57,7 @@ func (d *Disk) Open() *Backend {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.open != nil {
-		d.open.end()
+		d.open.Close() //nolint:errcheck // never fails
 	}
 	b := &Backend{disk: d, changed: make(chan struct{}, 1)}
 	b.ctx, b.end = context.WithCancel(context.Background())

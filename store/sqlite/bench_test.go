@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/jeroboam-cloud/jeroboam/store"
 	"github.com/jeroboam-cloud/jeroboam/store/sqlite"
+	"github.com/jeroboam-cloud/jeroboam/store/storetest"
 )
 
 func openBench(b *testing.B) *sqlite.Backend {
@@ -127,6 +129,35 @@ func BenchmarkWake(b *testing.B) {
 		}
 		<-started
 	}
+	cancel()
+	if err := <-done; err != nil {
+		b.Error(err)
+	}
+}
+
+// BenchmarkManyClusters measures wakes of many clusters by many callers until
+// all have been run: what an engine can get through.
+func BenchmarkManyClusters(b *testing.B) {
+	s := openBench(b)
+	ran := make(chan string, 64)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- s.Work(ctx, store.Worker{Concurrency: 64, Run: storetest.Report(ran)}) }()
+	b.ResetTimer()
+	var n atomic.Int64
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			for i := n.Add(1); i <= int64(b.N); i = n.Add(1) {
+				create(b, s, i)
+			}
+		})
+	}
+	for range b.N {
+		<-ran
+	}
+	wg.Wait()
+	b.StopTimer()
 	cancel()
 	if err := <-done; err != nil {
 		b.Error(err)
