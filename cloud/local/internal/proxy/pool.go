@@ -119,12 +119,11 @@ func (p *pool) check(ctx context.Context) {
 		wait.Go(func() {
 			dialer := net.Dialer{Timeout: dialTimeout}
 			conn, err := dialer.DialContext(ctx, "tcp", b.address)
-			if ctx.Err() != nil {
-				return
-			}
-			p.mark(b, err != nil)
 			if err == nil {
 				conn.Close()
+			}
+			if ctx.Err() == nil {
+				p.mark(b, err != nil)
 			}
 		})
 	}
