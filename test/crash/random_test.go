@@ -90,6 +90,7 @@ func play(t *testing.T, s script) (story string) {
 		return cloudsim.Fault{}
 	}
 	w := newWorld(witness, model, drains())
+	w.watched = true
 	w.start()
 	defer func() { w.stop() }()
 	defer func() {

@@ -85,6 +85,7 @@ func TestALostMachineIsMadeAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, pace(), drains())
+				w.watched = true
 				w.start()
 				defer w.stop()
 				w.await(w.create(3, 2))
@@ -133,7 +134,6 @@ func TestALaterChangeTakesOver(t *testing.T) {
 func TestAnEndedOperationDoesNothingMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, pace(), drains())
-		w.unwatched = true
 		w.start()
 		defer w.stop()
 		w.await(w.create(3, 3))

@@ -33,9 +33,9 @@ type world struct {
 	coe   *coesim.Engine
 	life  *life
 	ops   int
-	// unwatched leaves the monitor out.
-	unwatched bool
-	wrap      func(store.Backend) store.Backend // what the engine gets of the store; nil: as it is
+	// watched has the monitor look after the cluster, too.
+	watched bool
+	wrap    func(store.Backend) store.Backend // what the engine gets of the store; nil: as it is
 }
 
 type life struct {
@@ -81,7 +81,7 @@ func (w *world) start() {
 	})
 	l.ended.Go(func() { w.cloud.Serve(ctx, e) })
 	l.ended.Go(func() { _ = e.Run(ctx) }) // an error is the plug, pulled
-	if !w.unwatched {
+	if w.watched {
 		m := monitor.New(monitor.Options{Store: db, Clouds: map[string]cloud.Cloud{"k8s_sim": w.cloud}, Access: e.Access, Log: log})
 		l.ended.Go(func() { _ = m.Run(ctx) })
 	}
@@ -252,11 +252,12 @@ func list[T store.Noun](w *world) []T {
 // await waits, in virtual time, until an operation has ended.
 func (w *world) await(op string) {
 	w.t.Helper()
-	for range 100_000 {
+	look := 50 * time.Millisecond
+	for end := time.Now().Add(2 * time.Hour); time.Now().Before(end); look += look / 10 {
 		if w.ended(op)() {
 			return
 		}
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(look)
 	}
 	w.t.Fatalf("operation %s did not end: %+v\n%s", op, w.operation(op), w.journal())
 }
