@@ -32,7 +32,7 @@ func Run(ctx context.Context, path string, reload <-chan struct{}, log *slog.Log
 	var wait sync.WaitGroup
 	ready()
 	wait.Go(func() { serve(ctx, listener, p, log) })
-	watch(ctx, path, reload, p, log)
+	watch(ctx, path, config, reload, p, log)
 	cancel()
 	listener.Close()
 	p.set(nil)
@@ -40,11 +40,11 @@ func Run(ctx context.Context, path string, reload <-chan struct{}, log *slog.Log
 	return nil
 }
 
-// watch keeps the pool as the config says and its health known.
-func watch(ctx context.Context, path string, reload <-chan struct{}, p *pool, log *slog.Logger) {
+// watch keeps the pool as the config says, which was last at first, and its
+// health known.
+func watch(ctx context.Context, path string, last Config, reload <-chan struct{}, p *pool, log *slog.Logger) {
 	ticker := time.NewTicker(checkInterval)
 	defer ticker.Stop()
-	var last Config
 	for {
 		config, err := load(path)
 		switch {
