@@ -59,10 +59,17 @@ func (m machine) server() string {
 	return apiURL(m.APIHost)
 }
 
-// apiReady passes when the API server lets this machine's kubelet in.
-func (m machine) apiReady() *node.Probe {
+// apiReady passes when the API server is all there, its roles included.
+func (m machine) apiReady() *node.Probe { return m.ask("/readyz") }
+
+// apiServes passes a second sooner: when the API server answers this machine's
+// kubelet, whom the Node authorizer lets read Services without any role.
+func (m machine) apiServes() *node.Probe { return m.ask("/api/v1/services?limit=1") }
+
+// ask asks the API server as this machine's kubelet.
+func (m machine) ask(path string) *node.Probe {
 	c := named(m.certificates, certKubelet)
-	return &node.Probe{URL: m.server() + "/readyz", CA: caFile, Cert: c.CertPath, Key: c.KeyPath}
+	return &node.Probe{URL: m.server() + path, CA: caFile, Cert: c.CertPath, Key: c.KeyPath}
 }
 
 // group is the node group of the machine; the zero group if it is unknown.

@@ -32,7 +32,7 @@ func (m machine) kubelet() (node.Service, error) {
 			"--hostname-override=" + m.Machine.Name, "--node-ip=" + m.Machine.Status.Address, "--node-labels=" + labels, "--v=1"},
 		Env:   environment(),
 		After: []string{serviceContainerd, taskImages, taskPodNetwork},
-		Gate:  m.apiReady(),
+		Gate:  m.apiServes(),
 		Ready: &node.Probe{URL: "http://" + loopback + ":10248/healthz"},
 		Watch: []string{kubeletFile, kubeletKubeconfig, caFile},
 	}, nil
