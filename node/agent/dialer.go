@@ -32,7 +32,7 @@ type dialer struct {
 	network  string // "tcp" or "unix"
 	address  string
 	trusted  *x509.CertPool
-	client   *http.Client // greets with the identity
+	client   *http.Client // for files; greets with the identity
 	now      func() time.Time
 }
 
@@ -55,18 +55,33 @@ func newDialer(u node.UserData, i *identity, now func() time.Time) (*dialer, err
 	if !d.trusted.AppendCertsFromPEM([]byte(u.CA)) {
 		return nil, jeroboam.Errorf(jeroboam.Invalid, "user-data", "The gateway's CA holds no certificate.")
 	}
-	transport := d.transport()
-	transport.TLSClientConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		if certificate, ok := i.valid(now()); ok {
-			return certificate, nil
-		}
-		return new(tls.Certificate), nil // none
-	}
-	d.client = &http.Client{Transport: transport}
+	d.client = &http.Client{Transport: d.transport(true)}
 	return d, nil
 }
 
-func (d *dialer) transport() *http.Transport {
+// once is a client of one connection for one call. A connection that is kept
+// would lead back to a service that is on its way out.
+func (d *dialer) once(identified bool) *http.Client {
+	transport := d.transport(identified)
+	transport.DisableKeepAlives = true
+	return &http.Client{Transport: transport}
+}
+
+func (d *dialer) transport(identified bool) *http.Transport {
+	config := &tls.Config{
+		MinVersion: tls.VersionTLS13,
+		RootCAs:    d.trusted,
+		ServerName: node.GatewayName,
+		Time:       d.now,
+	}
+	if identified {
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			if certificate, ok := d.identity.valid(d.now()); ok {
+				return certificate, nil
+			}
+			return new(tls.Certificate), nil // none
+		}
+	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP2(true)
 	return &http.Transport{
@@ -77,23 +92,14 @@ func (d *dialer) transport() *http.Transport {
 		IdleConnTimeout:     dialPatience,
 		Protocols:           protocols,
 		HTTP2:               &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingPatience},
-		TLSClientConfig: &tls.Config{
-			MinVersion: tls.VersionTLS13,
-			RootCAs:    d.trusted,
-			ServerName: node.GatewayName,
-			Time:       d.now,
-		},
+		TLSClientConfig:     config,
 	}
 }
 
-// close ends connections that carry no call.
+// close ends connections that are kept for files.
 func (d *dialer) close() { d.client.CloseIdleConnections() }
 
-// do calls the gateway; an answer that is not 200 is an error of its kind.
-func (d *dialer) do(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
-	return call(ctx, d.client, method, path, body)
-}
-
+// call calls the gateway; an answer that is not 200 is an error of its kind.
 func call(ctx context.Context, client *http.Client, method, path string, body io.Reader) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, method, "https://"+node.GatewayName+path, body)
 	if err != nil {
@@ -136,9 +142,7 @@ func (d *dialer) join(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("join: %w", err)
 	}
-	transport := d.transport() // a connection of its own: this one has no certificate
-	transport.DisableKeepAlives = true
-	response, err := call(ctx, &http.Client{Transport: transport}, http.MethodPost, node.PathJoin, bytes.NewReader(body))
+	response, err := call(ctx, d.once(false), http.MethodPost, node.PathJoin, bytes.NewReader(body))
 	if err != nil {
 		return fmt.Errorf("join: %w", err)
 	}

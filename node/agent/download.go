@@ -84,7 +84,7 @@ func (a *Agent) fetch(ctx context.Context, digest, path, dir, sum string, max in
 	if err := root.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	response, err := a.gateway.do(ctx, http.MethodGet, node.PathBundles+digest+"/"+escape(path), nil)
+	response, err := call(ctx, a.gateway.client, http.MethodGet, node.PathBundles+digest+"/"+escape(path), nil)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}

@@ -135,6 +135,7 @@ func (w *world) boot(edit ...func(*agent.Options)) (off func()) {
 	w.t.Helper()
 	options := optionsIn(w.dir)
 	options.Init = true
+	options.Logger = slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	for _, e := range edit {
 		e(&options)
 	}

@@ -67,16 +67,20 @@ func (a *Agent) session(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer a.gateway.close()
 	up, pipe := io.Pipe()
 	defer pipe.Close()
-	// The transport sees the end of ctx only between two reads of the body.
+	// The transport finds out that ctx or the connection has ended only when its
+	// read of the body returns: it closes the body for that, and ctx must too.
 	defer context.AfterFunc(ctx, func() { pipe.Close() })()
 	hello, err := a.hello()
 	if err != nil {
 		return err
 	}
-	response, err := a.gateway.do(ctx, http.MethodPost, node.PathStream, io.MultiReader(bytes.NewReader(hello), up))
+	body := struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(hello), up), up}
+	response, err := call(ctx, a.gateway.once(true), http.MethodPost, node.PathStream, body)
 	if err != nil {
 		if jeroboam.KindOf(err) == jeroboam.Unauthenticated {
 			a.identity.forget() // of an authority that is no more

@@ -142,8 +142,13 @@ func (g *Gateway) server(ctx context.Context) *http.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP2(true)
 	return &http.Server{
-		Handler:           g.count(ctx, g.routes()),
-		BaseContext:       func(net.Listener) context.Context { return ctx },
+		Handler:     g.count(ctx, g.routes()),
+		BaseContext: func(net.Listener) context.Context { return ctx },
+		ConnState: func(conn net.Conn, state http.ConnState) {
+			if state == http.StateNew && ctx.Err() != nil {
+				conn.Close() // Close does not find one that is accepted while it looks
+			}
+		},
 		ReadHeaderTimeout: requestPatience,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
