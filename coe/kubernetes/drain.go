@@ -62,14 +62,14 @@ func unreachable(what string, err error) error {
 }
 
 // cordon marks the node unschedulable and returns it.
-func (c client) cordon(ctx context.Context, name string) (nodeObject, error) {
+func (c *client) cordon(ctx context.Context, name string) (nodeObject, error) {
 	var n nodeObject
 	err := c.call(ctx, http.MethodPatch, nodePath(name), typeMergePatch, object{"spec": object{"unschedulable": true}}, &n)
 	return n, err
 }
 
 // evictable lists the pods that must leave the node.
-func (c client) evictable(ctx context.Context, name string) ([]pod, error) {
+func (c *client) evictable(ctx context.Context, name string) ([]pod, error) {
 	var pods list[pod]
 	query := url.Values{"fieldSelector": {"spec.nodeName=" + name}}
 	if err := c.call(ctx, http.MethodGet, "/api/v1/pods?"+query.Encode(), "", nil, &pods); err != nil {
@@ -98,7 +98,7 @@ func (p pod) mustLeave() bool {
 
 // evictAll asks every pod to leave. It is Unavailable as long as anything
 // moves, and Conflict when all that is left is held back for good.
-func (c client) evictAll(ctx context.Context, name string, pods []pod) error {
+func (c *client) evictAll(ctx context.Context, name string, pods []pod) error {
 	var held error
 	leaving := 0
 	for _, p := range pods {
@@ -124,7 +124,7 @@ func (c client) evictAll(ctx context.Context, name string, pods []pod) error {
 
 // evict is nil when the pod leaves or left, Conflict when a disruption budget
 // holds it and cannot be met by waiting.
-func (c client) evict(ctx context.Context, p pod) error {
+func (c *client) evict(ctx context.Context, p pod) error {
 	path := "/api/v1/namespaces/" + url.PathEscape(p.Metadata.Namespace) + "/pods/" + url.PathEscape(p.Metadata.Name) + "/eviction"
 	err := c.call(ctx, http.MethodPost, path, typeJSON, object{
 		"apiVersion": "policy/v1", "kind": "Eviction",
@@ -146,7 +146,7 @@ var budgetName = regexp.MustCompile(`disruption budget (\S+) needs`)
 
 // held explains why a disruption budget refused the eviction. While some of
 // its pods are not yet healthy it may allow more soon: that is nil, a wait.
-func (c client) held(ctx context.Context, p pod, refusal error) error {
+func (c *client) held(ctx context.Context, p pod, refusal error) error {
 	message := refusal.Error()
 	var status *apiError
 	if errors.As(refusal, &status) && len(status.Details.Causes) > 0 {

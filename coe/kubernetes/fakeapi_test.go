@@ -30,7 +30,8 @@ type fakeAPI struct {
 	pods    map[string]*fakePod // by namespace/name
 	budgets map[string]*fakeBudget
 	calls   []string
-	fail    int // answer everything with this status
+	fail    int  // answer everything with this status
+	young   bool // the controllers have not come up
 }
 
 type fakeNode struct {
@@ -51,6 +52,7 @@ func newFakeAPI(t *testing.T) (*fakeAPI, coe.Access) {
 	t.Helper()
 	api := &fakeAPI{nodes: map[string]*fakeNode{}, pods: map[string]*fakePod{}, budgets: map[string]*fakeBudget{}}
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /api/v1/namespaces/default/serviceaccounts/default", api.getAccount)
 	mux.HandleFunc("GET /api/v1/nodes", api.listNodes)
 	mux.HandleFunc("PATCH /api/v1/nodes/{name}", api.patchNode)
 	mux.HandleFunc("DELETE /api/v1/nodes/{name}", api.deleteNode)
@@ -113,6 +115,14 @@ func answer(w http.ResponseWriter, code int, body any) {
 	if err := json.NewEncoder(w).Encode(body); err != nil {
 		panic(err)
 	}
+}
+
+func (f *fakeAPI) getAccount(w http.ResponseWriter, _ *http.Request) {
+	if f.young {
+		status(w, http.StatusNotFound, "NotFound", `serviceaccounts "default" not found`)
+		return
+	}
+	answer(w, http.StatusOK, map[string]any{"kind": "ServiceAccount"})
 }
 
 func (f *fakeAPI) listNodes(w http.ResponseWriter, _ *http.Request) {

@@ -49,6 +49,20 @@ func TestAnAPIThatCannotAnswerIsUnreachable(t *testing.T) {
 	}
 }
 
+func TestAClusterThatTakesNoPodsYetIsStarting(t *testing.T) {
+	api, access := newFakeAPI(t)
+	api.set(func(f *fakeAPI) { f.young, f.nodes["a"] = true, &fakeNode{ready: "True"} })
+	c := kubernetes.New()
+	got, err := c.Health(t.Context(), access)
+	if want := (coe.Health{Message: "The control plane is still starting."}); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("before the controllers are up: %+v, %v", got, err)
+	}
+	api.set(func(f *fakeAPI) { f.young = false })
+	if got, err = c.Health(t.Context(), access); err != nil || !got.Reachable || len(got.Nodes) != 1 {
+		t.Errorf("when they are: %+v, %v", got, err)
+	}
+}
+
 func TestAskingOftenKeepsOneConnection(t *testing.T) {
 	_, access := newFakeAPI(t)
 	dials := 0
@@ -100,7 +114,7 @@ func TestRotatedAccessIsUsed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if len(old.calls) != 1 || len(young.calls) != 2 {
+	if len(old.calls) != 2 || len(young.calls) != 3 {
 		t.Errorf("the old API was asked %d times, the new one %d times", len(old.calls), len(young.calls))
 	}
 }

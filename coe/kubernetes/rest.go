@@ -12,6 +12,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jeroboam-cloud/jeroboam/coe"
@@ -30,20 +31,21 @@ const (
 // cheap. It forgets one when the cluster's access changes.
 type clients struct {
 	mu    sync.Mutex
-	known map[string]client // by cluster ID
+	known map[string]*client // by cluster ID
 }
 
 // client speaks the few calls of the Kubernetes API that this package needs.
 type client struct {
-	key  [sha256.Size]byte // of the access it was made from
-	base string
-	http *http.Client
+	key     [sha256.Size]byte // of the access it was made from
+	base    string
+	http    *http.Client
+	settled atomic.Bool // seen to accept pods, once
 }
 
-func newClients() *clients { return &clients{known: map[string]client{}} }
+func newClients() *clients { return &clients{known: map[string]*client{}} }
 
 // of returns the client of the cluster.
-func (c *clients) of(access coe.Access) (client, error) {
+func (c *clients) of(access coe.Access) (*client, error) {
 	key := sha256.Sum256([]byte(access.Endpoint + "\x00" + access.CA + "\x00" + access.Cert))
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -53,7 +55,7 @@ func (c *clients) of(access coe.Access) (client, error) {
 	}
 	fresh, err := newClient(access)
 	if err != nil {
-		return client{}, err
+		return nil, err
 	}
 	fresh.key = key
 	if ok {
@@ -64,7 +66,7 @@ func (c *clients) of(access coe.Access) (client, error) {
 }
 
 // keep remembers a client, and forgets any other one when there are too many.
-func (c *clients) keep(cluster string, fresh client) {
+func (c *clients) keep(cluster string, fresh *client) {
 	for other, old := range c.known {
 		if len(c.known) < maxClients {
 			break
@@ -75,16 +77,16 @@ func (c *clients) keep(cluster string, fresh client) {
 	c.known[cluster] = fresh
 }
 
-func newClient(access coe.Access) (client, error) {
+func newClient(access coe.Access) (*client, error) {
 	cert, err := tls.X509KeyPair([]byte(access.Cert), []byte(access.Key.Reveal()))
 	if err != nil {
-		return client{}, fmt.Errorf("access to cluster %s: %w", access.Cluster, err)
+		return nil, fmt.Errorf("access to cluster %s: %w", access.Cluster, err)
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM([]byte(access.CA)) {
-		return client{}, fmt.Errorf("access to cluster %s: no certificate authority", access.Cluster)
+		return nil, fmt.Errorf("access to cluster %s: no certificate authority", access.Cluster)
 	}
-	return client{base: access.Endpoint, http: &http.Client{Timeout: callTimeout, Transport: &http.Transport{
+	return &client{base: access.Endpoint, http: &http.Client{Timeout: callTimeout, Transport: &http.Transport{
 		DialContext:         access.Dial, // nil: as any client dials
 		TLSClientConfig:     &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout: callTimeout / 2,
@@ -110,7 +112,7 @@ func (e *apiError) Error() string { return fmt.Sprintf("%d %s: %s", e.Code, e.Re
 
 // call sends body, if any, as JSON of the given type, and reads the answer into
 // answer, if any.
-func (c client) call(ctx context.Context, method, path, contentType string, body, answer any) error {
+func (c *client) call(ctx context.Context, method, path, contentType string, body, answer any) error {
 	request, err := c.request(ctx, method, path, contentType, body)
 	if err != nil {
 		return err
@@ -131,7 +133,7 @@ func (c client) call(ctx context.Context, method, path, contentType string, body
 	return json.NewDecoder(limited).Decode(answer)
 }
 
-func (c client) request(ctx context.Context, method, path, contentType string, body any) (*http.Request, error) {
+func (c *client) request(ctx context.Context, method, path, contentType string, body any) (*http.Request, error) {
 	var payload io.Reader
 	if body != nil {
 		text, err := json.Marshal(body)
