@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -128,6 +130,53 @@ func (w *world) serve() {
 		done <- nil
 	}
 	w.t.Cleanup(w.stop)
+}
+
+// between puts a relay between the machine and its service, and returns what
+// cuts every connection through it without a word to either end.
+func (w *world) between() (cut func()) {
+	w.t.Helper()
+	var u node.UserData
+	must(w.t, json.Unmarshal([]byte(w.read("user-data.json")), &u))
+	listener, err := net.Listen("unix", w.path("relay.sock"))
+	must(w.t, err)
+	u.Gateway = "unix://" + w.path("relay.sock")
+	w.writeUserData(u)
+	var mu sync.Mutex
+	var open []net.Conn
+	var group sync.WaitGroup
+	cut = func() {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, conn := range open {
+			conn.Close()
+		}
+		open = nil
+	}
+	group.Go(func() {
+		for {
+			near, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			far, err := net.Dial("unix", w.socket)
+			if err != nil {
+				near.Close()
+				continue
+			}
+			mu.Lock()
+			open = append(open, near, far)
+			mu.Unlock()
+			group.Go(func() { io.Copy(near, far); near.Close() })
+			group.Go(func() { io.Copy(far, near); far.Close() })
+		}
+	})
+	w.t.Cleanup(func() {
+		listener.Close()
+		cut()
+		group.Wait()
+	})
+	return cut
 }
 
 // boot runs an agent in this process, as the machine's first: off powers it off.

@@ -41,6 +41,23 @@ func TestAnAgentComesBackWhenTheServiceDoes(t *testing.T) {
 	}
 }
 
+func TestAnAgentComesBackWhenItsConnectionIsCut(t *testing.T) {
+	w := newWorld(t)
+	cut := w.between()
+	w.boot()
+	config := node.Config{Services: []node.Service{w.sleeper("a")}}
+	w.SetConfig(machine, config)
+	w.inForce(config)
+	for hellos := range 3 {
+		w.await(func(m gatewaytest.Machine) bool { return m.Connected && len(m.Hellos) == hellos+1 })
+		cut()
+	}
+	w.await(func(m gatewaytest.Machine) bool { return m.Connected && len(m.Hellos) == 4 })
+	if starts := len(w.lines("a.pids")); starts != 1 {
+		t.Errorf("the service was started %d times", starts)
+	}
+}
+
 func TestAMachineBootsWithoutTheService(t *testing.T) {
 	w := newWorld(t)
 	off := w.boot()

@@ -145,7 +145,7 @@ func replace[T any](box chan T, value T) {
 // in between that gathers what changes together.
 func (a *Agent) sendReports(ctx context.Context, out *node.Writer) {
 	var last []byte
-	for {
+	for pause := time.Duration(0); ; pause = reportPause {
 		report, states, own := a.report()
 		data, err := json.Marshal(report)
 		if err != nil {
@@ -158,7 +158,7 @@ func (a *Agent) sendReports(ctx context.Context, out *node.Writer) {
 			}
 			last = data
 		}
-		if !sleep(ctx, reportPause) {
+		if !sleep(ctx, pause) {
 			return
 		}
 		select {

@@ -1,0 +1,166 @@
+package agent_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jeroboam-cloud/jeroboam/node"
+	"github.com/jeroboam-cloud/jeroboam/node/gateway/gatewaytest"
+)
+
+// room is a shell that makes the smallest of machines around the agent: its
+// own processes and its own /proc, /var and /etc. $1 is the world's directory,
+// $2 the agent.
+const room = `set -e
+mount --make-rprivate /
+mount -t proc proc /proc
+mkdir -p "$1/var" "$1/etc/jeroboam" "$1/opt"
+cp "$1/user-data.json" "$1/etc/jeroboam/user-data.json"
+mount --bind "$1/var" /var
+mount --bind "$1/etc" /etc
+mount --bind "$1/opt" /opt
+exec "$2"`
+
+// TestTheFirstProcessOfAMachine runs the agent's own binary as process 1, and
+// prints what it costs.
+func TestTheFirstProcessOfAMachine(t *testing.T) {
+	if os.Getenv("JEROBOAM_TEST_REAL") == "" || os.Getuid() != 0 {
+		t.Skip("it makes namespaces: set JEROBOAM_TEST_REAL=1 and be root")
+	}
+	w := newWorld(t)
+	binary := filepath.Join(t.TempDir(), "jeroboam-agent")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", binary, "github.com/jeroboam-cloud/jeroboam/cmd/jeroboam-agent")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	text, err := build.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	stat, err := os.Stat(binary)
+	must(t, err)
+	certificate := func(name string) node.Certificate {
+		return node.Certificate{Name: name, CommonName: name, CertPath: "/etc/pki/" + name + ".crt", KeyPath: "/etc/pki/" + name + ".key"}
+	}
+	config := node.Config{
+		Certificates: []node.Certificate{certificate("a"), certificate("b"), certificate("c"), certificate("d")},
+		Services: []node.Service{
+			{Name: "one", Command: []string{"sh", "-c", "echo $$ >>" + w.path("one.pids") + "; exec sleep 1000"}},
+			{Name: "two", After: []string{"one"}, Command: []string{"sh", "-c", "echo $$ >>" + w.path("two.pids") + "; exec sleep 1000"}},
+		},
+		// Its grandchild outlives it and becomes process 1's to reap.
+		Tasks: []node.Task{{Name: "orphan", Command: []string{"sh", "-c", "setsid sleep 0.2 & exit 0"}}},
+	}
+	w.SetConfig(machine, config)
+	start := time.Now()
+	first := w.machine(binary)
+	m := w.inForce(config)
+	t.Logf("binary %.1f MiB; from the start of the agent to a config of 4 certificates in force: %v", float64(stat.Size())/(1<<20), time.Since(start))
+	if m.Report.Cause != nil {
+		t.Errorf("cause: %+v", m.Report.Cause)
+	}
+	pid := child(t, first.Process.Pid)
+	eventually(t, "orphans are reaped", func() bool { return zombies(t, pid) == 0 && len(children(t, pid)) == 2 })
+	idle(t, pid)
+
+	// The power goes: everything dies with process 1, and comes back.
+	must(t, syscall.Kill(atoi(t, pid), syscall.SIGKILL))
+	first.Wait()
+	w.await(func(m gatewaytest.Machine) bool { return !m.Connected })
+	w.stop()
+	start = time.Now()
+	second := w.machine(binary)
+	eventually(t, "it boots without the service", func() bool { return len(w.lines("two.pids")) == 2 })
+	t.Logf("from power on to the last service started, without the service: %v", time.Since(start))
+	w.serve()
+	m = w.await(func(m gatewaytest.Machine) bool { return m.Connected && m.Report.Config == config.Digest() })
+	if len(m.Signed) != 4 || m.Hellos[len(m.Hellos)-1].Boot == m.Hellos[0].Boot {
+		t.Errorf("signed %v, hellos %+v", m.Signed, m.Hellos)
+	}
+	start = time.Now()
+	must(t, syscall.Kill(atoi(t, child(t, second.Process.Pid)), syscall.SIGTERM))
+	if err := second.Wait(); err != nil {
+		t.Errorf("power off: %v", err)
+	}
+	t.Logf("power off: %v", time.Since(start))
+}
+
+// machine starts the agent as process 1 of its namespaces.
+func (w *world) machine(binary string) *exec.Cmd {
+	w.t.Helper()
+	command := exec.Command("unshare", "--pid", "--mount", "--uts", "--fork", "--kill-child", "sh", "-c", room, "room", w.dir, binary)
+	log, err := os.OpenFile(w.path("console"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	must(w.t, err)
+	defer log.Close()
+	command.Stdout, command.Stderr = log, log
+	must(w.t, command.Start())
+	w.t.Cleanup(func() {
+		command.Process.Kill()
+		command.Wait()
+		if w.t.Failed() {
+			w.t.Logf("console:\n%s", w.read("console"))
+		}
+	})
+	return command
+}
+
+// idle prints memory and, over some seconds, processor time.
+func idle(t *testing.T, pid string) {
+	t.Helper()
+	status, err := os.ReadFile("/proc/" + pid + "/status")
+	must(t, err)
+	before := ticks(t, pid)
+	const span = 5 * time.Second
+	<-time.After(span)
+	used := ticks(t, pid) - before
+	t.Logf("%s; idle: %d ms of processor in %v", regexp.MustCompile(`VmRSS:\s+\d+ kB`).FindString(string(status)), used*10, span)
+	if used > 5 {
+		t.Errorf("the idle agent is busy: %d ms in %v", used*10, span)
+	}
+}
+
+// ticks is the processor time of a process in hundredths of a second.
+func ticks(t *testing.T, pid string) int {
+	t.Helper()
+	data, err := os.ReadFile("/proc/" + pid + "/stat")
+	must(t, err)
+	fields := strings.Fields(string(data[strings.LastIndexByte(string(data), ')')+1:]))
+	return atoi(t, fields[11]) + atoi(t, fields[12])
+}
+
+func children(t *testing.T, pid string) []string {
+	t.Helper()
+	var all []string
+	tasks, err := filepath.Glob("/proc/" + pid + "/task/*/children")
+	must(t, err)
+	for _, path := range tasks {
+		data, err := os.ReadFile(path)
+		must(t, err)
+		all = append(all, strings.Fields(string(data))...)
+	}
+	return all
+}
+
+func child(t *testing.T, pid int) string {
+	t.Helper()
+	found := children(t, strconv.Itoa(pid))
+	if len(found) != 1 {
+		t.Fatalf("children of %d: %v", pid, found)
+	}
+	return found[0]
+}
+
+func zombies(t *testing.T, pid string) (n int) {
+	t.Helper()
+	for _, c := range children(t, pid) {
+		if !alive(c) {
+			n++
+		}
+	}
+	return n
+}
