@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -22,6 +23,7 @@ const (
 	probeLast    = time.Second
 	probeEager   = 3 * time.Second // before it slows down
 	probeTimeout = 5 * time.Second // of one attempt
+	maxAnswer    = 4 << 10         // bytes of an answer that are read
 )
 
 // until repeats a probe until it passes or ctx ends; failing hears of every
@@ -107,6 +109,7 @@ func (p *prober) get(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	_, _ = io.CopyN(io.Discard, response.Body, maxAnswer) // so that the connection can be used again
 	response.Body.Close()
 	if response.StatusCode < 200 || response.StatusCode > 299 {
 		return fmt.Errorf("%s answers %s", p.probe.URL, response.Status)

@@ -171,12 +171,18 @@ func TestAProbePassesWhenItsTargetAnswers(t *testing.T) {
 		answers = answers[1:]
 	}))
 	defer server.Close()
+	address := server.Listener.Addr().String()
+	server.Listener.Close() // until it is started
 	socket := filepath.Join(dir, "s.sock")
 	for name, c := range map[string]struct {
 		probe node.Probe
 		serve func()
 	}{
-		"a URL": {node.Probe{URL: "http://" + server.Listener.Addr().String()}, server.Start},
+		"a URL": {node.Probe{URL: "http://" + address}, func() {
+			server.Listener, err = net.Listen("tcp", address)
+			must(t, err)
+			server.Start()
+		}},
 		"a socket": {node.Probe{Socket: socket}, func() {
 			l, err := net.Listen("unix", socket)
 			must(t, err)
