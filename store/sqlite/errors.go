@@ -44,7 +44,7 @@ func verdict(err error) *jeroboam.Error {
 		return unavailable(ReasonDiskFull, "The disk of the state directory is full.",
 			"Free some space there; nothing that was accepted is lost, and work resumes by itself.")
 	case code == lib.SQLITE_READONLY, code == lib.SQLITE_CANTOPEN, code == lib.SQLITE_PERM,
-		errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.ENOTDIR):
+		errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EISDIR):
 		return unavailable(ReasonReadOnly, "The state directory cannot be written.",
 			"Check that it is a directory, its owner, its mode, and that its file system is not mounted read-only.")
 	case code == lib.SQLITE_BUSY, code == lib.SQLITE_LOCKED:

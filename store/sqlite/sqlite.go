@@ -61,6 +61,9 @@ func Open(ctx context.Context, o Options) (*Backend, error) {
 
 func (b *Backend) open(ctx context.Context, o Options) error {
 	path := filepath.Join(o.Dir, File)
+	if err := private(path); err != nil {
+		return err
+	}
 	db, err := sql.Open("sqlite", dsn(path, false))
 	if err != nil {
 		return classify(err)
@@ -69,9 +72,6 @@ func (b *Backend) open(ctx context.Context, o Options) error {
 	b.writer = &writer{db: db}
 	if err := migrate(ctx, db, o); err != nil {
 		return err
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		return classify(err)
 	}
 	if b.readers, err = openReaders(ctx, dsn(path, true), max(4, runtime.GOMAXPROCS(0))); err != nil {
 		return classify(err)
@@ -86,6 +86,16 @@ func (b *Backend) open(ctx context.Context, o Options) error {
 	b.jobs.OneServer = true
 	b.writer.committed = b.committed
 	return nil
+}
+
+// private makes the file, if it is absent, for its owner alone; SQLite gives the
+// files beside it the same mode.
+func private(path string) error {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("open the database: %w", classify(err))
+	}
+	return file.Close()
 }
 
 // dsn names the file and how each connection is set up.

@@ -161,8 +161,11 @@ func mkdir(t *testing.T, path string) {
 func TestAnyDirectoryNameWillDo(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a ?b#c%20d&e=é", "deep")
 	b := open(t, dir)
-	if info, err := os.Stat(filepath.Join(dir, sqlite.File)); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("the database is not where it should be, for its owner alone: %v, %v", info, err)
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		info, err := os.Stat(filepath.Join(dir, sqlite.File+suffix))
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s is not where it should be, for its owner alone: %v, %v", sqlite.File+suffix, info, err)
+		}
 	}
 	closed(t, b)
 }
