@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"slices"
+
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/coe"
 	"github.com/jeroboam-cloud/jeroboam/node"
@@ -42,6 +44,7 @@ func (Plain) Config(in coe.Input) (node.Config, error) {
 			peers = append(peers, m.Status.Address)
 		}
 	}
+	slices.Sort(peers[2:])
 	c.Services = append(c.Services, node.Service{Name: "api", Command: peers})
 	return c, nil
 }
