@@ -34,13 +34,31 @@ func (r *run) waiting(s *snapshot, step plan.Step) entry {
 	m := step.Machine
 	switch {
 	case step.Action == plan.AwaitJoin:
-		return entry{state: jeroboam.StepWaiting}
+		return entry{state: jeroboam.StepWaiting, message: "the machine's agent has not called yet"}
 	case m.Status.Cause != nil:
 		return entry{state: jeroboam.StepBlocked, cause: m.Status.Cause}
 	case r.journal.trouble != nil:
 		return entry{state: jeroboam.StepBlocked, cause: jeroboam.CauseOf(r.journal.trouble)}
 	}
-	return entry{state: jeroboam.StepWaiting, message: unsettled(m.Status.Services)}
+	message := unsettled(m.Status.Services)
+	if message == "" && r.Now().Sub(m.Status.JoinedAt) > 2*quiet {
+		message = unready(m.Status.Services)
+	}
+	return entry{state: jeroboam.StepWaiting, message: message}
+}
+
+// unready names the services that a machine still waits for.
+func unready(services []jeroboam.ServiceState) string {
+	var out []string
+	for _, s := range services {
+		if s.State == "waiting" || s.State == "starting" || s.State == "running" {
+			out = append(out, s.Name)
+		}
+	}
+	if out == nil {
+		return ""
+	}
+	return "not ready yet: " + strings.Join(out, ", ")
 }
 
 // unsettled names the services that do not stay up, with the last thing each of

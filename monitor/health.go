@@ -56,7 +56,7 @@ func (m *Monitor) due(clusters []jeroboam.Cluster, next map[string]time.Time) []
 			at = now.Add(m.Every * time.Duration(i) / time.Duration(len(clusters)))
 			next[c.ID] = at
 		}
-		if !now.Before(at) {
+		if !now.Before(at) || c.UpdatedAt.After(at.Add(-m.Every)) { // changed since it was asked
 			out = append(out, c)
 			next[c.ID] = now.Add(m.Every)
 		}

@@ -1,0 +1,142 @@
+package engine_test
+
+import (
+	"crypto"
+	"encoding/json"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	cloudsim "github.com/jeroboam-cloud/jeroboam/cloud/sim"
+	"github.com/jeroboam-cloud/jeroboam/node"
+	"github.com/jeroboam-cloud/jeroboam/pki"
+	"github.com/jeroboam-cloud/jeroboam/store"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestATokenIsGoodForOneMachineAndOneKey(t *testing.T) {
+	h := open(t, cloudsim.Options{}, nil)
+	machines := h.made("c1", 1, 1)
+	worker, master := machines["c1-worker-0"].ID, machines["c1-master-0"].ID
+	const hash = "3c469e9d6c5875d37a43f353d4f88e61fcf812c66eee3457465a40b0da4153e0" // of "token"
+	h.update(func(tx store.Tx) error {
+		return store.Put(tx, &store.Token{ID: hash, Machine: worker, Cluster: "c1"})
+	})
+	for _, try := range []struct {
+		name, machine, token, key string
+		want                      jeroboam.Kind
+	}{
+		{"an unknown token is refused", worker, "guess", "k1", jeroboam.Unauthenticated},
+		{"another machine's token is refused", master, "token", "k1", jeroboam.Unauthenticated},
+		{"the machine's own is taken", worker, "token", "k1", ""},
+		{"and taken again with the same key", worker, "token", "k1", ""},
+		{"but not with another", worker, "token", "k2", jeroboam.Unauthenticated},
+	} {
+		if err := h.engine.Join(t.Context(), try.machine, try.token, try.key); jeroboam.KindOf(err) != try.want {
+			t.Errorf("%s: got %v", try.name, err)
+		}
+	}
+}
+
+func TestTheServiceSignsWhatTheConfigAsksForAndNothingElse(t *testing.T) {
+	h := open(t, cloudsim.Options{}, nil)
+	m := h.made("c1", 1, 1)["c1-worker-0"]
+	key, _, err := pki.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	csr, err := pki.NewCSR(key, "root", "administrators")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := h.engine.Sign(t.Context(), m.ID, node.SignRequest{Name: "node", CSR: csr})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := pki.ParseCertificate(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cert.Subject.CommonName != m.Name || len(cert.Subject.Organization) != 0 || len(cert.DNSNames) != 0 ||
+		len(cert.IPAddresses) != 1 || !cert.IPAddresses[0].Equal(net.ParseIP(m.Status.Address)) {
+		t.Errorf("signed %v %v %v, want what the config asks for", cert.Subject, cert.DNSNames, cert.IPAddresses)
+	}
+	if life := time.Until(cert.NotAfter); life > 366*24*time.Hour {
+		t.Errorf("the certificate is good for %v", life)
+	}
+	if !key.Public().(interface{ Equal(x crypto.PublicKey) bool }).Equal(cert.PublicKey) {
+		t.Error("the certificate is for another key")
+	}
+	_, err = h.engine.Sign(t.Context(), m.ID, node.SignRequest{Name: "administrator", CSR: csr})
+	h.want(err, jeroboam.Forbidden)
+	_, err = h.engine.Sign(t.Context(), m.ID, node.SignRequest{CSR: csr})
+	h.want(err, jeroboam.Forbidden)
+	_, err = h.engine.Sign(t.Context(), m.ID, node.SignRequest{Name: "node", CSR: "nonsense"})
+	h.want(err, jeroboam.Invalid)
+	_, err = h.engine.Sign(t.Context(), "nobody", node.SignRequest{Name: "node", CSR: csr})
+	h.want(err, jeroboam.NotFound)
+}
+
+func TestSecretsGoToTheControlPlaneAlone(t *testing.T) {
+	h := open(t, cloudsim.Options{}, nil)
+	for name, m := range h.made("c1", 1, 1) {
+		config, ready, err := h.engine.Config(t.Context(), m.ID)
+		if err != nil || !ready {
+			t.Fatalf("%s has no config: %v", name, err)
+		}
+		if config.Digest() != m.Status.AppliedConfig {
+			t.Errorf("%s runs another config than it is given", name)
+		}
+		secret := slices.ContainsFunc(config.Files, func(f node.File) bool { return f.Path == "/etc/sim/secret" && f.Content != "" })
+		if secret != m.IsMaster() {
+			t.Errorf("%s is given the secret: %v", name, secret)
+		}
+	}
+	_, _, err := h.engine.Config(t.Context(), "nobody")
+	h.want(err, jeroboam.NotFound)
+}
+
+func TestNoSecretIsInTheJournal(t *testing.T) {
+	h := open(t, cloudsim.Options{}, nil)
+	h.made("c1", 1, 1)
+	secret, err := h.engine.Vault.Get(t.Context(), "c1", "encryption")
+	if err != nil {
+		t.Fatal(err)
+	}
+	story, err := json.Marshal([]any{list[jeroboam.Event](h, "c1"), list[jeroboam.Step](h, "create-c1"),
+		list[jeroboam.Machine](h, "c1"), list[jeroboam.Resource](h, "c1"), list[store.Token](h, "c1")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(story) < 1000 || strings.Contains(string(story), secret.Reveal()) {
+		t.Error("the story holds the secret, or is none")
+	}
+}
+
+func TestAReportIsWrittenOnlyWhenItIsNews(t *testing.T) {
+	h := open(t, cloudsim.Options{}, nil)
+	m := h.made("c1", 1, 1)["c1-worker-0"]
+	before := get[jeroboam.Machine](h, m.ID)
+	report := node.Report{Config: before.Status.AppliedConfig, Services: before.Status.Services}
+	if err := h.engine.Report(t.Context(), m.ID, report); err != nil {
+		t.Fatal(err)
+	}
+	if after := get[jeroboam.Machine](h, m.ID); after.Revision != before.Revision {
+		t.Errorf("the same report was written again")
+	}
+	report.Services = []jeroboam.ServiceState{{Name: "node", State: "failed", Message: "exit status 1"}}
+	if err := h.engine.Report(t.Context(), m.ID, report); err != nil {
+		t.Fatal(err)
+	}
+	if after := get[jeroboam.Machine](h, m.ID); after.Status.Services[0].Message != "exit status 1" {
+		t.Errorf("the report was lost: %+v", after.Status)
+	}
+	h.want(h.engine.Report(t.Context(), "nobody", report), jeroboam.NotFound)
+	h.want(h.engine.Gone(t.Context(), "nobody"), "")
+}
