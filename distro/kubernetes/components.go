@@ -11,7 +11,6 @@ import (
 	cliflag "k8s.io/component-base/cli/flag"
 	basecompatibility "k8s.io/component-base/compatibility"
 	logsapi "k8s.io/component-base/logs/api/v1"
-	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	apiserveroptions "k8s.io/kubernetes/cmd/kube-apiserver/app/options"
 	kcm "k8s.io/kubernetes/cmd/kube-controller-manager/app"
 	kcmoptions "k8s.io/kubernetes/cmd/kube-controller-manager/app/options"
@@ -116,7 +115,7 @@ func apiServer(args []string, kubeconfig string) (component, error) {
 			return fmt.Errorf("flags: %v", errs)
 		}
 		go announce(ctx, kubeconfig, ready)
-		return apiserver.Run(ctx, options)
+		return runAPIServer(ctx, options)
 	}}, nil
 }
 
