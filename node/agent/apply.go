@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -239,6 +240,10 @@ func filesOf(config node.Config) []string {
 // causeOf is what the service's users may see: the agent's own words, which
 // name paths of the machine only.
 func causeOf(err error) *jeroboam.Cause {
+	if errors.Is(err, syscall.ENOSPC) {
+		return &jeroboam.Cause{Kind: jeroboam.Invalid, Reason: "disk-full", Detail: "The machine's disk is full.",
+			Remedy: "Use a flavor with a larger disk."}
+	}
 	if _, ok := jeroboam.AsError(err); ok {
 		return jeroboam.CauseOf(err)
 	}

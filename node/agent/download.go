@@ -7,13 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sync/errgroup"
 
@@ -96,23 +94,13 @@ func (a *Agent) fetch(ctx context.Context, digest, path, dir, sum string, max in
 	hash := sha256.New()
 	_, err = io.Copy(io.MultiWriter(file, hash), io.LimitReader(response.Body, max))
 	if err = errors.Join(err, file.Close()); err != nil {
-		return fmt.Errorf("%s: %w", path, wrapSpace(err))
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	if sum != "" && hex.EncodeToString(hash.Sum(nil)) != sum {
 		return jeroboam.Errorf(jeroboam.Invalid, "bundle-part", "%s did not arrive as the manifest says.", path).
 			WithRemedy("Verify the service's copy of the bundle.")
 	}
 	return root.Rename(path+".part", path)
-}
-
-// wrapSpace says what to do about a full disk.
-func wrapSpace(err error) error {
-	var on *fs.PathError
-	if errors.As(err, &on) && errors.Is(err, syscall.ENOSPC) {
-		return jeroboam.Errorf(jeroboam.Invalid, "disk-full", "The machine's disk is full.").
-			WithRemedy("Use a flavor with a larger disk.").Wrap(err)
-	}
-	return err
 }
 
 // escape makes a slash-separated path safe in a URL.

@@ -41,10 +41,7 @@ func (a *Agent) connect(ctx context.Context) {
 		if time.Since(start) > steadyStream {
 			pauses.Reset()
 		}
-		pause := supervise.Jittered(pauses.Next())
-		if jeroboam.KindOf(err) == jeroboam.NotFound {
-			pause = supervise.Jittered(redialGone)
-		}
+		pause := redialPause(err, &pauses)
 		level := a.Logger.Debug
 		if err.Error() != last { // a service that is away for days is told of once
 			level, last = a.Logger.Warn, err.Error()
@@ -54,6 +51,14 @@ func (a *Agent) connect(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// redialPause is how long to wait after a stream that ended with err.
+func redialPause(err error, pauses *supervise.Backoff) time.Duration {
+	if jeroboam.KindOf(err) == jeroboam.NotFound {
+		return supervise.Jittered(redialGone)
+	}
+	return supervise.Jittered(pauses.Next())
 }
 
 // session joins if need be and serves one stream until it breaks.

@@ -65,7 +65,8 @@ func (v *verified) verify(ctx context.Context, dir string, part release.Part) er
 	case digest != part.SHA256:
 		return damaged(part, nil)
 	}
-	return v.note(path, before)
+	v.note(path, before)
+	return nil
 }
 
 func damaged(part release.Part, err error) error {
@@ -73,15 +74,14 @@ func damaged(part release.Part, err error) error {
 		WithRemedy("Verify the service's copy of the bundle, and replace the machine.").Wrap(err)
 }
 
-func (v *verified) note(path string, mark fileMark) error {
+// note remembers a file. One that cannot be noted is read again next time.
+func (v *verified) note(path string, mark fileMark) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.files[path] = mark
-	data, err := json.Marshal(v.files)
-	if err != nil {
-		return err
+	if data, err := json.Marshal(v.files); err == nil {
+		_ = replaceFile(v.path, data, 0o600, false)
 	}
-	return replaceFile(v.path, data, 0o600, false)
 }
 
 func markOf(path, sha256 string) (fileMark, error) {

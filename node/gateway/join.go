@@ -16,7 +16,7 @@ import (
 func (g *Gateway) join(w http.ResponseWriter, r *http.Request) {
 	if !g.joins.take() {
 		w.Header().Set("Retry-After", "1")
-		g.refuse(w, r, "", jeroboam.Errorf(jeroboam.QuotaExceeded, "join-rate", "Too many machines join at once."))
+		http.Error(w, "Too many machines join at once.", http.StatusTooManyRequests) // no log: that would be costly too
 		return
 	}
 	// Not a ReadTimeout of the server: that would end streams too. A connection

@@ -21,9 +21,10 @@ const (
 	probeFirst   = 50 * time.Millisecond
 	probeCheap   = 20 * time.Millisecond // a socket costs less to ask than a URL
 	probeLast    = time.Second
-	probeEager   = 3 * time.Second // before it slows down
-	probeTimeout = 5 * time.Second // of one attempt
-	maxAnswer    = 4 << 10         // bytes of an answer that are read
+	probeEager   = 3 * time.Second  // before it slows down
+	probeTimeout = 5 * time.Second  // of one attempt
+	probeReport  = 10 * time.Second // between reports of why it fails
+	maxAnswer    = 4 << 10          // bytes of an answer that are read
 )
 
 // until repeats a probe until it passes or ctx ends; failing hears of every

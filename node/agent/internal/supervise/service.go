@@ -18,11 +18,11 @@ func (u *unit) runService() {
 	pauses := Backoff{First: restartFirst, Last: restartLast}
 	process, from := u.inherit()
 	for {
-		state, message := up, ""
+		var state, message, short string
 		if process == nil {
 			var err error
 			if process, from, err = u.startService(); err != nil {
-				state, message = failed, err.Error()
+				state, message, short = failed, err.Error(), err.Error()
 			}
 		}
 		start := time.Now()
@@ -30,7 +30,7 @@ func (u *unit) runService() {
 			if !u.attend(process) {
 				return
 			}
-			state, message = backoff, u.explain(process.Exit(), from)
+			state, message, short = backoff, u.explain(process.Exit(), from), process.Exit().String()
 			process = nil
 		}
 		if u.ctx.Err() != nil {
@@ -43,7 +43,7 @@ func (u *unit) runService() {
 		pause := pauses.Next()
 		u.restarted()
 		u.set(state, message)
-		u.s.Logger.Warn("service ended", "service", u.name, "state", state, "dur", pause, "err", message)
+		u.s.Logger.Warn("service ended", "service", u.name, "state", state, "dur", pause, "err", short)
 		if !sleep(u.ctx, pause) {
 			u.set(stopped, "")
 			return

@@ -123,12 +123,14 @@ func (u *unit) admit() error {
 }
 
 // patiently makes the report of a probe that fails: not of the first seconds,
-// in which failing is what it should do.
+// in which failing is what it should do, and then now and again, because the
+// words may be others every time (port numbers).
 func (u *unit) patiently(state, prefix string) func(error) {
-	start := time.Now()
+	next := time.Now().Add(probeEager)
 	return func(err error) {
-		if time.Since(start) > probeEager {
+		if now := time.Now(); now.After(next) {
 			u.set(state, prefix+err.Error())
+			next = now.Add(probeReport)
 		}
 	}
 }
