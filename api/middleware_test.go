@@ -5,11 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/api"
@@ -181,5 +183,25 @@ func TestTheServicesOwnKeystoneAnswersBelowIdentity(t *testing.T) {
 	response, _ := call(t, o, func(r *http.Request) { r.URL.Path = "/identity/v3/auth/tokens" })
 	if got := response.Header.Get("X-Path"); got != "/v3/auth/tokens" {
 		t.Error(got)
+	}
+}
+
+func TestABodyThatComesTooSlowlyIs408(t *testing.T) {
+	t.Parallel()
+	h := apikit.New(t, func(_ *service.Options, o *api.Options) { o.Timeout = 20 * time.Millisecond })
+	slow, feed := io.Pipe()
+	defer feed.Close()
+	r, err := http.NewRequestWithContext(t.Context(), "POST", h.Server.URL+"/v1/clusters", slow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("X-Auth-Token", h.Token("olga", "p1", "member", "reader"))
+	response, err := h.Server.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != http.StatusRequestTimeout {
+		t.Error(response.StatusCode)
 	}
 }

@@ -7,8 +7,10 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/api/wire"
@@ -66,11 +68,19 @@ func segments(r *http.Request) ([]string, bool) {
 
 // readBody reads a JSON body. An empty one may have any media type.
 func (s *server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	// A client that sends its body drop by drop must not hold a handler; the
+	// deadline goes again, because a stream reads on to notice its end.
+	control := http.NewResponseController(w)
+	if control.SetReadDeadline(time.Now().Add(s.Timeout)) == nil {
+		defer func() { _ = control.SetReadDeadline(time.Time{}) }()
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.MaxBody))
 	var tooLong *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLong):
 		return nil, &wire.StatusError{Status: http.StatusRequestEntityTooLarge, Detail: "The request's body is too long."}
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, &wire.StatusError{Status: http.StatusRequestTimeout, Detail: "The request's body did not come in time."}
 	case err != nil:
 		return nil, jeroboam.Errorf(jeroboam.Invalid, "body", "The request's body could not be read.").Wrap(err)
 	case len(body) == 0:
