@@ -3,6 +3,7 @@ package local
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/signal"
@@ -20,6 +21,8 @@ import (
 func TestMain(m *testing.M) {
 	var err error
 	switch {
+	case os.Args[0] == inside.AgentPath && len(os.Args) == 3: // use MEGABYTES
+		err = useMemory(os.Args[2])
 	case os.Args[0] == inside.AgentPath:
 		err = standIn()
 	case len(os.Args) > 1 && os.Args[1] == CommandMachine:
@@ -35,6 +38,20 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+// useMemory touches so much memory that a limit below it kills the process.
+func useMemory(megabytes string) error {
+	n, err := strconv.Atoi(megabytes)
+	if err != nil {
+		return err
+	}
+	memory := make([]byte, n<<20)
+	for i := 0; i < len(memory); i += os.Getpagesize() {
+		memory[i] = 1
+	}
+	_, err = fmt.Fprint(io.Discard, memory[len(memory)-1])
+	return err
 }
 
 const standInPort = "7000"

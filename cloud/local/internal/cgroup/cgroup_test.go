@@ -2,7 +2,11 @@ package cgroup
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
+	"path"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -81,5 +85,49 @@ func TestCPUListsAreReadAsTheyAreWritten(t *testing.T) {
 	}
 	if _, err := parseList("many"); err == nil {
 		t.Error("nonsense was read")
+	}
+}
+
+func TestAGroupHoldsItsProcessesToTheirNumberAndRemoveEndsThem(t *testing.T) {
+	if os.Getenv("JEROBOAM_TEST_REAL") == "" {
+		t.Skip("makes real control groups as root: set JEROBOAM_TEST_REAL=1")
+	}
+	tree, err := Detect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	group := fmt.Sprintf("jeroboam-test-%d/cluster/machine", os.Getpid())
+	if err := tree.Make(group, Limits{CPUs: 1, MemoryMB: 64, Pids: 4}); err != nil {
+		t.Fatal(err)
+	}
+	join := []string{"-c", `for f in "$@"; do echo 0 >$f; done; for i in 1 2 3 4 5 6; do sleep 60 & done`, "sh"}
+	for _, h := range tree.Hierarchies {
+		join = append(join, path.Join(h.Mount, group, "cgroup.procs"))
+	}
+	said := path.Join(t.TempDir(), "output") // not a pipe: those left would hold it open
+	file, err := os.Create(said)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	command := exec.Command("sh", join...)
+	command.Stderr = file
+	err = command.Run()
+	output := read(said)
+	if err == nil || !strings.Contains(output, "fork") {
+		t.Errorf("six processes were let in: %v, %s", err, output)
+	}
+	if n := len(tree.Processes(group)); n != 3 { // four, less the shell that has ended
+		t.Errorf("%d processes are left", n)
+	}
+	top := strings.Split(group, "/")[0]
+	if err := tree.Remove(t.Context(), top); err != nil {
+		t.Fatal(err)
+	}
+	if left := tree.Children(top); len(left) > 0 {
+		t.Error(left)
+	}
+	if err := tree.Remove(t.Context(), top); err != nil { // absent is success
+		t.Error(err)
 	}
 }
