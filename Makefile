@@ -55,7 +55,7 @@ REAL = $(shell grep -rl --include='*_test.go' JEROBOAM_TEST_REAL . 2>/dev/null |
 
 .PHONY: bench
 bench: packages build ## how fast a cluster is made, against a script that starts the bare components (root)
-	JEROBOAM_TEST_REAL=1 $(GO) test -v -count 1 -timeout 60m -run '^$$' -bench . -benchtime 5x ./test/bench/...
+	JEROBOAM_TEST_REAL=1 $(GO) test -v -count 1 -timeout 60m -run '^$$' -bench . -benchtime 5x ./test/e2e
 
 .PHONY: lint
 lint: ## formatting, vet, and whether go.mod is tidy

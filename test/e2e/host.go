@@ -28,7 +28,7 @@ type host struct {
 
 // snapshot looks at everything that outlives a process. Processes are those
 // whose executable or root lies under one of the directories.
-func snapshot(t *testing.T, directories ...string) host {
+func snapshot(t testing.TB, directories ...string) host {
 	t.Helper()
 	return host{
 		Interfaces: interfaces(t),
@@ -68,7 +68,7 @@ func instance(state string) string {
 // settle waits for the kernel to finish what a kill began, then fails the test
 // for whatever is still there. On a host where others make machines meanwhile,
 // JEROBOAM_TEST_SHARED=1 looks only at what bears this service's name.
-func settle(t *testing.T, before host, directories ...string) {
+func settle(t testing.TB, before host, directories ...string) {
 	t.Helper()
 	mine := func(line string) bool {
 		return slices.ContainsFunc(directories, func(d string) bool { return strings.Contains(line, d) || strings.Contains(line, instance(d)) })
@@ -87,7 +87,7 @@ func settle(t *testing.T, before host, directories ...string) {
 	t.Errorf("left behind on the host:\n  %s", strings.Join(left, "\n  "))
 }
 
-func interfaces(t *testing.T) []string {
+func interfaces(t testing.TB) []string {
 	t.Helper()
 	all, err := net.Interfaces()
 	if err != nil {
@@ -101,7 +101,7 @@ func interfaces(t *testing.T) []string {
 	return out
 }
 
-func tables(t *testing.T) []string {
+func tables(t testing.TB) []string {
 	t.Helper()
 	out, err := exec.Command("nft", "list", "tables").Output()
 	if err != nil {
@@ -110,7 +110,7 @@ func tables(t *testing.T) []string {
 	return lines(out)
 }
 
-func mounts(t *testing.T, directories []string) []string {
+func mounts(t testing.TB, directories []string) []string {
 	t.Helper()
 	data, err := os.ReadFile("/proc/self/mounts")
 	if err != nil {

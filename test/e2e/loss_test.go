@@ -205,7 +205,7 @@ func hostname(pid int) string {
 	return strings.TrimSpace(out)
 }
 
-func powerOff(t *testing.T, m machine) {
+func powerOff(t testing.TB, m machine) {
 	t.Helper()
 	if err := syscall.Kill(m.init, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
@@ -213,7 +213,7 @@ func powerOff(t *testing.T, m machine) {
 }
 
 // within is the host's pid of a program that runs in the machine.
-func within(t *testing.T, m machine, program string) int {
+func within(t testing.TB, m machine, program string) int {
 	t.Helper()
 	pid, err := findWithin(m, program)
 	if err != nil {
