@@ -119,6 +119,33 @@ func copyFile(from, to string) error {
 	return errors.Join(err, out.Close())
 }
 
+// offerAgent puts the agent's binary beside the bundles, in a directory named
+// for its digest, so that machines with another one fetch it.
+func offerAgent(ctx context.Context, binary, dir string) (node.Upgrade, error) {
+	const name = "jeroboam-agent"
+	digest, _, err := release.FileDigest(ctx, binary)
+	if err != nil {
+		return node.Upgrade{}, fmt.Errorf("read the agent: %w", err)
+	}
+	offer := node.Upgrade{Digest: digest, Path: name, SHA256: digest}
+	target := filepath.Join(dir, digest)
+	if _, err := os.Stat(target); err == nil {
+		return offer, nil
+	}
+	temporary := target + ".new"
+	err = errors.Join(os.RemoveAll(temporary), os.MkdirAll(temporary, 0o755))
+	if err == nil {
+		err = copyFile(binary, filepath.Join(temporary, name))
+	}
+	if err == nil {
+		err = os.Rename(temporary, target)
+	}
+	if err != nil {
+		return node.Upgrade{}, stateError(dir, err)
+	}
+	return offer, nil
+}
+
 // find is the bundle of a COE's version.
 func (b *bundles) find(_ context.Context, coe, version string) (node.Bundle, error) {
 	for _, i := range b.all {

@@ -107,9 +107,13 @@ func (h *house) openGateway(ctx context.Context) error {
 		Gateway: engine.Gateway{URL: agentURL, CA: authority.PEM()},
 		Limits:  engine.Limits{Clusters: h.config.Concurrency},
 	})
-	h.gateway = gateway.New(gateway.Options{
-		Registry: h.engine, Authority: authority, Bundles: h.bundles.path, Logger: h.log,
-	})
+	options := gateway.Options{Registry: h.engine, Authority: authority, Bundles: h.bundles.path, Logger: h.log}
+	if !h.bundles.simulated {
+		if options.Agent, err = offerAgent(ctx, h.config.Agent, h.bundles.dir); err != nil {
+			return err
+		}
+	}
+	h.gateway = gateway.New(options)
 	return nil
 }
 

@@ -19,7 +19,7 @@ import (
 
 // service is one "jeroboam serve" on a state directory of its own.
 type service struct {
-	t      *testing.T
+	t      testing.TB
 	bin    string // directory of the binaries and bundles
 	state  string
 	listen string
@@ -29,7 +29,7 @@ type service struct {
 }
 
 // start skips the test unless real machines are wished for, and serves.
-func start(t *testing.T) *service {
+func start(t testing.TB) *service {
 	t.Helper()
 	if os.Getenv("JEROBOAM_TEST_REAL") != "1" {
 		t.Skip("makes real clusters on this host: set JEROBOAM_TEST_REAL=1, as root, after make build")
@@ -70,7 +70,7 @@ func (s *service) as(name string) *service {
 	return &other
 }
 
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -81,13 +81,13 @@ func freeAddress(t *testing.T) string {
 }
 
 // serve starts the service and returns when it answers.
-func (s *service) serve() {
+func (s *service) serve(flags ...string) {
 	s.t.Helper()
 	log, err := os.OpenFile(filepath.Join(s.state, "serve.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.cmd = s.command("serve", "--state", s.state, "--listen", s.listen, "--log-level", "debug")
+	s.cmd = s.command(append([]string{"serve", "--state", s.state, "--listen", s.listen, "--log-level", "debug"}, flags...)...)
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := s.cmd.Start(); err != nil {
