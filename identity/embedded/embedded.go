@@ -11,7 +11,6 @@ import (
 	"errors"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -71,7 +70,8 @@ func Open(o Options) (*Identity, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, unusable(o.Dir, err)
 	}
-	tokens, err := openTokens(filepath.Join(o.Dir, "token.key"), filepath.Join(o.Dir, "revoked"), o.Now)
+	files := &files{dir: o.Dir, now: o.Now, log: o.Logger}
+	tokens, err := openTokens(files)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ func Open(o Options) (*Identity, error) {
 	}
 	i := &Identity{
 		region: o.Region, url: strings.TrimSuffix(o.URL, "/"), now: o.Now,
-		files: &files{dir: o.Dir, now: o.Now, log: o.Logger}, tokens: tokens,
+		files: files, tokens: tokens,
 		limiter: newLimiter(o.Now), passwords: passwords,
 	}
 	if i.generated, err = i.files.firstStart(passwords); err != nil {

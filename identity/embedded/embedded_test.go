@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -468,6 +470,56 @@ func TestASpoiltDirectoryIsReportedWithItsRemedy(t *testing.T) {
 		e, ok := jeroboam.AsError(err)
 		if !ok || e.Kind != jeroboam.Unavailable || e.Remedy == "" || strings.Contains(err.Error(), "secret-word") {
 			t.Errorf("%s: %v; want Unavailable with a remedy and without the secret", name, err)
+		}
+	}
+}
+
+func TestProcessesThatStartTogetherShareOneDirectory(t *testing.T) {
+	dir := t.TempDir()
+	var made [4]*embedded.Identity
+	var wg sync.WaitGroup
+	for i := range made {
+		wg.Go(func() {
+			id, err := embedded.Open(embedded.Options{Dir: dir, PasswordCost: bcrypt.MinCost})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			made[i] = id
+			if _, err := id.EnsureProject(fmt.Sprint("project-", i)); err != nil {
+				t.Error(err)
+			}
+			if _, err := id.EnsureUser(fmt.Sprint("user-", i), fmt.Sprint("project-", i), embedded.RoleMember); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if t.Failed() {
+		return
+	}
+	var password jeroboam.Secret
+	for _, id := range made {
+		p, fresh := id.GeneratedPassword()
+		if fresh && password != "" {
+			t.Fatal("two processes made a first user")
+		}
+		password += p
+	}
+	for i, id := range made {
+		w := httptest.NewRecorder()
+		body := passwordBody("admin", password.Reveal(), "")
+		id.Handler().ServeHTTP(w, httptest.NewRequest("POST", "/v3/auth/tokens", strings.NewReader(body)))
+		for j, other := range made {
+			if _, err := other.Authenticate(t.Context(), w.Header().Get("X-Subject-Token")); err != nil {
+				t.Errorf("process %d refuses the token of process %d: %v", j, i, err)
+			}
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "users.yaml"))
+	for i := range made {
+		if !strings.Contains(string(text), fmt.Sprint("name: user-", i)) {
+			t.Errorf("user-%d is lost (%v)", i, err)
 		}
 	}
 }

@@ -197,7 +197,7 @@ func (f *files) firstStart(p *passwords) (jeroboam.Secret, error) {
 	if err != nil {
 		return "", err
 	}
-	return password, f.change(func(u *Users, _ *Credentials) error {
+	err = f.change(func(u *Users, _ *Credentials) error {
 		if len(u.Users) > 0 { // another process was faster
 			password = ""
 			return nil
@@ -209,6 +209,7 @@ func (f *files) firstStart(p *passwords) (jeroboam.Secret, error) {
 		})
 		return nil
 	})
+	return password, err
 }
 
 func readYAML(path string, v any) error {
@@ -220,17 +221,22 @@ func readYAML(path string, v any) error {
 }
 
 // writeWhole replaces a file at once, mode 0600, and on the disk before it returns.
-func writeWhole(path string, text []byte) error {
+func writeWhole(path string, text []byte) error { return writeVia(path, text, os.Rename) }
+
+// writeNew does the same for a file that must not exist yet.
+func writeNew(path string, text []byte) error { return writeVia(path, text, os.Link) }
+
+func writeVia(path string, text []byte, place func(from, to string) error) error {
 	temp, err := os.CreateTemp(filepath.Dir(path), ".new-*")
 	if err != nil {
 		return err
 	}
-	defer os.Remove(temp.Name()) //nolint:errcheck // gone after the rename
+	defer os.Remove(temp.Name()) //nolint:errcheck // gone after a rename
 	_, err = temp.Write(text)
 	if err := errors.Join(err, temp.Sync(), temp.Close()); err != nil {
 		return err
 	}
-	return os.Rename(temp.Name(), path)
+	return place(temp.Name(), path)
 }
 
 // newID returns 32 hex digits, as Keystone's IDs are.

@@ -41,12 +41,14 @@ func (c claims) expires() time.Time { return time.UnixMicro(c.Expires).UTC() }
 type tokens struct {
 	aead    cipher.AEAD
 	now     func() time.Time
-	file    string // of revocations
+	file    string                            // of revocations
+	lock    func() (unlock func(), err error) // keeps other processes from it
 	mu      sync.RWMutex
 	revoked map[string]int64 // expiry by audit ID
 }
 
-func openTokens(keyFile, revokedFile string, now func() time.Time) (*tokens, error) {
+func openTokens(f *files) (*tokens, error) {
+	keyFile := f.path("token.key")
 	key, err := readTokenKey(keyFile)
 	if err != nil {
 		return nil, unusable(keyFile, err)
@@ -59,9 +61,9 @@ func openTokens(keyFile, revokedFile string, now func() time.Time) (*tokens, err
 	if err != nil {
 		return nil, unusable(keyFile, err)
 	}
-	t := &tokens{aead: aead, now: now, file: revokedFile, revoked: map[string]int64{}}
+	t := &tokens{aead: aead, now: f.now, file: f.path("revoked"), lock: f.lock, revoked: map[string]int64{}}
 	if err := t.load(); err != nil {
-		return nil, unusable(revokedFile, err)
+		return nil, unusable(t.file, err)
 	}
 	return t, nil
 }
@@ -69,8 +71,10 @@ func openTokens(keyFile, revokedFile string, now func() time.Time) (*tokens, err
 func readTokenKey(file string) ([]byte, error) {
 	text, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		text = []byte(base64.StdEncoding.EncodeToString(randomBytes(32)) + "\n")
-		err = writeWhole(file, text)
+		err = writeNew(file, []byte(base64.StdEncoding.EncodeToString(randomBytes(32))+"\n"))
+		if err == nil || errors.Is(err, fs.ErrExist) { // another process may have been faster
+			text, err = os.ReadFile(file)
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -124,6 +128,11 @@ func (t *tokens) read(token string) (claims, error) {
 
 // revoke ends the token for good, on the disk first.
 func (t *tokens) revoke(c claims) error {
+	unlock, err := t.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	f, err := os.OpenFile(t.file, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
@@ -143,6 +152,11 @@ func (t *tokens) revoke(c claims) error {
 
 // load reads the revocations and drops those of tokens that have ended.
 func (t *tokens) load() error {
+	unlock, err := t.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	f, err := os.Open(t.file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
