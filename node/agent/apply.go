@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"math"
 	"os"
 	"slices"
 	"sync"
@@ -21,6 +22,7 @@ import (
 const (
 	applyFirst = 500 * time.Millisecond
 	applyLast  = 30 * time.Second
+	forever    = time.Duration(math.MaxInt64)
 )
 
 // applier brings the machine to the newest config: one attempt at a time, and
@@ -77,65 +79,71 @@ func (a *applier) first(ctx context.Context) (node.Config, bool) {
 // certificate is due, and returns when there is another; false when ctx ends.
 func (a *applier) follow(ctx context.Context, config node.Config) (node.Config, bool) {
 	digest := config.Digest()
+	current, stop := context.WithCancel(ctx)
+	defer stop()
+	other := a.awaitOther(current, stop, digest)
 	pauses := supervise.Backoff{First: applyFirst, Last: applyLast}
-	renew := false
-	for {
-		attempt, stop := context.WithCancel(ctx)
-		result := make(chan outcome, 1)
-		go func() { result <- a.apply(attempt, config, renew) }()
-		var again <-chan time.Time
-		for again != nil || result != nil {
-			select {
-			case o := <-result:
-				result = nil
-				again, renew = a.conclude(digest, o, renew, &pauses)
-			case <-again:
-				again = nil
-			case next := <-a.configs:
-				if next.Digest() == digest {
-					continue
-				}
-				stop()
-				if result != nil {
-					<-result
-				}
-				return next, true
-			case <-ctx.Done():
-				stop()
-				if result != nil {
-					<-result
-				}
-				return node.Config{}, false
-			}
+	for renew := false; current.Err() == nil; {
+		o := a.apply(current, config, renew)
+		if current.Err() != nil {
+			break
 		}
-		stop()
+		var pause time.Duration
+		pause, renew = a.conclude(digest, o, renew, &pauses)
+		sleep(current, pause)
 	}
+	next, ok := <-other
+	return next, ok
 }
 
-// outcome of an attempt: an error, or when the next certificate is due.
+// awaitOther ends the attempts at a config when another one comes, and passes
+// that on.
+func (a *applier) awaitOther(current context.Context, stop func(), digest string) <-chan node.Config {
+	other := make(chan node.Config, 1)
+	go func() { // ends with current, which its caller ends
+		defer close(other)
+		for {
+			select {
+			case <-current.Done():
+				return
+			case next := <-a.configs:
+				if next.Digest() != digest {
+					other <- next
+					stop()
+					return
+				}
+			}
+		}
+	}()
+	return other
+}
+
+// outcome of an attempt: an error, or when the next certificate is due, zero
+// for never.
 type outcome struct {
 	due time.Time
 	err error
 }
 
-// conclude notes the outcome and says when to go on, and whether to renew then.
-func (a *applier) conclude(digest string, o outcome, renewed bool, pauses *supervise.Backoff) (<-chan time.Time, bool) {
+// conclude notes the outcome and says how long to rest, and whether to renew
+// certificates then.
+func (a *applier) conclude(digest string, o outcome, renewed bool, pauses *supervise.Backoff) (time.Duration, bool) {
 	if o.err != nil {
 		pause := pauses.Next()
 		a.Logger.Warn("config not applied", "config", digest, "kind", jeroboam.KindOf(o.err), "dur", pause, "err", o.err)
 		a.status.set("", causeOf(o.err))
-		return time.After(pause), false
+		return pause, false
 	}
 	pauses.Reset()
 	a.status.set(digest, nil)
 	if o.due.IsZero() {
-		return make(chan time.Time), false // nothing is ever due
+		return forever, false
 	}
 	pause := max(0, o.due.Sub(a.Now()))
 	if renewed {
 		pause = max(pause, renewPause) // the service gives certificates of a short life
 	}
-	return time.After(pause), true
+	return pause, true
 }
 
 // apply does what the config says. Services are started, and restarted, as
@@ -143,21 +151,37 @@ func (a *applier) conclude(digest string, o outcome, renewed bool, pauses *super
 // verified.
 func (a *applier) apply(ctx context.Context, config node.Config, renew bool) outcome {
 	start := time.Now()
-	var checks sync.WaitGroup
-	defer checks.Wait()
 	if err := checkConfig(config); err != nil {
 		return outcome{err: err}
 	}
+	var checks sync.WaitGroup
+	defer checks.Wait()
+	b, due, err := a.provide(ctx, config, renew, &checks)
+	if err != nil {
+		return outcome{err: err}
+	}
+	plan, err := a.plan(config, b)
+	if err != nil {
+		return outcome{err: err}
+	}
+	a.Logger.Info("config set", "config", config.Digest(), "dur", time.Since(start))
+	a.supervisor.Set(plan)
+	return outcome{due: due, err: a.settle(ctx, config, b)}
+}
+
+// provide makes everything that services find on the machine: directories
+// first, then side by side the bundle, the certificates and the files. It also
+// tells when the next certificate is due.
+func (a *applier) provide(ctx context.Context, config node.Config, renew bool, checks *sync.WaitGroup) (b *bundle, due time.Time, err error) {
 	for _, d := range config.Directories {
 		if err := ensureDirectory(d); err != nil {
-			return outcome{err: err}
+			return nil, due, err
 		}
 	}
-	var b *bundle
-	var due time.Time
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		b, err = a.openBundle(ctx, config.Bundle, programsOf(config), &checks)
+		// Under the outer context: verification goes on when the group is done.
+		b, err = a.openBundle(ctx, config.Bundle, programsOf(config), checks)
 		if err != nil {
 			return err
 		}
@@ -168,16 +192,8 @@ func (a *applier) apply(ctx context.Context, config node.Config, renew bool) out
 		return err
 	})
 	group.Go(func() error { return a.ensureFiles(config) })
-	if err := group.Wait(); err != nil {
-		return outcome{err: err}
-	}
-	plan, err := a.plan(config, b)
-	if err != nil {
-		return outcome{err: err}
-	}
-	a.Logger.Info("config set", "config", config.Digest(), "dur", time.Since(start))
-	a.supervisor.Set(plan)
-	return outcome{due: due, err: a.settle(ctx, config, b)}
+	err = group.Wait()
+	return b, due, err
 }
 
 // settle waits for the bundle's verification, removes what the last config had

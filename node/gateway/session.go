@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -48,23 +47,15 @@ func (g *Gateway) stream(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	control := http.NewResponseController(w)
-	s := &session{
-		gateway: g, machine: machine, leaf: r.TLS.PeerCertificates[0],
-		log:     g.Logger.With("machine", machine),
-		control: control, out: node.NewWriter(w, node.MaxToAgent, control.Flush),
-		changed: make(chan struct{}, 1), reports: make(chan node.Report, 1),
-		signing: make(chan struct{}, maxSigning),
-		cancel:  cancel, ended: make(chan struct{}),
-	}
-	_ = control.SetReadDeadline(time.Now().Add(requestPatience))
+	s := g.newSession(w, r, machine, cancel)
 	in := node.NewReader(r.Body, node.MaxToService)
+	_ = s.control.SetReadDeadline(time.Now().Add(requestPatience))
 	hello, err := readHello(in, machine)
 	if err != nil {
 		g.refuse(w, r, machine, err)
 		return
 	}
-	_ = control.SetReadDeadline(time.Time{})
+	_ = s.control.SetReadDeadline(time.Time{})
 
 	g.enter(s)
 	defer g.leave(s)
@@ -81,10 +72,22 @@ func (g *Gateway) stream(w http.ResponseWriter, r *http.Request) {
 	start := g.Now()
 	s.log.Info("agent connected", "agent", hello.Agent)
 	w.WriteHeader(http.StatusOK)
-	if err = control.Flush(); err == nil {
+	if err = s.control.Flush(); err == nil {
 		err = s.run(ctx, in, hello, first)
 	}
 	s.log.Info("agent gone", "dur", g.Now().Sub(start), "err", err)
+}
+
+func (g *Gateway) newSession(w http.ResponseWriter, r *http.Request, machine string, cancel context.CancelFunc) *session {
+	control := http.NewResponseController(w)
+	return &session{
+		gateway: g, machine: machine, leaf: r.TLS.PeerCertificates[0],
+		log:     g.Logger.With("machine", machine),
+		control: control, out: node.NewWriter(w, node.MaxToAgent, control.Flush),
+		changed: make(chan struct{}, 1), reports: make(chan node.Report, 1),
+		signing: make(chan struct{}, maxSigning),
+		cancel:  cancel, ended: make(chan struct{}),
+	}
 }
 
 // readHello reads the first message, which must be the machine's Hello.
@@ -202,123 +205,3 @@ func replace[T any](box chan T, value T) {
 	box <- value
 }
 
-// passReports hands reports on, the newest last; a slow Registry skips some.
-func (s *session) passReports(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case report := <-s.reports:
-			call, cancel := context.WithTimeout(ctx, callPatience)
-			err := s.gateway.Registry.Report(call, s.machine, report)
-			cancel()
-			if err != nil && ctx.Err() == nil {
-				s.log.Warn("report refused", "kind", jeroboam.KindOf(err), "err", err)
-				s.say(node.ToAgent{Error: "report: " + detail(err)})
-			}
-		}
-	}
-}
-
-func (s *session) sign(ctx context.Context, request node.SignRequest) {
-	call, cancel := context.WithTimeout(ctx, callPatience)
-	defer cancel()
-	response := node.SignResponse{Name: request.Name}
-	certificate, err := s.certificate(call, request)
-	if ctx.Err() != nil {
-		return
-	}
-	if err != nil {
-		s.log.Warn("certificate refused", "certificate", request.Name, "kind", jeroboam.KindOf(err), "err", err)
-		response.Error = detail(err)
-	}
-	response.Certificate = certificate
-	s.say(node.ToAgent{Signed: &response})
-}
-
-func (s *session) certificate(ctx context.Context, request node.SignRequest) (string, error) {
-	if request.Name != "" {
-		return s.gateway.Registry.Sign(ctx, s.machine, request)
-	}
-	csr, err := parseRequest(request.CSR, s.machine)
-	if err != nil {
-		return "", err
-	}
-	// The token is bound to the key: a machine that slept past its identity's
-	// life joins again with it.
-	if fingerprint(csr.RawSubjectPublicKeyInfo) != fingerprint(s.leaf.RawSubjectPublicKeyInfo) {
-		return "", jeroboam.Errorf(jeroboam.Forbidden, "csr", "An identity is renewed with its own key.")
-	}
-	return s.gateway.Authority.identity(csr, s.gateway.Now())
-}
-
-// offer is the Registry's answer to Config.
-type offer struct {
-	config node.Config
-	ready  bool
-	err    error
-}
-
-func (s *session) offer(ctx context.Context) offer {
-	ctx, cancel := context.WithTimeout(ctx, callPatience)
-	defer cancel()
-	config, ready, err := s.gateway.Registry.Config(ctx, s.machine)
-	return offer{config: config, ready: ready, err: err}
-}
-
-// pushConfigs sends the config whenever it is ready and not what the agent has.
-func (s *session) pushConfigs(ctx context.Context, hello node.Hello, next offer) error {
-	if want := s.gateway.Agent; want.SHA256 != "" && want.SHA256 != hello.Digest {
-		s.say(node.ToAgent{Upgrade: &want})
-	}
-	has, retry := hello.Config, firstRetry
-	for {
-		var again <-chan time.Time
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case jeroboam.KindOf(next.err) == jeroboam.NotFound:
-			s.say(node.ToAgent{Error: "the machine is no more"})
-			return fmt.Errorf("config: %w", next.err)
-		case next.err != nil:
-			s.log.Warn("no config", "kind", jeroboam.KindOf(next.err), "err", next.err)
-			again, retry = time.After(retry), min(2*retry, callPatience)
-		case next.ready && next.config.Digest() != has:
-			if err := s.out.Write(node.ToAgent{Config: &next.config}); err != nil {
-				return fmt.Errorf("push config: %w", err)
-			}
-			has, retry = next.config.Digest(), firstRetry
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-s.changed:
-		case <-again:
-		}
-		next = s.offer(ctx)
-	}
-}
-
-func (s *session) wake() {
-	select {
-	case s.changed <- struct{}{}:
-	default:
-	}
-}
-
-// say sends a message whose loss the agent makes good by connecting again.
-func (s *session) say(message node.ToAgent) {
-	if err := s.out.Write(message); err != nil {
-		s.log.Debug("message not sent", "err", err)
-		s.cancel()
-	}
-}
-
-// detail is what of an error the agent may log.
-func detail(err error) string {
-	cause := jeroboam.CauseOf(err)
-	if cause.Remedy == "" {
-		return cause.Detail
-	}
-	return cause.Detail + " " + cause.Remedy
-}
