@@ -72,27 +72,11 @@ func (a *Agent) session(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	up, pipe := io.Pipe()
-	defer pipe.Close()
-	// The transport finds out that ctx or the connection has ended only when its
-	// read of the body returns: it closes the body for that, and ctx must too.
-	defer context.AfterFunc(ctx, func() { pipe.Close() })()
-	hello, err := a.hello()
+	in, pipe, err := a.open(ctx)
 	if err != nil {
 		return err
 	}
-	body := struct {
-		io.Reader
-		io.Closer
-	}{io.MultiReader(bytes.NewReader(hello), up), up}
-	response, err := call(ctx, a.gateway.once(true), http.MethodPost, node.PathStream, body)
-	if err != nil {
-		if jeroboam.KindOf(err) == jeroboam.Unauthenticated {
-			a.identity.forget() // of an authority that is no more
-		}
-		return err
-	}
-	defer response.Body.Close()
+	defer in.Close()
 	a.Logger.Info("connected", "machine", a.userData.Machine)
 	a.confirm()
 	out := node.NewWriter(pipe, node.MaxToService, nil)
@@ -105,7 +89,33 @@ func (a *Agent) session(ctx context.Context) error {
 	defer pipe.Close() // ends a write that waits
 	group.Go(func() { a.sendReports(ctx, out) })
 	group.Go(func() { a.renewIdentity(ctx) })
-	return a.receive(node.NewReader(response.Body, node.MaxToAgent))
+	return a.receive(node.NewReader(in, node.MaxToAgent))
+}
+
+// open opens a stream with a Hello: in is what the service says, out what it
+// hears. Both end with ctx.
+func (a *Agent) open(ctx context.Context) (in io.ReadCloser, out io.WriteCloser, err error) {
+	hello, err := a.hello()
+	if err != nil {
+		return nil, nil, err
+	}
+	up, pipe := io.Pipe()
+	// The transport finds out that ctx or the connection has ended only when its
+	// read of the body returns: it closes the body for that, and ctx must too.
+	context.AfterFunc(ctx, func() { pipe.Close() })
+	body := struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(hello), up), up}
+	response, err := call(ctx, a.gateway.once(true), http.MethodPost, node.PathStream, body)
+	if err != nil {
+		pipe.Close()
+		if jeroboam.KindOf(err) == jeroboam.Unauthenticated {
+			a.identity.forget() // of an authority that is no more
+		}
+		return nil, nil, err
+	}
+	return response.Body, pipe, nil
 }
 
 // hello is the first line of a stream.
