@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
@@ -28,7 +29,7 @@ func (b wakes) Hush(tx *sql.Tx, cluster string, heard int64) (left bool, err err
 	}
 	var wake int64
 	err = tx.Stmt(b.writer.stmts[sqlRung]).QueryRow(cluster).Scan(&wake)
-	if err == sql.ErrNoRows {
+	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
 	return err == nil, err

@@ -22,7 +22,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 )
 
-// queue is the one River queue; rivertype.JobState says the rest.
+// queue is the one River queue that clusters' jobs are in.
 const queue = "clusters"
 
 // args are the arguments of a cluster's job.
