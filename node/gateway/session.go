@@ -204,4 +204,3 @@ func replace[T any](box chan T, value T) {
 	}
 	box <- value
 }
-
