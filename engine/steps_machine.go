@@ -22,6 +22,11 @@ func (t task) makeMachine(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if m.Status.CloudID != "" {
+		if err := t.ensureFooting(ctx); err != nil {
+			return err
+		}
+	}
 	spec.ID = m.ID
 	spec.UserData = func() ([]byte, error) { return t.userData(ctx, m) }
 	var made cloud.Machine

@@ -83,12 +83,7 @@ func (t task) makeNetwork(ctx context.Context) error {
 		return err
 	}
 	c := t.snap.cluster
-	var n cloud.Network
-	err := t.call(ctx, func() (err error) {
-		n, err = t.driver.Cloud.EnsureNetwork(ctx, t.scope(), cloud.NetworkSpec{Name: c.Name,
-			FixedNetwork: c.Spec.FixedNetwork, FixedSubnet: c.Spec.FixedSubnet, DNSNameserver: c.Spec.DNSNameserver})
-		return err
-	})
+	n, err := t.ensureNetwork(ctx)
 	if err != nil {
 		return err
 	}
@@ -96,6 +91,31 @@ func (t task) makeNetwork(ctx context.Context) error {
 		return t.run.made(tx, c, jeroboam.KindNetwork, t.snap.cluster.Name, n.ID, map[string]string{
 			attributeNetwork: n.ID, attributeCIDR: n.CIDR, attributeGateway: n.Gateway})
 	})
+}
+
+func (t task) ensureNetwork(ctx context.Context) (cloud.Network, error) {
+	spec := t.snap.cluster.Spec
+	var n cloud.Network
+	err := t.call(ctx, func() (err error) {
+		n, err = t.driver.Cloud.EnsureNetwork(ctx, t.scope(), cloud.NetworkSpec{Name: t.snap.cluster.Name,
+			FixedNetwork: spec.FixedNetwork, FixedSubnet: spec.FixedSubnet, DNSNameserver: spec.DNSNameserver})
+		return err
+	})
+	return n, err
+}
+
+// ensureFooting ensures once more what machines that were made stand on: who
+// has lost a machine may have lost that with it, as a host that was restarted.
+func (t task) ensureFooting(ctx context.Context) error {
+	if _, err := t.ensureNetwork(ctx); err != nil {
+		return err
+	}
+	line, ok := t.snap.line(jeroboam.KindBalancer)
+	if !ok {
+		return nil
+	}
+	_, err := t.ensureBalancer(ctx, strings.FieldsFunc(line.Attributes[plan.BackendsAttribute], func(r rune) bool { return r == ',' }))
+	return err
 }
 
 func (t task) makeBalancer(ctx context.Context) error {

@@ -123,7 +123,7 @@ func applied(machines []jeroboam.Machine) map[string]string {
 func (r *run) mend(ctx context.Context, s *snapshot, steps []plan.Step) (stay bool, after time.Duration, err error) {
 	if !needsRepair(steps, s.machines) {
 		_, after := r.watch.due(r.Now())
-		return r.watch.look != nil || (r.watch.stale && after > 0), after, nil
+		return r.watch.look != nil || (r.watch.stale && after > 0 && after < linger), after, nil
 	}
 	if n := s.newest; n.Verb == jeroboam.VerbRepair && n.State == jeroboam.OperationFailed {
 		if pause := n.FinishedAt.Add(repairPause).Sub(r.Now()); pause > 0 {

@@ -22,6 +22,7 @@ type watch struct {
 	last  time.Time
 	lost  map[string]bool // machine IDs
 	look  *look           // under way or just landed
+	fails int             // looks in a row that told nothing
 }
 
 type look struct {
@@ -34,7 +35,7 @@ func (w *watch) due(now time.Time) (bool, time.Duration) {
 	if !w.stale || w.look != nil {
 		return false, 0
 	}
-	wait := w.last.Add(lookEvery).Sub(now)
+	wait := w.last.Add(max(lookEvery, backoff(w.fails+1))).Sub(now)
 	return wait <= 0, max(wait, 0)
 }
 
@@ -50,13 +51,20 @@ func (r *run) startLook(ctx context.Context, s *snapshot, d Driver) {
 		return
 	}
 	r.watch.look = l
-	r.launch(ctx, plan.Step{Name: lookName}, func(ctx context.Context) error {
-		leave, err := r.enter(ctx, s.cluster)
-		if err != nil {
+	t := task{run: r, snap: s, driver: d, step: plan.Step{Name: lookName}}
+	atRest := r.op.Load() == nil
+	r.launch(ctx, t.step, func(ctx context.Context) error {
+		if err := t.look(ctx, l); err != nil || !atRest {
 			return err
 		}
-		defer leave()
-		machines, err := d.Cloud.Machines(ctx, scope(s.cluster))
+		// Whoever woke a cluster at rest has seen that something does not answer.
+		return t.ensureFooting(ctx)
+	})
+}
+
+func (t task) look(ctx context.Context, l *look) error {
+	return t.call(ctx, func() error {
+		machines, err := t.driver.Cloud.Machines(ctx, t.scope())
 		for _, m := range machines {
 			l.lives[m.ID] = m.State == cloud.Active || m.State == cloud.Building
 		}
@@ -71,8 +79,10 @@ func (w *watch) landed(err error) {
 	w.look = nil
 	if err != nil {
 		w.stale = true
+		w.fails++
 		return
 	}
+	w.fails = 0
 	w.lost = map[string]bool{}
 	for _, id := range l.asked {
 		if !l.lives[id] {

@@ -25,7 +25,7 @@ func TestAWideClusterIsMadeWideUnderItsLimits(t *testing.T) {
 				defer mu.Unlock()
 				now++
 				most = max(most, now)
-				time.AfterFunc(model.Call, func() { mu.Lock(); defer mu.Unlock(); now-- })
+				time.AfterFunc(model.Call-time.Millisecond, func() { mu.Lock(); defer mu.Unlock(); now-- })
 			}
 			return cloudsim.Fault{}
 		}

@@ -16,6 +16,7 @@ import (
 const (
 	askTimeout  = 10 * time.Second // for one cluster's API
 	asksAtOnce  = 16
+	hurry       = 6                // times as often for who is not well
 	shortest    = time.Second      // between two rounds, however busy the store is
 	stillAlive  = 10 * time.Minute // Observed.At is renewed this often though nothing has changed
 	apiKey      = "api"            // Magnum's words in health_status_reason
@@ -23,17 +24,20 @@ const (
 	readySuffix = ".Ready"
 )
 
-// watchHealth asks each cluster every period, and a cluster that nobody has
-// asked yet as soon as it is there to be asked.
+// turn is when a cluster was asked last, and when it is next.
+type turn struct{ asked, due time.Time }
+
+// watchHealth asks each cluster every period, one that is not well more often,
+// and one that is new or has changed as soon as it is there to be asked.
 func (m *Monitor) watchHealth(ctx context.Context) error {
 	changed := m.Store.Watch(ctx, store.KindCluster, "")
-	due := map[string]time.Time{}
+	turns := map[string]turn{}
 	for {
 		wait := m.Every
 		clusters, err := m.clusters(ctx)
 		if err == nil {
-			m.askAll(ctx, m.due(clusters, due))
-			wait = m.untilNext(due)
+			m.askAll(ctx, m.due(clusters, turns))
+			wait = m.untilNext(turns)
 		}
 		if !m.pause(ctx, wait, &changed) {
 			return nil
@@ -43,7 +47,7 @@ func (m *Monitor) watchHealth(ctx context.Context) error {
 
 // due picks the clusters to ask now and notes when each is next. Those known
 // from before a start are spread over the period.
-func (m *Monitor) due(clusters []jeroboam.Cluster, next map[string]time.Time) []jeroboam.Cluster {
+func (m *Monitor) due(clusters []jeroboam.Cluster, turns map[string]turn) []jeroboam.Cluster {
 	now, known := m.Now(), map[string]bool{}
 	var out []jeroboam.Cluster
 	for i, c := range clusters {
@@ -51,18 +55,27 @@ func (m *Monitor) due(clusters []jeroboam.Cluster, next map[string]time.Time) []
 			continue
 		}
 		known[c.ID] = true
-		at, ok := next[c.ID]
+		t, ok := turns[c.ID]
 		if !ok && !c.Observed.At.IsZero() {
-			at = now.Add(m.Every * time.Duration(i) / time.Duration(len(clusters)))
-			next[c.ID] = at
+			t = turn{asked: c.Observed.At, due: now.Add(m.Every * time.Duration(i) / time.Duration(len(clusters)))}
 		}
-		if !now.Before(at) || c.UpdatedAt.After(at.Add(-m.Every)) { // changed since it was asked
+		if !now.Before(t.due) || c.UpdatedAt.After(t.asked) {
 			out = append(out, c)
-			next[c.ID] = now.Add(m.Every)
+			t = turn{asked: now, due: now.Add(m.period(c))}
 		}
+		turns[c.ID] = t
 	}
-	maps.DeleteFunc(next, func(id string, _ time.Time) bool { return !known[id] })
+	maps.DeleteFunc(turns, func(id string, _ turn) bool { return !known[id] })
 	return out
+}
+
+// period is how long a cluster is left alone. How one is that was well the
+// last time is known only after asking, so a bad turn shows after one period.
+func (m *Monitor) period(c jeroboam.Cluster) time.Duration {
+	if c.Observed.Health == jeroboam.Healthy {
+		return m.Every
+	}
+	return m.Every / hurry
 }
 
 // askable reports whether a cluster has an API that should answer.
@@ -72,10 +85,10 @@ func askable(c jeroboam.Cluster) bool {
 		(s.Resting() || s == jeroboam.UpdateInProgress || s == jeroboam.UpdateFailed)
 }
 
-func (m *Monitor) untilNext(due map[string]time.Time) time.Duration {
+func (m *Monitor) untilNext(turns map[string]turn) time.Duration {
 	wait := m.Every
-	for _, at := range due {
-		wait = min(wait, at.Sub(m.Now()))
+	for _, t := range turns {
+		wait = min(wait, t.due.Sub(m.Now()))
 	}
 	return max(wait, shortest)
 }
@@ -119,7 +132,8 @@ func (m *Monitor) askAll(ctx context.Context, clusters []jeroboam.Cluster) {
 	_ = g.Wait() // no goroutine returns an error
 }
 
-// CheckHealth asks a cluster how it is and writes it down if it is news.
+// CheckHealth asks a cluster how it is and writes it down if it is news. One
+// whose API does not answer is brought to the engine's notice.
 func (m *Monitor) CheckHealth(ctx context.Context, cluster string) error {
 	ask, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -133,6 +147,12 @@ func (m *Monitor) CheckHealth(ctx context.Context, cluster string) error {
 	}
 	if err != nil {
 		seen.HealthReason = map[string]string{apiKey: jeroboam.CauseOf(err).Detail}
+	}
+	if seen.HealthReason[apiKey] != apiOK {
+		// The engine looks whether there is something it can mend.
+		if err := m.wake(ctx, cluster); err != nil {
+			return err
+		}
 	}
 	return m.observe(ctx, cluster, seen)
 }
