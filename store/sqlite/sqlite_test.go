@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"flag"
 	"fmt"
 	"log/slog"
 	"os"
@@ -24,6 +25,11 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(victimDir); dir != "" {
 		fmt.Fprintln(os.Stderr, victim(dir))
 		os.Exit(1)
+	}
+	// Each random life costs some thirty commits, and each commit an fsync. A
+	// flag on the command line still counts: it is parsed later.
+	if err := flag.Set("rapid.checks", "25"); err != nil {
+		panic(err)
 	}
 	goleak.VerifyTestMain(m)
 }

@@ -117,7 +117,7 @@ func wokenDuring(t *testing.T, d Database) {
 // and end at once: the last number must be seen.
 func lostWake(t *testing.T, d Database) {
 	b := d.open(t)
-	const clusters, numbers = 4, 60
+	const clusters, numbers = 4, 40
 	var seen [clusters]atomic.Int64
 	all := make(chan struct{}, 1)
 	work(t, b, clusters, func(_ context.Context, cluster string, woken <-chan struct{}) (time.Duration, error) {
@@ -183,7 +183,7 @@ func exclusive(t *testing.T, d Database) {
 			t.Error(err)
 		}
 		mine.Add(-1)
-		if count.Add(1) >= 50 {
+		if count.Add(1) >= 40 {
 			select {
 			case done <- struct{}{}:
 			default:
@@ -191,10 +191,10 @@ func exclusive(t *testing.T, d Database) {
 		}
 		return time.Nanosecond, nil
 	})
-	for range 50 {
+	for range 20 {
 		wake(t, b, "a", "b")
 	}
-	receive(t, done, "fiftieth run")
+	receive(t, done, "fortieth run")
 }
 
 func concurrency(t *testing.T, d Database) {
