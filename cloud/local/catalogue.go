@@ -77,8 +77,19 @@ func (l *Local) FindKeypair(_ context.Context, _, _, name string) error {
 	return unknown("keypair", name, nil)
 }
 
-// FindNetwork implements cloud.Catalogue: each cluster gets a network of its own.
-func (l *Local) FindNetwork(_ context.Context, _, idOrName string, _ bool) error {
+// externalNetwork is the way out through the host's address translation. It has
+// a name because openstack coe cluster template create insists on one.
+const externalNetwork = "public"
+
+// FindNetwork implements cloud.Catalogue: each cluster gets a network of its
+// own, and the one way out is every cluster's.
+func (l *Local) FindNetwork(_ context.Context, _, idOrName string, external bool) error {
+	switch {
+	case external && idOrName == externalNetwork:
+		return nil
+	case external:
+		return unknown("external network", idOrName, []string{externalNetwork})
+	}
 	return unknown("network", idOrName, nil)
 }
 
