@@ -126,7 +126,7 @@ func (i *identity) accept(certificate string) error {
 	if err != nil {
 		return fmt.Errorf("the agent's new certificate: %w", err)
 	}
-	if err := replaceFile(i.certificatePath(), []byte(certificate), 0o644, true); err != nil {
+	if err := replaceFile(i.certificatePath(), []byte(certificate), 0o644, false); err != nil {
 		return fmt.Errorf("store the agent's certificate: %w", err)
 	}
 	i.mu.Lock()

@@ -21,7 +21,8 @@ const (
 	probeFirst   = 50 * time.Millisecond
 	probeCheap   = 20 * time.Millisecond // a socket costs less to ask than a URL
 	probeLast    = time.Second
-	probeEager   = 3 * time.Second  // before it slows down
+	probeEager   = 15 * time.Second // before it slows down: a busy host's control plane needs some
+	probeQuiet   = 3 * time.Second  // in which failing is what a probe should do
 	probeTimeout = 5 * time.Second  // of one attempt
 	probeReport  = 10 * time.Second // between reports of why it fails
 	maxAnswer    = 4 << 10          // bytes of an answer that are read

@@ -126,7 +126,7 @@ func (u *unit) admit() error {
 // in which failing is what it should do, and then now and again, because the
 // words may be others every time (port numbers).
 func (u *unit) patiently(state, prefix string) func(error) {
-	next := time.Now().Add(probeEager)
+	next := time.Now().Add(probeQuiet)
 	return func(err error) {
 		if now := time.Now(); now.After(next) {
 			u.set(state, prefix+err.Error())
