@@ -257,8 +257,11 @@ func (c *Cloud) FindKeypair(_ context.Context, _, _, name string) error {
 	return jeroboam.Errorf(jeroboam.NotFound, "keypair", "Unable to find keypair %s.", name)
 }
 
-// FindNetwork finds no network but those it makes itself.
-func (c *Cloud) FindNetwork(_ context.Context, _, idOrName string, _ bool) error {
+// FindNetwork finds no network but those it makes itself, and one way out.
+func (c *Cloud) FindNetwork(_ context.Context, _, idOrName string, external bool) error {
+	if external && idOrName == "public" {
+		return nil
+	}
 	return jeroboam.Errorf(jeroboam.NotFound, "network", "Unable to find network %s.", idOrName)
 }
 
