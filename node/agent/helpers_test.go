@@ -277,6 +277,18 @@ func (w *world) sleeper(name string) node.Service {
 	return node.Service{Name: name, Command: []string{"/bin/sh", "-c", "echo $$ >>" + w.path(name+".pids") + "; exec sleep 1000"}}
 }
 
+// pids waits until a sleeper has been started n times and returns its PIDs. A
+// service without a probe is ready before it has said so.
+func (w *world) pids(name string, n int) []string {
+	w.t.Helper()
+	eventually(w.t, fmt.Sprintf("%s is started %d times", name, n), func() bool { return len(w.lines(name+".pids")) >= n })
+	pids := w.lines(name + ".pids")
+	if len(pids) != n {
+		w.t.Errorf("%s was started %d times, want %d", name, len(pids), n)
+	}
+	return pids
+}
+
 // eventually polls for what leaves no other trace.
 func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()

@@ -36,9 +36,7 @@ func TestAnAgentComesBackWhenTheServiceDoes(t *testing.T) {
 	if m.Hellos[1].Config != config.Digest() || m.Hellos[1].Boot != m.Hellos[0].Boot {
 		t.Errorf("hello: %+v", m.Hellos[1])
 	}
-	if starts := len(w.lines("a.pids")); starts != 1 {
-		t.Errorf("the service was started %d times", starts)
-	}
+	w.pids("a", 1)
 }
 
 func TestAnAgentComesBackWhenItsConnectionIsCut(t *testing.T) {
@@ -53,9 +51,7 @@ func TestAnAgentComesBackWhenItsConnectionIsCut(t *testing.T) {
 		cut()
 	}
 	w.await(func(m gatewaytest.Machine) bool { return m.Connected && len(m.Hellos) == 4 })
-	if starts := len(w.lines("a.pids")); starts != 1 {
-		t.Errorf("the service was started %d times", starts)
-	}
+	w.pids("a", 1)
 }
 
 func TestAMachineBootsWithoutTheService(t *testing.T) {
@@ -68,20 +64,19 @@ func TestAMachineBootsWithoutTheService(t *testing.T) {
 	w.SetConfig(machine, config)
 	w.inForce(config)
 	eventually(t, "the config is kept", func() bool { return len(w.lines("state/config.json")) == 1 })
+	w.pids("a", 1)
 	off()
 	w.stop()
 	before := w.read("c.crt")
 
 	w.boot()
-	eventually(t, "the service runs again", func() bool { return len(w.lines("a.pids")) == 2 })
+	w.pids("a", 2)
 	w.serve()
 	m := w.inForce(config)
 	if w.read("c.crt") != before || len(m.Signed) != 1 {
 		t.Errorf("a valid certificate was asked for again: %v", m.Signed)
 	}
-	if len(w.lines("a.pids")) != 2 {
-		t.Error("the service's config, which is the kept one, restarted something")
-	}
+	w.pids("a", 2) // the service's config is the kept one
 }
 
 func TestACopiedDiskDoesNotRunAnotherMachinesConfig(t *testing.T) {
@@ -90,6 +85,7 @@ func TestACopiedDiskDoesNotRunAnotherMachinesConfig(t *testing.T) {
 	config := node.Config{Services: []node.Service{w.sleeper("a")}}
 	w.SetConfig(machine, config)
 	w.inForce(config)
+	w.pids("a", 1)
 	off()
 	var u node.UserData
 	must(t, json.Unmarshal([]byte(w.read("user-data.json")), &u))
@@ -100,9 +96,7 @@ func TestACopiedDiskDoesNotRunAnotherMachinesConfig(t *testing.T) {
 	ctx := t.Context()
 	_, err := w.Await(ctx, "machine-2", func(m gatewaytest.Machine) bool { return m.Connected })
 	must(t, err)
-	if starts := len(w.lines("a.pids")); starts != 1 {
-		t.Errorf("the other machine's service was started %d times", starts)
-	}
+	w.pids("a", 1)
 }
 
 func TestAnAgentThatCannotJoinGoesOnTrying(t *testing.T) {
@@ -128,10 +122,8 @@ func TestCertificatesAreRenewedAndTheirServicesRestarted(t *testing.T) {
 	w.SetConfig(machine, config)
 	w.inForce(config)
 	w.await(func(m gatewaytest.Machine) bool { return len(m.Signed) == 2 })
-	eventually(t, "the service that uses it is restarted", func() bool { return len(w.lines("uses.pids")) == 2 })
-	if starts := len(w.lines("other.pids")); starts != 1 {
-		t.Errorf("the other service was started %d times", starts)
-	}
+	w.pids("uses", 2)
+	w.pids("other", 1)
 }
 
 func TestAnotherAgentTakesTheServicesOnWhenOneIsKilled(t *testing.T) {
@@ -144,9 +136,8 @@ func TestAnotherAgentTakesTheServicesOnWhenOneIsKilled(t *testing.T) {
 	w.stop()
 	must(t, first.Process.Kill())
 	first.Wait()
-	pids := func(name string) []string { return w.lines(name + ".pids") }
 	for _, name := range []string{"same", "changed", "removed"} {
-		if !alive(pids(name)[0]) {
+		if !alive(w.pids(name, 1)[0]) {
 			t.Fatalf("%s died with the agent", name)
 		}
 	}
@@ -158,22 +149,19 @@ func TestAnotherAgentTakesTheServicesOnWhenOneIsKilled(t *testing.T) {
 	w.serve()
 	w.SetConfig(machine, next)
 	w.inForce(next)
-	if same, changed := len(pids("same")), len(pids("changed")); same != 1 || changed != 2 {
-		t.Errorf("starts: same %d, changed %d, want 1 and 2", same, changed)
-	}
-	eventually(t, "what was removed is stopped", func() bool { return !alive(pids("removed")[0]) })
+	w.pids("changed", 2)
+	removed, same := w.pids("removed", 1)[0], w.pids("same", 1)[0]
+	eventually(t, "what was removed is stopped", func() bool { return !alive(removed) })
 
-	must(t, syscall.Kill(atoi(t, pids("same")[0]), syscall.SIGKILL))
+	must(t, syscall.Kill(atoi(t, same), syscall.SIGKILL))
 	w.await(func(m gatewaytest.Machine) bool {
 		return m.Report.Services[0].Restarts == 1 && m.Report.Services[0].State == "ready"
 	})
-	if len(pids("same")) != 2 {
-		t.Error("the end of a process that was taken on was not noticed")
-	}
+	w.pids("same", 2)
 	must(t, second.Process.Signal(syscall.SIGTERM))
 	second.Wait()
 	for _, name := range []string{"same", "changed"} {
-		if pid := pids(name)[len(pids(name))-1]; alive(pid) {
+		if pid := w.pids(name, 2)[1]; alive(pid) {
 			t.Errorf("%s outlived the power-off", name)
 		}
 	}
@@ -209,10 +197,7 @@ func TestAnAgentUpgradesItselfAndItsServicesRunOn(t *testing.T) {
 	if target != w.path("state/agent") {
 		t.Errorf("the process runs %s", target)
 	}
-	pids := w.lines("a.pids")
-	if len(pids) > 1 {
-		t.Errorf("the service was started %d times", len(pids))
-	}
+	pids := w.pids("a", 1)
 	must(t, agent.Process.Signal(syscall.SIGTERM))
 	agent.Wait()
 	if alive(pids[0]) {
