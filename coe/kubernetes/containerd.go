@@ -27,11 +27,13 @@ func containerd() node.Service {
 }
 
 // containerdConfig is for containerd 2. Plugins that a node does not use are
-// off: each costs time at the start and memory afterwards. A process may not
-// lower its OOM score without a capability that some hosts withhold.
+// off: each costs time at the start and memory afterwards. One that does not
+// serve the kubelet had better not run, so that it is started again. A process
+// may not lower its OOM score without a capability that some hosts withhold.
 const containerdConfig = `version = 3
 root = "/var/lib/containerd"
 state = "/run/containerd"
+required_plugins = ["io.containerd.grpc.v1.cri"]
 disabled_plugins = [
   "io.containerd.differ.v1.erofs",
   "io.containerd.internal.v1.opt",
