@@ -179,7 +179,8 @@ Next:
   %s cluster create another --template %s --nodes 1 --wait
 
 From an OpenStack client:
-  . %s/openrc                            # or:
+  . %s/openrc
+or
   export OS_CLIENT_CONFIG_FILE=%s/clouds.yaml OS_CLOUD=jeroboam
 
 Take it all away again:

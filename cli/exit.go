@@ -50,21 +50,22 @@ func exitCode(err error) int {
 
 // report writes every error that err joins as the user should read it.
 func report(w io.Writer, err error) {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		for _, e := range joined.Unwrap() {
-			report(w, e)
+	for at := err; at != nil; at = errors.Unwrap(at) {
+		if joined, ok := at.(interface{ Unwrap() []error }); ok {
+			for _, e := range joined.Unwrap() {
+				report(w, e)
+			}
+			return
 		}
-		return
+		if e, ours := at.(*jeroboam.Error); ours {
+			fmt.Fprintf(w, "Error: %s\n", detail(e))
+			if e.Remedy != "" {
+				fmt.Fprintf(w, "  Remedy: %s\n", e.Remedy)
+			}
+			return
+		}
 	}
-	e, ours := jeroboam.AsError(err)
-	if !ours {
-		fmt.Fprintf(w, "Error: %v\n", err)
-		return
-	}
-	fmt.Fprintf(w, "Error: %s\n", detail(e))
-	if e.Remedy != "" {
-		fmt.Fprintf(w, "  Remedy: %s\n", e.Remedy)
-	}
+	fmt.Fprintf(w, "Error: %v\n", err)
 }
 
 // detail shows the operator's part too: at the command line the user is the

@@ -36,6 +36,7 @@ func TestAnErrorIsShownWithWhatToDo(t *testing.T) {
 		"detail and remedy":   {full, "Error: It is taken.\n  Remedy: Choose another.\n"},
 		"wrapped on the way":  {fmt.Errorf("driver x: %w", full), "Error: It is taken.\n  Remedy: Choose another.\n"},
 		"several at once":     {errors.Join(full, jeroboam.Errorf(jeroboam.Invalid, "r", "And this.")), "Error: It is taken.\n  Remedy: Choose another.\nError: And this.\n"},
+		"several, wrapped":    {fmt.Errorf("driver x: %w", errors.Join(full, full)), "Error: It is taken.\n  Remedy: Choose another.\nError: It is taken.\n  Remedy: Choose another.\n"},
 		"the operator's part": {jeroboam.Errorf(jeroboam.Invalid, "r", "No.").Wrap(errors.New("EIO")), "Error: No. (EIO)\n"},
 		"a kind alone":        {&jeroboam.Error{Kind: jeroboam.Timeout}, "Error: The request failed (timeout).\n"},
 		"a foreign one":       {errors.New("plain"), "Error: plain\n"},

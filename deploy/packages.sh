@@ -20,6 +20,10 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin
 need runc runc 'starts the containers of a node'
 need nft nftables 'Services and isolation: kube-proxy and the local cloud write nftables rules'
 need iptables iptables 'port mapping and masquerading of the CNI plugins'
+need conntrack conntrack 'kube-proxy forgets the connections of Services that are gone'
+if [ -e /proc/modules ]; then
+	need modprobe kmod 'loads the kernel modules for bridges, overlays and nftables'
+fi
 need ip iproute2 'shows interfaces, routes and namespaces; used by the tests'
 need mount mount 'the kubelet mounts volumes with it'
 need curl curl 'asks whether the demo answers; used by the examples'

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -24,8 +26,11 @@ func localCommands() []*cobra.Command {
 	return []*cobra.Command{hidden(local.CommandMachine, local.LaunchMachine), hidden(local.CommandBalancer, local.RunBalancer)}
 }
 
-// diagnose says what this host lacks for machines that lie in state.
+// diagnose says what this host has and lacks for machines that lie in state.
 func diagnose(ctx context.Context, state string) []cli.Finding {
+	if _, err := os.Stat(state); errors.Is(err, fs.ErrNotExist) {
+		defer os.Remove(state) // the attempt makes it; a question leaves nothing behind
+	}
 	found := local.Probe(ctx, state)
 	out := make([]cli.Finding, len(found))
 	for i, f := range found {

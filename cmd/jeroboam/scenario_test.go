@@ -43,7 +43,8 @@ func params() testscript.Params {
 }
 
 func setUp(e *testscript.Env) error {
-	for _, pair := range []string{"HOME=" + e.WorkDir, "JEROBOAM_STATE=" + filepath.Join(e.WorkDir, "state"), "JEROBOAM_DRIVERS=k8s_sim", "JEROBOAM_BUNDLES=" + filepath.Join(e.WorkDir, "bundles")} {
+	for _, pair := range []string{"HOME=" + e.WorkDir, "JEROBOAM_STATE=" + filepath.Join(e.WorkDir, "state"), "JEROBOAM_DRIVERS=k8s_sim", "JEROBOAM_BUNDLES=" + filepath.Join(e.WorkDir, "bundles"),
+		"ONLY_US=" + filepath.SplitList(os.Getenv("PATH"))[0]} {
 		key, value, _ := strings.Cut(pair, "=")
 		e.Setenv(key, value)
 	}
