@@ -90,6 +90,9 @@ func (l *Local) runBalancer(ctx context.Context, record balancerRecord, network 
 		cable: cable{bridge: network.Bridge, name: l.balancerCable(record), tag: l.tag(record.Scope.Cluster, record.Name),
 			address: record.Address, gateway: network.Gateway},
 	})
+	if err == nil {
+		l.changed.send()
+	}
 	return err
 }
 

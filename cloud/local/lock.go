@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"sync"
 	"time"
@@ -56,14 +57,19 @@ const (
 // lockHost keeps other services of the host from changing what they share with
 // us: which networks are taken, and whether the host forwards.
 func (l *Local) lockHost(ctx context.Context) (unlock func(), err error) {
-	if err := os.MkdirAll(hostDir, 0o755); err != nil {
-		return nil, failed("host-lock", "The directory "+hostDir+" cannot be made.", err)
+	for {
+		if err := os.MkdirAll(hostDir, 0o755); err != nil {
+			return nil, failed("host-lock", "The directory "+hostDir+" cannot be made.", err)
+		}
+		file, err := lockFile(ctx, hostLock)
+		if errors.Is(err, fs.ErrNotExist) && ctx.Err() == nil {
+			continue // another instance was the last to leave, just now
+		}
+		if err != nil {
+			return nil, failed("host-lock", "Another service holds the lock of this host.", err)
+		}
+		return func() { file.Close() }, nil
 	}
-	file, err := lockFile(ctx, hostLock)
-	if err != nil {
-		return nil, failed("host-lock", "Another service holds the lock of this host.", err)
-	}
-	return func() { file.Close() }, nil
 }
 
 // lockFile opens and locks a file, made if need be. The lock ends when the

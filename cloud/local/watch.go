@@ -15,8 +15,9 @@ const (
 	watchRescan = 10 * time.Second       // how late one that another Local started is
 )
 
-// Watch implements cloud.Watcher: the kernel tells when a machine's first
-// process ends. Machines that do not run when it begins are told of too.
+// Watch implements cloud.Watcher: the kernel tells when the first process of a
+// machine, or that of a balancer, ends. Those that do not run when it begins
+// are told of too.
 func (l *Local) Watch(ctx context.Context) <-chan string {
 	stopped := make(chan string)
 	go func() {
@@ -64,8 +65,8 @@ func (w *watcher) run(ctx context.Context, stopped chan<- string) {
 	}
 }
 
-// scan opens what runs and is not open yet, and returns the clusters of the
-// recorded machines that do not run.
+// scan opens what runs and is not open yet, and returns the clusters of what
+// does not run.
 func (w *watcher) scan() map[string]bool {
 	dead := map[string]bool{}
 	clusters, err := subdirectories(filepath.Join(w.local.dir, "clusters"))
@@ -74,17 +75,29 @@ func (w *watcher) scan() map[string]bool {
 		return nil
 	}
 	for _, cluster := range clusters {
-		records, err := w.local.machineRecords(cluster)
-		if err != nil {
-			continue // it was deleted in the meantime
-		}
-		for _, record := range records {
-			if !w.open(cluster, w.local.processOf(w.local.machineDir(cluster, record.ID))) {
+		for _, dir := range w.local.runners(cluster) {
+			if !w.open(cluster, w.local.processOf(dir)) {
 				dead[cluster] = true
 			}
 		}
 	}
 	return dead
+}
+
+// runners lists the directories of a cluster's machines and balancers.
+func (l *Local) runners(cluster string) []string {
+	var dirs []string
+	for _, kind := range []string{"machines", "balancers"} {
+		parent := filepath.Join(l.clusterDir(cluster), kind)
+		names, err := subdirectories(parent)
+		if err != nil {
+			continue // the cluster was deleted in the meantime
+		}
+		for _, name := range names {
+			dirs = append(dirs, filepath.Join(parent, name))
+		}
+	}
+	return dirs
 }
 
 // open reports whether the process runs and is watched.
