@@ -30,7 +30,12 @@ func TestControlPlaneLosesANode(t *testing.T) {
 			_, err := c.tryKubectl("", "get", "--raw", "/readyz", "--request-timeout=2s")
 			return err
 		})
-		c.kubectl("create", "configmap", fmt.Sprintf("during-%d", i), "--from-literal=a=b")
+		// A request that was under way to the lost node is the client's to repeat.
+		c.eventually(5*time.Second, "the API takes a write while a control-plane node is down", func() error {
+			manifest := fmt.Sprintf("{apiVersion: v1, kind: ConfigMap, metadata: {name: during-%d}, data: {a: b}}", i)
+			_, err := c.tryKubectl(manifest, "apply", "--request-timeout=2s", "-f", "-")
+			return err
+		})
 	}
 	c.eventually(60*time.Second, "the machine is back", func() error {
 		out, err := c.tryKubectl("", "get", "--raw", "/readyz/etcd")
