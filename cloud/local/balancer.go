@@ -68,6 +68,12 @@ func (l *Local) runBalancer(ctx context.Context, record balancerRecord, network 
 	if err := config.Save(filepath.Join(dir, proxy.ConfigFile)); err != nil {
 		return diskFailed(err)
 	}
+	return l.startBalancer(ctx, record, network)
+}
+
+// startBalancer has the balancer's process read its config, or starts one.
+func (l *Local) startBalancer(ctx context.Context, record balancerRecord, network networkRecord) error {
+	dir := l.balancerDir(record.Scope.Cluster, record.Name)
 	lock, err := lockFile(ctx, filepath.Join(dir, launchLock))
 	if err != nil {
 		return err
@@ -94,6 +100,25 @@ func (l *Local) runBalancer(ctx context.Context, record balancerRecord, network 
 		l.changed.send()
 	}
 	return err
+}
+
+// reviveBalancer starts a balancer again that has died. One that was deleted in
+// the meantime, or has no config yet, is let be.
+func (l *Local) reviveBalancer(ctx context.Context, cluster, name string) error {
+	defer l.locks.lock(cluster + "/balancer/" + name)()
+	network, found, err := readRecord[networkRecord](l.networkFile(cluster))
+	if err != nil || !found {
+		return err
+	}
+	dir := l.balancerDir(cluster, name)
+	record, found, err := readRecord[balancerRecord](filepath.Join(dir, balancerFile))
+	if err != nil || !found {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(dir, proxy.ConfigFile)); err != nil {
+		return nil
+	}
+	return l.startBalancer(ctx, record, network)
 }
 
 func (l *Local) balancerCable(record balancerRecord) string {

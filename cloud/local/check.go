@@ -22,6 +22,21 @@ const (
 
 // Check implements cloud.Cloud: it tells at once all that this host lacks.
 func (l *Local) Check(ctx context.Context, _ cloud.Scope, want cloud.Demand) error {
+	errs := l.checkHost(ctx)
+	if info, err := os.Stat(l.options.AgentPath); err != nil || info.Mode()&0o111 == 0 {
+		errs = append(errs, jeroboam.Errorf(jeroboam.Invalid, "agent-missing", "There is no program %s.", l.options.AgentPath).
+			WithRemedy("Build jeroboam-agent, or name it with --agent."))
+	}
+	errs = append(errs, checkMemory(want), l.checkDisk(want))
+	return errors.Join(errs...)
+}
+
+// checkHost asks the kernel until it has been found able once: that takes
+// longer than all the rest of a request.
+func (l *Local) checkHost(ctx context.Context) []error {
+	if l.able.Load() {
+		return nil
+	}
 	var errs []error
 	for _, finding := range Probe(ctx, l.options.State) {
 		if !finding.OK && finding.Needed {
@@ -29,12 +44,8 @@ func (l *Local) Check(ctx context.Context, _ cloud.Scope, want cloud.Demand) err
 				WithRemedy("%s", finding.Remedy))
 		}
 	}
-	if info, err := os.Stat(l.options.AgentPath); err != nil || info.Mode()&0o111 == 0 {
-		errs = append(errs, jeroboam.Errorf(jeroboam.Invalid, "agent-missing", "There is no program %s.", l.options.AgentPath).
-			WithRemedy("Build jeroboam-agent, or name it with --agent."))
-	}
-	errs = append(errs, checkMemory(want), l.checkDisk(want))
-	return errors.Join(errs...)
+	l.able.Store(len(errs) == 0)
+	return errs
 }
 
 func checkMemory(want cloud.Demand) error {

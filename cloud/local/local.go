@@ -19,6 +19,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
@@ -48,7 +49,8 @@ type Local struct {
 	groups   cgroup.Tree
 	log      *slog.Logger
 	locks    keyedLocks
-	changed  broadcast // a machine was started
+	changed  broadcast   // something was started
+	able     atomic.Bool // the host was found to be able to carry machines
 }
 
 var (

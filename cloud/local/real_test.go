@@ -367,6 +367,31 @@ func TestABalancerPassesOverADeadBackend(t *testing.T) {
 	}
 }
 
+func TestABalancerThatDiesIsStartedAgain(t *testing.T) {
+	l := open(t, options(t))
+	scope, machines := boot(t, l, "revived", 1)
+	tell(t, machines[0], "hostname") // it listens
+	b, err := l.EnsureBalancer(t.Context(), scope, cloud.BalancerSpec{Name: "api", Port: 7000, Backends: []string{machines[0].Address}})
+	must(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	stopped := l.Watch(ctx)
+	must(t, l.processOf(l.balancerDir(scope.Cluster, "api")).Kill(ctx))
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		name, err := ask(net.JoinHostPort(b.Address, standInPort), "hostname")
+		if err == nil {
+			same(t, name, `"revived-0"`)
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+	cancel()
+	for cluster := range stopped {
+		t.Errorf("the watcher told of %s, which has lost no machine", cluster)
+	}
+}
+
 func TestDeletingThreeMachinesIsQuick(t *testing.T) {
 	l := open(t, options(t))
 	scope, machines := boot(t, l, "quick", 3)

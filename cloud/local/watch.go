@@ -16,42 +16,43 @@ const (
 )
 
 // Watch implements cloud.Watcher: the kernel tells when the first process of a
-// machine, or that of a balancer, ends. Those that do not run when it begins
-// are told of too.
+// machine ends. Machines that do not run when it begins are told of too. A
+// balancer that ends is the cloud's own affair: it is started again here.
 func (l *Local) Watch(ctx context.Context) <-chan string {
 	stopped := make(chan string)
 	go func() {
 		defer close(stopped)
-		w := watcher{local: l, machines: map[process.ID]watched{}}
+		w := watcher{local: l, running: map[process.ID]watched{}}
 		defer w.close()
 		w.run(ctx, stopped)
 	}()
 	return stopped
 }
 
-// watcher holds an open pidfd of every machine that runs.
+// runner is a machine or a balancer.
+type runner struct {
+	cluster  string
+	dir      string
+	balancer string // its name; "" for a machine
+}
+
+// watcher holds an open pidfd of everything that runs.
 type watcher struct {
-	local    *Local
-	machines map[process.ID]watched
+	local   *Local
+	running map[process.ID]watched
 }
 
 type watched struct {
-	cluster string
-	fd      int
+	runner
+	fd int
 }
 
 func (w *watcher) run(ctx context.Context, stopped chan<- string) {
 	changed := w.local.changed.next()
-	clusters := w.scan()
+	ended := w.scan()
 	for scanned := time.Now(); ctx.Err() == nil; {
-		for cluster := range clusters {
-			select {
-			case stopped <- cluster:
-			case <-ctx.Done():
-				return
-			}
-		}
-		clusters = w.wait()
+		w.report(ctx, ended, stopped)
+		ended = w.wait()
 		select {
 		case <-changed:
 		default:
@@ -60,33 +61,59 @@ func (w *watcher) run(ctx context.Context, stopped chan<- string) {
 			}
 		}
 		changed = w.local.changed.next() // before the scan: none is missed
-		w.scan()
+		for _, r := range w.scan() {
+			if r.balancer != "" { // a machine that does not run was told of when it ended
+				ended = append(ended, r)
+			}
+		}
 		scanned = time.Now()
 	}
 }
 
-// scan opens what runs and is not open yet, and returns the clusters of what
-// does not run.
-func (w *watcher) scan() map[string]bool {
-	dead := map[string]bool{}
+// report tells of clusters whose machines ended, each once, and starts
+// balancers again.
+func (w *watcher) report(ctx context.Context, ended []runner, stopped chan<- string) {
+	told := map[string]bool{}
+	for _, r := range ended {
+		if r.balancer != "" {
+			if err := w.local.reviveBalancer(ctx, r.cluster, r.balancer); err != nil {
+				w.local.log.Warn("balancer not started again", "cluster", r.cluster, "reason", err.Error())
+			}
+			continue
+		}
+		if told[r.cluster] {
+			continue
+		}
+		told[r.cluster] = true
+		select {
+		case stopped <- r.cluster:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// scan opens what runs and is not open yet, and returns what does not run.
+func (w *watcher) scan() []runner {
 	clusters, err := subdirectories(filepath.Join(w.local.dir, "clusters"))
 	if err != nil {
 		w.local.log.Warn("the machines cannot be watched", "reason", err.Error())
 		return nil
 	}
+	var dead []runner
 	for _, cluster := range clusters {
-		for _, dir := range w.local.runners(cluster) {
-			if !w.open(cluster, w.local.processOf(dir)) {
-				dead[cluster] = true
+		for _, r := range w.local.runners(cluster) {
+			if !w.open(r) {
+				dead = append(dead, r)
 			}
 		}
 	}
 	return dead
 }
 
-// runners lists the directories of a cluster's machines and balancers.
-func (l *Local) runners(cluster string) []string {
-	var dirs []string
+// runners lists a cluster's machines and balancers.
+func (l *Local) runners(cluster string) []runner {
+	var all []runner
 	for _, kind := range []string{"machines", "balancers"} {
 		parent := filepath.Join(l.clusterDir(cluster), kind)
 		names, err := subdirectories(parent)
@@ -94,52 +121,57 @@ func (l *Local) runners(cluster string) []string {
 			continue // the cluster was deleted in the meantime
 		}
 		for _, name := range names {
-			dirs = append(dirs, filepath.Join(parent, name))
+			r := runner{cluster: cluster, dir: filepath.Join(parent, name)}
+			if kind == "balancers" {
+				r.balancer = name
+			}
+			all = append(all, r)
 		}
 	}
-	return dirs
+	return all
 }
 
-// open reports whether the process runs and is watched.
-func (w *watcher) open(cluster string, id process.ID) bool {
-	if _, known := w.machines[id]; known {
+// open reports whether the runner runs and is watched.
+func (w *watcher) open(r runner) bool {
+	id := w.local.processOf(r.dir)
+	if _, known := w.running[id]; known {
 		return true
 	}
 	fd, err := id.Open()
 	if err != nil || fd < 0 {
 		return false
 	}
-	w.machines[id] = watched{cluster: cluster, fd: fd}
+	w.running[id] = watched{runner: r, fd: fd}
 	return true
 }
 
-// wait returns the clusters whose machines ended, after a slice of time at most.
-func (w *watcher) wait() map[string]bool {
-	ids := make([]process.ID, 0, len(w.machines))
-	fds := make([]unix.PollFd, 0, len(w.machines))
-	for id, machine := range w.machines {
+// wait returns what ended, after a slice of time at most.
+func (w *watcher) wait() []runner {
+	ids := make([]process.ID, 0, len(w.running))
+	fds := make([]unix.PollFd, 0, len(w.running))
+	for id, r := range w.running {
 		ids = append(ids, id)
-		fds = append(fds, unix.PollFd{Fd: int32(machine.fd), Events: unix.POLLIN})
+		fds = append(fds, unix.PollFd{Fd: int32(r.fd), Events: unix.POLLIN})
 	}
-	ended := map[string]bool{}
 	if n, err := unix.Poll(fds, int(watchSlice/time.Millisecond)); n <= 0 || err != nil {
-		return ended // interrupted by a signal, or nothing happened
+		return nil // interrupted by a signal, or nothing happened
 	}
+	var ended []runner
 	for i, id := range ids {
 		if fds[i].Revents == 0 {
 			continue
 		}
-		machine := w.machines[id]
-		unix.Close(machine.fd)
-		delete(w.machines, id)
+		r := w.running[id]
+		unix.Close(r.fd)
+		delete(w.running, id)
 		id.Alive() // reaps it, if it is our child
-		ended[machine.cluster] = true
+		ended = append(ended, r.runner)
 	}
 	return ended
 }
 
 func (w *watcher) close() {
-	for _, machine := range w.machines {
-		unix.Close(machine.fd)
+	for _, r := range w.running {
+		unix.Close(r.fd)
 	}
 }
