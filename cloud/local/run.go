@@ -61,8 +61,8 @@ func RunBalancer(args []string) error {
 	}()
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	return proxy.Run(ctx, filepath.Join(dir, proxy.ConfigFile), reload, log, func() {
-		_ = syscall.Close(readyFile)
 		_ = syscall.Close(lockedFile)
+		_ = syscall.Close(readyFile) // last: who started us waits for it
 	})
 }
 
