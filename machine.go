@@ -29,6 +29,7 @@ type MachineStatus struct {
 	SeenAt        time.Time      `json:"seen_at,omitzero"`   // coarse: written when the agent comes or goes
 	Connected     bool           `json:"connected,omitempty"`
 	AppliedConfig string         `json:"applied_config,omitempty"` // digest of the node config in force
+	Target        string         `json:"target,omitempty"`         // digest of the config it may take: a machine at work waits for its turn
 	Services      []ServiceState `json:"services,omitempty"`
 	ReadyAt       time.Time      `json:"ready_at,omitzero"` // the COE said so, once
 	Drained       bool           `json:"drained,omitempty"`

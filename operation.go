@@ -10,7 +10,7 @@ const (
 	VerbUpgrade = "upgrade"
 	VerbRotate  = "rotate"
 	VerbDelete  = "delete"
-	VerbRepair  = "repair" // the engine's own: what was lost is made again
+	VerbRepair  = "repair" // the engine's own: what was lost is made again, what has aged is renewed
 )
 
 // OperationState is how far an operation got.

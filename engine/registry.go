@@ -124,25 +124,37 @@ func (e *Engine) note(tx store.Tx, machine string, f func(*jeroboam.Machine) (wa
 }
 
 // Config returns a machine's config; ready is false while its cluster is not
-// far enough.
+// far enough, and while a machine at work has to wait for its turn to change.
 func (e *Engine) Config(ctx context.Context, machine string) (config node.Config, ready bool, err error) {
-	m, err := e.machine(ctx, machine)
-	if err != nil {
-		return node.Config{}, false, err
+	m, config, ready, err := e.config(ctx, machine)
+	if err != nil || !ready || m.Status.ReadyAt.IsZero() {
+		return config, ready, err
+	}
+	if digest := config.Digest(); digest == m.Status.AppliedConfig || digest == m.Status.Target {
+		return config, true, nil
+	}
+	// The plan gives turns: see to it that there is one.
+	return node.Config{}, false, e.update(ctx, func(tx store.Tx) error { return tx.Wake(m.Cluster) })
+}
+
+// config returns the machine with the config it should have in the end.
+func (e *Engine) config(ctx context.Context, machine string) (m jeroboam.Machine, config node.Config, ready bool, err error) {
+	if m, err = e.machine(ctx, machine); err != nil {
+		return m, node.Config{}, false, err
 	}
 	have := e.configs.fresh(m.Cluster, e.Now())
 	if have == nil {
 		s, err := e.load(ctx, m.Cluster)
 		if err != nil {
-			return node.Config{}, false, err
+			return m, node.Config{}, false, err
 		}
 		have = e.refresh(ctx, s)
 	}
 	c, ok := have.configs[machine]
 	if !ok && have.failure != nil {
-		return node.Config{}, false, have.failure
+		return m, node.Config{}, false, have.failure
 	}
-	return c, ok, nil
+	return m, c, ok, nil
 }
 
 func (e *Engine) machine(ctx context.Context, id string) (jeroboam.Machine, error) {
@@ -157,7 +169,7 @@ func (e *Engine) machine(ctx context.Context, id string) (jeroboam.Machine, erro
 // Sign signs exactly what the machine's config asks for: of the CSR only the
 // public key is used.
 func (e *Engine) Sign(ctx context.Context, machine string, request node.SignRequest) (string, error) {
-	config, ready, err := e.Config(ctx, machine)
+	m, config, ready, err := e.config(ctx, machine)
 	if err != nil {
 		return "", err
 	}
@@ -166,7 +178,7 @@ func (e *Engine) Sign(ctx context.Context, machine string, request node.SignRequ
 		return "", jeroboam.Errorf(jeroboam.Forbidden, "certificate", "The machine's config asks for no certificate %q.", request.Name)
 	}
 	asked := config.Certificates[i]
-	authority, err := e.authorityOf(ctx, machine, asked.Authority)
+	authority, err := e.authority(ctx, m.Cluster+"/"+asked.Authority)
 	if err != nil {
 		return "", err
 	}
@@ -184,14 +196,10 @@ func (e *Engine) Sign(ctx context.Context, machine string, request node.SignRequ
 	return signed, nil
 }
 
-func (e *Engine) authorityOf(ctx context.Context, machine, name string) (jeroboam.Authority, error) {
+func (e *Engine) authority(ctx context.Context, id string) (jeroboam.Authority, error) {
 	var a jeroboam.Authority
-	err := e.Store.View(ctx, func(tx store.Tx) error {
-		m, err := store.Get[jeroboam.Machine](tx, machine)
-		if err != nil {
-			return err
-		}
-		a, err = store.Get[jeroboam.Authority](tx, m.Cluster+"/"+name)
+	err := e.Store.View(ctx, func(tx store.Tx) (err error) {
+		a, err = store.Get[jeroboam.Authority](tx, id)
 		return err
 	})
 	return a, err

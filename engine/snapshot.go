@@ -85,7 +85,7 @@ func (s *snapshot) masters() []jeroboam.Machine {
 // answer: from then on it grows and shrinks by one.
 func (s *snapshot) running() bool {
 	return slices.ContainsFunc(s.machines, func(m jeroboam.Machine) bool {
-		return m.IsMaster() && !m.Status.ReadyAt.IsZero()
+		return m.IsMaster() && (!m.Status.ReadyAt.IsZero() || m.Status.Target != "")
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
@@ -124,4 +125,19 @@ func dropTokens(tx store.Tx, m jeroboam.Machine) error {
 		}
 	}
 	return nil
+}
+
+// update gives a machine at work its turn to take another config. It counts as
+// down until the COE says again that its node is ready.
+func (t task) update(ctx context.Context) error {
+	err := t.commit(ctx, func(tx store.Tx) error {
+		_, err := change(tx, t.step.Machine.ID, always(func(m *jeroboam.Machine) {
+			m.Status.Target, m.Status.ReadyAt = t.step.Digest, time.Time{}
+		}))
+		return err
+	})
+	if err == nil {
+		t.run.changes.add(t.step.Machine.ID)
+	}
+	return err
 }

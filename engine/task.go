@@ -36,6 +36,8 @@ func (t task) do(ctx context.Context) error {
 		return t.setBackends(ctx)
 	case plan.MakeMachine:
 		return t.makeMachine(ctx)
+	case plan.Update:
+		return t.update(ctx)
 	case plan.Select:
 		return t.selectMachines(ctx)
 	case plan.Drain:

@@ -102,7 +102,8 @@ func needsRepair(steps []plan.Step, machines []jeroboam.Machine) bool {
 		connected[m.ID] = m.Status.Connected
 	}
 	for _, s := range steps {
-		if s.Action != plan.AwaitConfig || connected[s.Machine.ID] {
+		waits := s.Action == plan.Update || s.Action == plan.AwaitConfig || s.Action == plan.AwaitReady
+		if !waits || connected[s.Machine.ID] {
 			return true
 		}
 	}

@@ -158,16 +158,25 @@ func (b *builder) fresh(g jeroboam.NodeGroup, n int) []jeroboam.Machine {
 // workers may all come and go side by side, as long as no more than one of the
 // wanted number is down: who leaves in excess of that waits for who comes.
 func (b *builder) workers(want int, stay, leaving, fresh []jeroboam.Machine, selected []string) {
-	var pending []string // "ready" steps of those who come
+	var pending []string // last steps of those who come
 	spare := 1 - want    // how many may go at once
+	var outdated []jeroboam.Machine
 	for _, m := range append(slices.Clone(stay), fresh...) {
-		b.raise(m, nil)
-		if up(m, b.Lost) {
+		switch {
+		case up(m, b.Lost):
 			spare++
-		} else {
+		case b.Lost[m.ID] && !b.outdated(m): // it is ready as soon as it runs again
+			pending = append(pending, named(MakeMachine, m))
+		default:
 			pending = append(pending, named(AwaitReady, m))
 		}
+		if b.outdated(m) && up(m, b.Lost) {
+			outdated = append(outdated, m)
+		} else {
+			b.raise(m, nil) // one that is down may take its config at once
+		}
 	}
+	b.update(want, outdated, pending)
 	for _, m := range leaving {
 		if works(m, b.Lost) {
 			spare++
@@ -184,20 +193,52 @@ func (b *builder) workers(want int, stay, leaving, fresh []jeroboam.Machine, sel
 	}
 }
 
+// update lets workers take a new config, after the control plane, a tenth of
+// them at a time: the next one when one before it is ready again. pending are
+// the last steps of those that are down as it is.
+func (b *builder) update(want int, outdated []jeroboam.Machine, pending []string) {
+	atOnce := max(want/10, 1)
+	queue := slices.Clone(pending)
+	for _, m := range outdated {
+		needs := slices.Clone(b.chain)
+		if i := len(queue) - atOnce; i >= 0 {
+			needs = append(needs, queue[i])
+		}
+		queue = append(queue, named(AwaitReady, m))
+		b.raise(m, needs)
+	}
+}
+
+// outdated reports whether a node at work should have another config.
+func (b *builder) outdated(m jeroboam.Machine) bool {
+	digest := b.Digests[m.ID]
+	return !m.Status.ReadyAt.IsZero() && digest != "" && m.Status.AppliedConfig != digest
+}
+
+// hasWorked reports whether a node was ever ready, though it may be taking a new
+// config just now.
+func hasWorked(m jeroboam.Machine) bool { return !m.Status.ReadyAt.IsZero() || m.Status.Target != "" }
+
 // works reports whether a leaving machine still carries work.
 func works(m jeroboam.Machine, lost map[string]bool) bool { return up(m, lost) && !m.Status.Drained }
 
 // controlPlane comes up all at once the first time. After that it changes by
 // one machine at a time, those who come before those who go, each change
 // waiting until all who stay are whole: so the quorum of its store is never at
-// stake, and there is always somebody to take the data over.
+// stake, and there is always somebody to take the data over. A new config is
+// taken by turns, too.
 func (b *builder) controlPlane(stay, leaving, fresh []jeroboam.Machine, selected []string) {
 	running := slices.ContainsFunc(b.Machines, func(m jeroboam.Machine) bool {
-		return m.IsMaster() && !m.Status.ReadyAt.IsZero()
+		return m.IsMaster() && hasWorked(m)
 	})
 	first := len(b.steps)
+	var outdated []jeroboam.Machine
 	for _, m := range stay {
-		b.raise(m, nil)
+		if b.outdated(m) && up(m, b.Lost) {
+			outdated = append(outdated, m)
+		} else {
+			b.raise(m, nil) // one that is down may take its config at once
+		}
 		b.masters = append(b.masters, named(MakeMachine, m))
 		if m.Status.Address != "" {
 			b.addresses = append(b.addresses, m.Status.Address)
@@ -221,6 +262,10 @@ func (b *builder) controlPlane(stay, leaving, fresh []jeroboam.Machine, selected
 		b.leave(m, append(slices.Clone(b.chain), selected...))
 		b.chain = []string{named(DeleteObject, m)}
 	}
+	for _, m := range outdated {
+		b.raise(m, b.chain)
+		b.chain = []string{named(AwaitReady, m)}
+	}
 }
 
 // raise plans what a machine that stays still lacks.
@@ -231,11 +276,15 @@ func (b *builder) raise(m jeroboam.Machine, needs []string) {
 	if m.Status.JoinedAt.IsZero() {
 		b.step(AwaitJoin, m, named(MakeMachine, m))
 	}
+	if b.outdated(m) {
+		b.add(Step{Name: named(Update, m), Action: Update, Machine: m, Group: m.Group, Digest: b.Digests[m.ID],
+			Needs: append([]string{named(MakeMachine, m)}, needs...)})
+	}
 	if digest := b.Digests[m.ID]; digest == "" || m.Status.AppliedConfig != digest {
-		needs := []string{named(AwaitJoin, m), string(MakeAuthorities), string(MakeBalancer)}
+		needs := []string{named(AwaitJoin, m), named(Update, m), string(MakeAuthorities), string(MakeBalancer)}
 		b.step(AwaitConfig, m, append(needs, b.masters...)...)
 	}
-	if m.Status.ReadyAt.IsZero() {
+	if m.Status.ReadyAt.IsZero() || b.outdated(m) {
 		b.step(AwaitReady, m, named(AwaitConfig, m))
 	}
 }
@@ -244,7 +293,7 @@ func (b *builder) raise(m jeroboam.Machine, needs []string) {
 // One that carries no work has nothing to drain; one that a running control
 // plane never heard of has nothing to forget.
 func (b *builder) leave(m jeroboam.Machine, needs []string) {
-	if works(m, b.Lost) {
+	if hasWorked(m) && !b.Lost[m.ID] && !m.Status.Drained {
 		b.step(Drain, m, needs...)
 	}
 	needs = append(slices.Clone(needs), named(Drain, m))
@@ -263,7 +312,7 @@ func (b *builder) leave(m jeroboam.Machine, needs []string) {
 // answers reports whether a control plane without m could be asked something.
 func (b *builder) answers(m jeroboam.Machine) bool {
 	return slices.ContainsFunc(b.Machines, func(o jeroboam.Machine) bool {
-		return o.IsMaster() && o.ID != m.ID && !o.Status.ReadyAt.IsZero()
+		return o.IsMaster() && o.ID != m.ID && hasWorked(o)
 	})
 }
 

@@ -40,6 +40,7 @@ const (
 	SetBackends     Action = "backends"  // which machines the balancer leads to
 	MakeMachine     Action = "machine"   // also starts a stopped one and makes a lost one again
 	AwaitJoin       Action = "join"      // its agent has called
+	Update          Action = "update"    // a machine at work may take another config
 	AwaitConfig     Action = "configure" // its agent has applied the config
 	AwaitReady      Action = "ready"     // the COE says so
 	Select          Action = "select"    // write down which machines of a group go
@@ -61,6 +62,7 @@ type Step struct {
 	Group    string            // NodeGroup.ID of an action on a group
 	Targets  []string          // machine IDs that Select marks
 	Backends []string          // addresses that SetBackends sets
+	Digest   string            // of the config that Update lets the machine have
 }
 
 // Next returns the steps that lead from actual to desired, none when there is

@@ -42,6 +42,10 @@ func (w *world) turn() {
 	case 2:
 		w.regroup()
 	case 3:
+		if rapid.Bool().Draw(w.T, "new configs") {
+			w.version++
+			return
+		}
 		if rapid.IntRange(0, 9).Draw(w.T, "delete") == 0 {
 			w.desired.Cluster.Spec.Deleted = true
 		}

@@ -24,6 +24,7 @@ type world struct {
 	made    int             // machines ever written down
 	done    int             // steps
 	swept   bool
+	version int // of the configs
 	clock   time.Time
 }
 
@@ -75,7 +76,7 @@ func (w *world) digests() map[string]string {
 		if m.IsMaster() && m.Status.Address != "" && !m.Status.Deleting {
 			known++
 		}
-		running = running || m.IsMaster() && !m.Status.ReadyAt.IsZero()
+		running = running || m.IsMaster() && (!m.Status.ReadyAt.IsZero() || m.Status.Target != "")
 	}
 	out := map[string]string{}
 	if !running && known < w.desired.Groups[0].Spec.Count {
@@ -83,11 +84,13 @@ func (w *world) digests() map[string]string {
 	}
 	for _, m := range w.actual.Machines {
 		if m.Status.Address != "" {
-			out[m.ID] = "config"
+			out[m.ID] = w.config()
 		}
 	}
 	return out
 }
+
+func (w *world) config() string { return fmt.Sprintf("config %d", w.version) }
 
 // do does one step, as far as luck lets it come.
 func (w *world) do(s plan.Step) {
@@ -110,8 +113,13 @@ func (w *world) do(s plan.Step) {
 	case plan.AwaitJoin:
 		m.Status.JoinedAt = w.clock
 	case plan.AwaitConfig:
-		m.Status.AppliedConfig = "config"
+		w.requireTurn(*m)
+		m.Status.AppliedConfig = w.config()
 		w.requireQuorum(s)
+	case plan.Update:
+		m.Status.Target, m.Status.ReadyAt = s.Digest, time.Time{}
+		w.requireQuorum(s)
+		w.requireNotTooManyDown(s)
 	case plan.AwaitReady:
 		m.Status.ReadyAt = w.clock
 	default:
@@ -265,12 +273,21 @@ func (w *world) requireQuorum(s plan.Step) {
 		members++
 		if w.actual.Lost[m.ID] {
 			lost++
-		} else if m.Name != s.Machine.Name || s.Action == plan.AwaitConfig {
-			up++
+		} else if m.Name == s.Machine.Name && s.Action != plan.AwaitConfig {
+			continue // it is the one that goes down
+		} else if m.Status.Target == "" || !m.Status.ReadyAt.IsZero() || m.Name == s.Machine.Name || m.Status.Deleting {
+			up++ // one that goes comes back from its update unasked
 		}
 	}
 	if running := members > 1 && lost == 0; running && up <= members/2 {
 		w.Fatalf("%q leaves %d of %d members of the store", s.Name, up, members)
+	}
+}
+
+// requireTurn: a node at work takes no config that it was not told to take.
+func (w *world) requireTurn(m jeroboam.Machine) {
+	if !m.Status.ReadyAt.IsZero() && m.Status.Target != w.config() {
+		w.Fatalf("%s takes a config before its turn", m.Name)
 	}
 }
 
@@ -279,7 +296,7 @@ func (w *world) requireWhole() {
 	have, want := map[string]int{}, map[string]int{}
 	for _, m := range w.actual.Machines {
 		have[m.Group]++
-		if m.Status.ReadyAt.IsZero() || m.Status.Deleting || w.actual.Lost[m.ID] {
+		if m.Status.ReadyAt.IsZero() || m.Status.Deleting || w.actual.Lost[m.ID] || m.Status.AppliedConfig != w.config() {
 			w.Fatalf("%s is not whole: %+v", m.Name, m.Status)
 		}
 	}

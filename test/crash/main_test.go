@@ -6,12 +6,12 @@ import (
 	"testing"
 )
 
-// TestMain keeps the random lives to fifty when nobody asks for more
+// TestMain keeps the random lives to thirty when nobody asks for more
 // (-rapid.checks): each is some hundred writes long.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue {
-		if err := checks.Value.Set("50"); err != nil {
+		if err := checks.Value.Set("30"); err != nil {
 			panic(err)
 		}
 	}

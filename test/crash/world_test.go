@@ -33,6 +33,7 @@ type world struct {
 	coe   *coesim.Engine
 	life  *life
 	ops   int
+	digit string // of which the bundle's digest is made
 	// watched has the monitor look after the cluster, too.
 	watched bool
 	wrap    func(store.Backend) store.Backend // what the engine gets of the store; nil: as it is
@@ -52,7 +53,7 @@ func pace() cloudsim.Options {
 }
 
 func newWorld(t testing.TB, model cloudsim.Options, live coesim.Options) *world {
-	w := &world{t: t, disk: memory.NewDisk(), cloud: cloudsim.New(model)}
+	w := &world{t: t, disk: memory.NewDisk(), cloud: cloudsim.New(model), digit: "0"}
 	w.coe = coesim.New(coesim.Plain{}, w.cloud, live)
 	return w
 }
@@ -74,7 +75,7 @@ func (w *world) start() {
 		Vault:   plainVault{db},
 		Drivers: map[string]engine.Driver{"k8s_sim": {Cloud: w.cloud, COE: w.coe, Catalogue: w.cloud}},
 		Bundle: func(context.Context, string, string) (node.Bundle, error) {
-			return node.Bundle{Name: "sim", Version: "1", Digest: strings.Repeat("0", 64)}, nil
+			return node.Bundle{Name: "sim", Version: "1", Digest: strings.Repeat(w.digit, 64)}, nil
 		},
 		Gateway: engine.Gateway{URL: "unix:///run/gateway.sock", CA: "CA"},
 		Log:     log,
@@ -231,13 +232,19 @@ func (w *world) operation(id string) jeroboam.Operation {
 	return op
 }
 
-// read looks at the disk, whether or not a life is on it.
+// read looks at the disk; a service that is down is started first.
 func read[T any](w *world, f func(store.Tx) (T, error)) (T, error) {
 	var v T
-	err := w.life.store.View(context.Background(), func(tx store.Tx) (err error) {
-		v, err = f(tx)
-		return err
-	})
+	look := func() error {
+		return w.life.store.View(context.Background(), func(tx store.Tx) (err error) {
+			v, err = f(tx)
+			return err
+		})
+	}
+	err := look()
+	if e, ok := jeroboam.AsError(err); ok && e.Reason == store.ReasonStopped && w.revive() {
+		err = look()
+	}
 	return v, err
 }
 
