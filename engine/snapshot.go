@@ -121,11 +121,3 @@ func (s *snapshot) authority(name string) (jeroboam.Authority, bool) {
 	}
 	return s.authorities[i], true
 }
-
-func (s *snapshot) group(id string) (jeroboam.NodeGroup, bool) {
-	i := slices.IndexFunc(s.groups, func(g jeroboam.NodeGroup) bool { return g.ID == id })
-	if i < 0 {
-		return jeroboam.NodeGroup{}, false
-	}
-	return s.groups[i], true
-}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
@@ -74,6 +75,11 @@ func (t task) mark(tx store.Tx, f func(*jeroboam.Machine)) error {
 // its line of the ledger and all that was kept of it.
 func (t task) deleteObject(ctx context.Context) error {
 	r, m := t.step.Object, t.step.Machine
+	if r.Kind == jeroboam.KindNetwork {
+		if err := t.clearNetwork(ctx); err != nil {
+			return err
+		}
+	}
 	object := cloud.Object{Kind: r.Kind, Name: r.Name, ID: m.ID, CloudID: r.CloudID}
 	if object.ID == "" {
 		object.ID = r.Attributes[attributeID]
@@ -99,6 +105,29 @@ func (t task) deleteObject(ctx context.Context) error {
 	})
 }
 
+// clearNetwork finds by the tag what the ledger does not know, because a network
+// goes only when nothing is on it.
+func (t task) clearNetwork(ctx context.Context) error {
+	all, err := t.listTagged(ctx)
+	if err != nil {
+		return err
+	}
+	all = slices.DeleteFunc(all, func(o cloud.Object) bool { return o.Kind == jeroboam.KindNetwork })
+	if len(all) == 0 {
+		return nil
+	}
+	return t.adopt(ctx, all)
+}
+
+func (t task) listTagged(ctx context.Context) ([]cloud.Object, error) {
+	var all []cloud.Object
+	err := t.call(ctx, func() (err error) {
+		all, err = t.driver.Cloud.List(ctx, t.scope())
+		return err
+	})
+	return all, err
+}
+
 // drop deletes a record whatever its revision; absent is success.
 func drop(tx store.Tx, kind, id string) error {
 	err := tx.Delete(kind, id, 0)
@@ -116,11 +145,7 @@ func (t task) forgetGroup(ctx context.Context) error {
 // has that deleted first, and then forgets the cluster and all its records.
 // Operations, steps and events stay, for those who waited for the end.
 func (t task) sweep(ctx context.Context) error {
-	var left []cloud.Object
-	err := t.call(ctx, func() (err error) {
-		left, err = t.driver.Cloud.List(ctx, t.scope())
-		return err
-	})
+	left, err := t.listTagged(ctx)
 	if err != nil {
 		return err
 	}
