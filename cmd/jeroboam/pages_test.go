@@ -23,6 +23,7 @@ func TestTheCommandsOfThePagesWork(t *testing.T) {
 	}
 	for _, page := range pages {
 		t.Run(filepath.Base(page), func(t *testing.T) {
+			t.Parallel()
 			script := "serve\n" +
 				"exec jeroboam template create kubernetes --coe kubernetes --image sim --flavor small --master-flavor small\n" +
 				"exec jeroboam cluster create demo --template kubernetes --nodes 2 --wait\n"
