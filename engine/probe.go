@@ -21,7 +21,18 @@ type prober struct {
 	health coe.Health // as last seen
 	why    string     // why there is none
 	probe  *probe     // under way or just landed
+	hung   int        // probes in a row that got no answer in their time
 }
+
+// limit is how long one probe may take. A connection that hangs, as to a server
+// that is just starting behind a balancer, must not keep the next question
+// waiting; one to a slow server must get its answer in the end.
+func (p *prober) limit() time.Duration { return min(firstLimit<<min(p.hung, 8), slowestLimit) }
+
+const (
+	firstLimit   = 500 * time.Millisecond
+	slowestLimit = 10 * time.Second
+)
 
 type probe struct {
 	health coe.Health
@@ -65,6 +76,11 @@ func (p *prober) message(node string, now time.Time) string {
 }
 
 func (p *prober) landed(err error, now time.Time) {
+	if took := now.Sub(p.last); took >= p.limit() {
+		p.hung++
+	} else {
+		p.hung = 0
+	}
 	p.last = now
 	probe := p.probe
 	p.probe = nil
@@ -81,7 +97,11 @@ func (r *run) startProbe(ctx context.Context, s *snapshot, d Driver, awaited []p
 	p := &probe{}
 	r.prober.probe = p
 	op := *r.op.Load()
+	limit := r.prober.limit()
+	r.prober.last = r.Now()
 	r.launch(ctx, plan.Step{Name: probeName}, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
 		access, err := r.accessTo(ctx, s)
 		if err != nil {
 			return err
