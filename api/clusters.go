@@ -1,6 +1,7 @@
 package api
 
 import (
+	"net/http"
 	"strings"
 	"time"
 
@@ -67,7 +68,8 @@ func createCluster(s *server, r *request) (reply, error) {
 	if err != nil {
 		return reply{}, unknownTemplate(err, r.site.Version)
 	}
-	return accepted(wire.UUID{UUID: c.ID})
+	return reply{status: http.StatusAccepted, body: wire.UUID{UUID: c.ID},
+		warnings: s.Service.LabelWarnings(c.Spec.COE, c.Spec.Labels)}, nil
 }
 
 // unknownTemplate keeps the 400 that older versions give for it.

@@ -228,7 +228,7 @@ var (
 )
 
 var shownHeaders = []string{"Content-Type", "Location", "Allow", "Www-Authenticate", "Openstack-Api-Minimum-Version",
-	"Openstack-Api-Maximum-Version", "Openstack-Api-Version", "Vary"}
+	"Openstack-Api-Maximum-Version", "Openstack-Api-Version", "Vary", "Warning"}
 
 func (p *player) transcribe(t testing.TB, response *http.Response, data []byte) string {
 	t.Helper()
@@ -238,7 +238,7 @@ func (p *player) transcribe(t testing.TB, response *http.Response, data []byte) 
 	var out strings.Builder
 	fmt.Fprintln(&out, response.StatusCode)
 	for _, name := range shownHeaders {
-		if value := response.Header.Get(name); value != "" {
+		for _, value := range response.Header.Values(name) {
 			fmt.Fprintf(&out, "%s: %s\n", name, value)
 		}
 	}

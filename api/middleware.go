@@ -230,6 +230,9 @@ func (s *server) write(w http.ResponseWriter, rep reply) {
 	if rep.location != "" {
 		w.Header().Set("Location", rep.location)
 	}
+	for _, text := range rep.warnings {
+		w.Header().Add(wire.WarningHeader, wire.Warning(text))
+	}
 	if rep.body == nil {
 		w.WriteHeader(rep.status)
 		return

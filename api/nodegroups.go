@@ -1,6 +1,7 @@
 package api
 
 import (
+	"net/http"
 	"net/url"
 
 	"github.com/jeroboam-cloud/jeroboam"
@@ -61,7 +62,7 @@ func createGroup(s *server, r *request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return accepted(r.group(g))
+	return reply{status: http.StatusAccepted, body: r.group(g), warnings: s.Service.GroupLabelWarnings(g)}, nil
 }
 
 func updateGroup(s *server, r *request) (reply, error) {

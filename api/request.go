@@ -35,6 +35,7 @@ type reply struct {
 	status   int
 	body     any
 	location string
+	warnings []string // see wire.WarningHeader
 	stream   func(http.ResponseWriter) error
 }
 

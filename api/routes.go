@@ -70,12 +70,13 @@ func routes() []route {
 		{verb: "GET", path: "/v1/mservices", do: services},
 		{verb: "GET", path: "/v1/federations", do: federations, args: page},
 
-		// Beside Magnum: how a change goes on, step by step, and once more.
+		// Beside Magnum: how a change goes on, step by step, and once more; and which labels there are.
 		{verb: "POST", path: "/v1/clusters/{cluster}/actions/retry", do: retryCluster},
 		{verb: "GET", path: "/v1/clusters/{cluster}/operations", do: listOperations},
 		{verb: "GET", path: "/v1/clusters/{cluster}/machines", do: listMachines},
 		{verb: "GET", path: "/v1/clusters/{cluster}/events", do: events, args: []string{"limit", "marker"}},
 		{verb: "GET", path: "/v1/operations/{operation}", do: showOperation},
+		{verb: "GET", path: "/v1/labels", do: listLabels, args: []string{"coe"}},
 	}
 }
 

@@ -65,6 +65,7 @@ var table = []access{
 	{"GET /v1/clusters/c1/machines", "200", "200", "200", "404", "200"},
 	{"GET /v1/clusters/c1/events", "200", "200", "200", "404", "200"},
 	{"GET /v1/operations/OPERATION", "200", "200", "200", "404", "200"},
+	{"GET /v1/labels", "200", "200", "200", "200", "200"},
 }
 
 // TestEveryRouteForEveryCaller walks all routes with all callers. A reader is

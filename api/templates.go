@@ -59,7 +59,7 @@ func createTemplate(s *server, r *request) (reply, error) {
 		return reply{}, err
 	}
 	return reply{status: http.StatusCreated, body: r.site.TemplateOf(t),
-		location: r.site.URL + "/v1/clustertemplates/" + t.ID}, nil
+		location: r.site.URL + "/v1/clustertemplates/" + t.ID, warnings: s.Service.LabelWarnings(t.COE, t.Labels)}, nil
 }
 
 func updateTemplate(s *server, r *request) (reply, error) {
@@ -72,7 +72,7 @@ func updateTemplate(s *server, r *request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return ok(r.site.TemplateOf(t))
+	return reply{status: http.StatusOK, body: r.site.TemplateOf(t), warnings: s.Service.LabelWarnings(t.COE, t.Labels)}, nil
 }
 
 func deleteTemplate(s *server, r *request) (reply, error) {

@@ -37,7 +37,7 @@ func (a *app) clusterCreate() *cobra.Command {
 	f.StringVar(&in.MasterFlavorID, "master-flavor", "", "flavor of the control plane; the template's if not given")
 	f.IntVar(&minutes, "create-timeout", 60, "minutes after which the creation fails; 0: never")
 	f.IntVar(&volume, "docker-volume-size", 0, "GB for container images, per machine")
-	f.StringArrayVar(&labels, "label", nil, "label KEY=VALUE; may be repeated; replaces the template's labels")
+	f.StringArrayVar(&labels, "label", nil, "label KEY=VALUE; may be repeated; replaces the template's labels"+labelHelp)
 	f.BoolVar(&in.MergeLabels, "merge-labels", false, "add the labels to the template's instead")
 	f.StringVar(&in.FixedNetwork, "fixed-network", "", "existing network for its machines")
 	f.StringVar(&in.FixedSubnet, "fixed-subnet", "", "existing subnet for its machines")

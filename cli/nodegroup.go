@@ -30,7 +30,7 @@ func (a *app) groupCreate() *cobra.Command {
 	f.StringVar(&in.Role, "role", "", "a word of your own for what it is for")
 	f.StringVar(&in.FlavorID, "flavor", "", "flavor; the cluster's if not given")
 	f.StringVar(&in.ImageID, "image", "", "image; the template's if not given")
-	f.StringArrayVar(&labels, "label", nil, "label KEY=VALUE of the group; may be repeated")
+	f.StringArrayVar(&labels, "label", nil, "label KEY=VALUE of the group; may be repeated"+labelHelp)
 	f.BoolVar(&in.MergeLabels, "merge-labels", false, "add the labels to the cluster's")
 	f.StringArrayVar(&nodeLabels, "node-label", nil, "label KEY=VALUE of its nodes; may be repeated")
 	f.StringArrayVar(&taints, "node-taint", nil, "taint KEY[=VALUE]:EFFECT of its nodes; may be repeated")

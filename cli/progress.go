@@ -23,6 +23,7 @@ type progress struct {
 	active []wire.Event // the newest event of each step under way, in order of start
 	drawn  int          // lines below that the next drawing replaces
 	told   map[string]string
+	warned map[string]bool // what the user has read already
 }
 
 func newProgress(w io.Writer) *progress {
@@ -51,7 +52,7 @@ func (p *progress) event(e wire.Event) {
 	p.erase()
 	if e.Type == "step" {
 		p.step(e)
-	} else if e.Type == "warning" {
+	} else if e.Type == "warning" && !p.warned[e.Message] {
 		p.line(e, "warning", e.Message)
 	}
 	p.draw()

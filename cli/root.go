@@ -57,6 +57,7 @@ type app struct {
 	getenv func(string) string
 	stdout io.Writer
 	stderr io.Writer
+	warned map[string]bool // what has been told of the service's warnings
 	format string
 	cloud  string
 	state  string
@@ -66,7 +67,7 @@ type app struct {
 func Main(host Host, args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	a := &app{host: host, getenv: os.Getenv, stdout: stdout, stderr: stderr}
+	a := &app{host: host, getenv: os.Getenv, stdout: stdout, stderr: stderr, warned: map[string]bool{}}
 	root := a.root()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -96,7 +97,7 @@ func (a *app) root() *cobra.Command {
 	if a.state == "" {
 		a.state = ".state"
 	}
-	root.AddCommand(a.host.Serve, a.up(), a.down(), a.template(), a.cluster(), a.nodeGroup(), a.certificate(),
+	root.AddCommand(a.host.Serve, a.up(), a.down(), a.template(), a.cluster(), a.nodeGroup(), a.label(), a.certificate(),
 		a.quota(), a.stats(), a.user(), a.bundle(), a.doctor(), a.version())
 	root.AddCommand(a.host.Hidden...)
 	return root
@@ -146,7 +147,18 @@ func (a *app) client() (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return client.New(client.Options(found))
+	s, err := client.New(client.Options(found))
+	if err != nil {
+		return nil, err
+	}
+	s.Warned = a.warn
+	return s, nil
+}
+
+// warn tells what the service accepted and finds worth knowing.
+func (a *app) warn(text string) {
+	a.warned[text] = true
+	fmt.Fprintln(a.stderr, "Warning: "+text)
 }
 
 func (a *app) version() *cobra.Command {

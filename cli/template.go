@@ -32,7 +32,7 @@ func (a *app) templateCreate() *cobra.Command {
 	f.IntVar(&in.DockerVolumeSize, "docker-volume-size", 0, "GB for container images, per machine")
 	f.StringVar(&in.Driver, "driver", "", "driver to use, when several fit")
 	f.StringVar(&in.Tags, "tags", "", "tags, comma-separated")
-	f.StringArrayVar(&labels, "label", nil, "label KEY=VALUE; may be repeated")
+	f.StringArrayVar(&labels, "label", nil, "label KEY=VALUE; may be repeated"+labelHelp)
 	f.BoolVar(&in.Public, "public", false, "let every project use it")
 	f.BoolVar(&in.Hidden, "hidden", false, "leave it out of lists")
 	f.BoolVar(&in.MasterLBEnabled, "master-lb", false, "put a balancer in front of the control plane")
@@ -113,7 +113,7 @@ func (a *app) templateUpdate() *cobra.Command {
 	f.StringVar(&tags, "tags", "", "tags, comma-separated")
 	f.BoolVar(&public, "public", false, "let every project use it")
 	f.BoolVar(&hidden, "hidden", false, "leave it out of lists")
-	f.StringArrayVar(&labels, "label", nil, "label KEY=VALUE to set; may be repeated")
+	f.StringArrayVar(&labels, "label", nil, "label KEY=VALUE to set; may be repeated"+labelHelp)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		set, err := keyValues("label", labels)
 		if err != nil {

@@ -59,6 +59,7 @@ func (a *app) follow(ctx context.Context, s *client.Client, cluster string, limi
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	view := newProgress(a.stderr)
+	view.warned = a.warned
 	defer view.end()
 	err := followNewest(ctx, s, cluster, view)
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {

@@ -51,6 +51,9 @@ const timeout = 60 * time.Second
 // Client calls the API. It is safe for concurrent use. It asks for a token at
 // the first call and for a new one when that has expired.
 type Client struct {
+	// Warned, if set before the first call, is told each warning of the service.
+	Warned func(text string)
+
 	options Options
 	http    http.Client
 
@@ -182,8 +185,15 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 	if err != nil {
 		return err
 	}
-	_, err = service.Request(ctx, method, service.Endpoint+path, &gophercloud.RequestOpts{
+	response, err := service.Request(ctx, method, service.Endpoint+path, &gophercloud.RequestOpts{
 		JSONBody: in, JSONResponse: out, OkCodes: []int{200, 201, 202, 204}})
+	if response != nil && c.Warned != nil {
+		for _, value := range response.Header.Values(wire.WarningHeader) {
+			if text, ok := wire.ParseWarning(value); ok {
+				c.Warned(text)
+			}
+		}
+	}
 	return classify(err, "The service at "+service.Endpoint+" did not answer.")
 }
 

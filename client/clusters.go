@@ -239,6 +239,17 @@ func (c *Client) Stats(ctx context.Context, project string) (wire.Stats, error) 
 	return out, err
 }
 
+// Labels lists the labels of a COE, those of all for "".
+func (c *Client) Labels(ctx context.Context, coe string) ([]wire.Label, error) {
+	path := "labels"
+	if coe != "" {
+		path += "?coe=" + url.QueryEscape(coe)
+	}
+	var out wire.Labels
+	err := c.call(ctx, "GET", path, nil, &out)
+	return out.Items, err
+}
+
 // Services lists the processes of the service.
 func (c *Client) Services(ctx context.Context) ([]wire.Service, error) {
 	var out wire.Services

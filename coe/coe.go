@@ -16,12 +16,13 @@ type Traits struct {
 	Name           string   // the wire's word, e.g. "kubernetes"
 	NetworkDrivers []string // the first is the default
 	VolumeDrivers  []string
-	APIPort        int          // on every control-plane node and on the balancer
-	Scheme         string       // of api_address: "https"
-	Authorities    []string     // names of certificate authorities to make
-	Secrets        []SecretSpec // other secrets to make, once per cluster
-	OddMasters     bool         // only odd sizes of the control plane are sound
-	Administrators string       // organization of a client certificate that may do anything, e.g. "system:masters"
+	APIPort        int              // on every control-plane node and on the balancer
+	Scheme         string           // of api_address: "https"
+	Authorities    []string         // names of certificate authorities to make
+	Secrets        []SecretSpec     // other secrets to make, once per cluster
+	OddMasters     bool             // only odd sizes of the control plane are sound
+	Labels         []jeroboam.Label // that it obeys, each read of the cluster and with its Effect
+	Administrators string           // organization of a client certificate that may do anything, e.g. "system:masters"
 }
 
 // SecretSpec names a secret and what it is.

@@ -31,21 +31,6 @@ func orNone(n int) string {
 	return strconv.Itoa(n)
 }
 
-// labelNumber reads a label that must be a whole number of at least 0; an
-// absent or empty one is 0.
-func labelNumber(labels map[string]string, name string) (int, error) {
-	text := labels[name]
-	if text == "" {
-		return 0, nil
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 0 || n > 1<<31-1 {
-		return 0, jeroboam.Errorf(jeroboam.Invalid, name, "Invalid value %q of label %s.", text, name).
-			WithRemedy("Use a whole number of at least 0.")
-	}
-	return n, nil
-}
-
 var greek = []string{"alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu",
 	"nu", "xi", "omicron", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega"}
 

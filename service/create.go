@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -54,10 +55,7 @@ func (s *Service) CreateCluster(ctx context.Context, caller jeroboam.Caller, r C
 	if c.Spec.Version, err = s.version(wish.COE, wish.Labels); err != nil {
 		return c, err
 	}
-	groups, err := s.defaultGroups(c, r)
-	if err != nil {
-		return c, err
-	}
+	groups := s.defaultGroups(c, r)
 	return update(ctx, s, func(tx store.Tx) (jeroboam.Cluster, error) {
 		return s.keepCluster(tx, caller, c, groups)
 	})
@@ -186,14 +184,8 @@ func (s *Service) newCluster(caller jeroboam.Caller, r ClusterRequest, t jeroboa
 }
 
 // defaultGroups are the two groups every cluster is made with.
-func (s *Service) defaultGroups(c jeroboam.Cluster, r ClusterRequest) ([]jeroboam.NodeGroup, error) {
-	least, err := labelNumber(c.Spec.Labels, "min_node_count")
-	if err != nil {
-		return nil, err
-	}
-	if _, err := labelNumber(c.Spec.Labels, "boot_volume_size"); err != nil {
-		return nil, err
-	}
+func (s *Service) defaultGroups(c jeroboam.Cluster, r ClusterRequest) []jeroboam.NodeGroup {
+	least, _ := strconv.Atoi(minNodes.In(c.Spec.Labels)) // checked with the wish
 	group := func(name, role, flavor string, count, least int) jeroboam.NodeGroup {
 		return jeroboam.NodeGroup{
 			ID: s.NewID(), Cluster: c.ID, Project: c.Project, Name: name, Role: role, Default: true, CreatedAt: c.CreatedAt,
@@ -205,7 +197,7 @@ func (s *Service) defaultGroups(c jeroboam.Cluster, r ClusterRequest) ([]jeroboa
 	return []jeroboam.NodeGroup{
 		group(jeroboam.DefaultMaster, jeroboam.RoleMaster, c.Spec.MasterFlavor, orOne(r.Masters), 0),
 		group(jeroboam.DefaultWorker, jeroboam.RoleWorker, c.Spec.Flavor, orOne(r.Workers), least),
-	}, nil
+	}
 }
 
 // keepCluster counts and writes in one transaction, so that creates that race
@@ -225,6 +217,8 @@ func (s *Service) keepCluster(tx store.Tx, caller jeroboam.Caller, c jeroboam.Cl
 		sizes = append(sizes, fmt.Sprintf("%s %d", g.Name, g.Spec.Count))
 	}
 	summary := c.Name + ": " + strings.Join(sizes, ", ")
-	err := s.begin(tx, caller, &c, change{jeroboam.VerbCreate, summary, jeroboam.CreateInProgress, c.Spec.CreateTimeout})
-	return c, err
+	if err := s.begin(tx, caller, &c, change{jeroboam.VerbCreate, summary, jeroboam.CreateInProgress, c.Spec.CreateTimeout}); err != nil {
+		return c, err
+	}
+	return c, s.warn(tx, c, s.LabelWarnings(c.Spec.COE, c.Spec.Labels))
 }

@@ -187,7 +187,11 @@ func (s *Service) checkWishes(d Driver, t jeroboam.Template) error {
 	if err := checkDNS(t.DNSNameserver); err != nil {
 		return err
 	}
+	// First the label whose error can name every value there is.
 	if _, err := s.version(t.COE, t.Labels); err != nil {
+		return err
+	}
+	if err := s.checkLabels(t.COE, t.Labels); err != nil {
 		return err
 	}
 	return d.Engine.Check(t)

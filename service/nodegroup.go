@@ -47,10 +47,15 @@ func (s *Service) NodeGroups(ctx context.Context, caller jeroboam.Caller, ident,
 	})
 }
 
-// NodeGroup is a group with the labels of its cluster.
+// NodeGroup is a group with the labels and the COE of its cluster.
 type NodeGroup struct {
 	jeroboam.NodeGroup
 	ClusterLabels map[string]string
+	COE           string
+}
+
+func groupIn(c jeroboam.Cluster, g jeroboam.NodeGroup) NodeGroup {
+	return NodeGroup{g, c.Spec.Labels, c.Spec.COE}
 }
 
 // NodeGroup shows one group.
@@ -61,7 +66,7 @@ func (s *Service) NodeGroup(ctx context.Context, caller jeroboam.Caller, cluster
 			return NodeGroup{}, err
 		}
 		g, err := group(tx, c, ident)
-		return NodeGroup{g, c.Spec.Labels}, err
+		return groupIn(c, g), err
 	})
 }
 
@@ -110,7 +115,7 @@ func (s *Service) CreateNodeGroup(ctx context.Context, caller jeroboam.Caller, i
 		}
 		kept := g
 		err = s.keepGroup(tx, caller, c, &kept)
-		return NodeGroup{kept, c.Spec.Labels}, err
+		return groupIn(c, kept), err
 	})
 }
 
@@ -155,6 +160,9 @@ func (s *Service) checkGroup(ctx context.Context, c jeroboam.Cluster, g jeroboam
 		return err
 	}
 	if err := checkPlacement(g); err != nil {
+		return err
+	}
+	if err := s.checkGroupLabels(groupIn(c, g)); err != nil {
 		return err
 	}
 	for _, d := range s.Drivers {
@@ -209,7 +217,10 @@ func (s *Service) keepGroup(tx store.Tx, caller jeroboam.Caller, c jeroboam.Clus
 		return err
 	}
 	summary := fmt.Sprintf("add node group %s with %d nodes", g.Name, g.Spec.Count)
-	return s.begin(tx, caller, &c, change{jeroboam.VerbUpdate, summary, jeroboam.UpdateInProgress, c.Spec.CreateTimeout})
+	if err := s.begin(tx, caller, &c, change{jeroboam.VerbUpdate, summary, jeroboam.UpdateInProgress, c.Spec.CreateTimeout}); err != nil {
+		return err
+	}
+	return s.warn(tx, c, s.GroupLabelWarnings(groupIn(c, *g)))
 }
 
 // NodeGroupChange is the whole of what may change of a living group beside its
@@ -238,7 +249,7 @@ func (s *Service) UpdateNodeGroup(ctx context.Context, caller jeroboam.Caller, c
 		if err != nil {
 			return NodeGroup{}, err
 		}
-		return NodeGroup{g, c.Spec.Labels}, s.changeGroup(tx, caller, c, g, ch)
+		return groupIn(c, g), s.changeGroup(tx, caller, c, g, ch)
 	})
 }
 

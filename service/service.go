@@ -25,9 +25,12 @@ type Options struct {
 	// Versions tells which versions of a COE can be made, the default first.
 	Versions func(coe string) []string
 	Limits   Limits
-	Host     string // of this process, as mservices shows it
-	Now      func() time.Time
-	NewID    func() string // nil: random UUIDs
+	// StrictLabels refuses labels that have no effect; else they are kept and
+	// reported.
+	StrictLabels bool
+	Host         string // of this process, as mservices shows it
+	Now          func() time.Time
+	NewID        func() string // nil: random UUIDs
 }
 
 // Limits bound what a project may ask for.
@@ -71,6 +74,7 @@ type Signer interface {
 type Service struct {
 	Options
 	started time.Time
+	labels  labelRegistry
 }
 
 // New returns the verbs over the options.
@@ -90,7 +94,7 @@ func New(o Options) *Service {
 	if o.Limits.Nodes == 0 {
 		o.Limits.Nodes = 1000
 	}
-	return &Service{Options: o, started: o.Now()}
+	return &Service{Options: o, started: o.Now(), labels: newLabelRegistry(o.Drivers)}
 }
 
 // newUUID returns a random UUID of version 4 (RFC 9562).

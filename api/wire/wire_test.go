@@ -12,6 +12,23 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/api/wire"
 )
 
+func TestAWarningComesBackAsItWas(t *testing.T) {
+	for _, text := range []string{"The label x is unknown.", `a "quoted" back\slash`, "größe\r\nX-Evil: 1\x00 \U0001f37e", ""} {
+		value := wire.Warning(text)
+		if got, ok := wire.ParseWarning(value); got != text || !ok {
+			t.Errorf("%q came back as %q, %v", text, got, ok)
+		}
+		if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }) {
+			t.Errorf("%q is not printable ASCII", value)
+		}
+	}
+	for _, value := range []string{"", "110 - \"Response is Stale\"", "299 jeroboam ", "299 jeroboam x", `299 jeroboam "x`} {
+		if text, ok := wire.ParseWarning(value); ok {
+			t.Errorf("%q is none of ours, and gives %q", value, text)
+		}
+	}
+}
+
 func TestVersionsOfTheHeader(t *testing.T) {
 	for header, want := range map[string]wire.Version{
 		"": 1, "container-infra 1.1": 1, "container-infra 1.14": 14, "container-infra latest": 14, "anything latest": 14,

@@ -27,11 +27,18 @@ type config struct {
 	Bundles       string   // directory of bundles
 	Agent         string   // path of the agent's binary
 	Drivers       []string // rows of drivers.go that are on
+	Labels        string   // what becomes of labels without effect: "warn" or "strict"
 	ClusterQuota  int      // clusters per project that have no quota of their own
 	Concurrency   int      // clusters worked on at once
 	LogFormat     string   // "text" or "json"
 	LogLevel      string   // "debug", "info", "warn" or "error"
 }
+
+// What --labels may be.
+const (
+	labelsWarn   = "warn"
+	labelsStrict = "strict"
+)
 
 const envPrefix = "JEROBOAM_"
 
@@ -44,6 +51,7 @@ func (c *config) flags(f *pflag.FlagSet, dir string) {
 	f.StringVar(&c.Bundles, "bundles", filepath.Join(dir, "bundles"), "directory of bundles")
 	f.StringVar(&c.Agent, "agent", filepath.Join(dir, "jeroboam-agent"), "path of the agent's binary")
 	f.StringSliceVar(&c.Drivers, "drivers", []string{"k8s_local"}, "drivers to offer: "+strings.Join(driverNames(), ", "))
+	f.StringVar(&c.Labels, "labels", labelsWarn, "labels that have no effect: warn keeps and reports them, strict refuses them")
 	f.IntVar(&c.ClusterQuota, "cluster-quota", 20, "clusters a project may have if it has no quota of its own")
 	f.IntVar(&c.Concurrency, "concurrency", 8, "clusters worked on at once")
 	f.StringVar(&c.LogFormat, "log-format", "text", "format of the log: text or json")
@@ -146,6 +154,9 @@ func (c *config) validate() error {
 	}
 	if _, _, err := net.SplitHostPort(c.GatewayListen); c.GatewayListen != "" && err != nil {
 		wrong("gateway_listen", "Give host:port, or nothing.", "gateway_listen: %q is not an address.", c.GatewayListen)
+	}
+	if c.Labels != labelsWarn && c.Labels != labelsStrict {
+		wrong("labels", "Give warn or strict.", "labels: %q is neither.", c.Labels)
 	}
 	if c.ClusterQuota < 0 {
 		wrong("cluster_quota", "Give 0 or more.", "cluster_quota: %d is negative.", c.ClusterQuota)

@@ -41,7 +41,7 @@ func TestFlagsWinOverEnvironmentOverFileOverDefaults(t *testing.T) {
 	want := config{
 		State: "/flag", Listen: "127.0.0.1:2", Concurrency: 3, LogLevel: "debug",
 		Drivers: []string{"k8s_sim"},
-		Bundles: "/opt/jeroboam/bundles", Agent: "/opt/jeroboam/jeroboam-agent", ClusterQuota: 20, LogFormat: "text",
+		Bundles: "/opt/jeroboam/bundles", Agent: "/opt/jeroboam/jeroboam-agent", Labels: "warn", ClusterQuota: 20, LogFormat: "text",
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -63,6 +63,7 @@ func TestAWrongSettingIsNamedWithWhatToDo(t *testing.T) {
 		"no address":               {args: []string{"--listen", "9511"}, says: []string{`listen: "9511"`, "127.0.0.1:9511"}},
 		"a driver that is not":     {args: []string{"--drivers", "nope"}, says: []string{`"nope"`, "k8s_local"}},
 		"a format that is not":     {args: []string{"--log-format", "xml"}, says: []string{"log_format", "text or json"}},
+		"a word for labels":        {args: []string{"--labels", "loud"}, says: []string{`labels: "loud"`, "warn or strict"}},
 		"several at once, all":     {args: []string{"--log-format", "xml", "--concurrency", "0"}, says: []string{"log_format", "concurrency"}},
 		"a file that is not there": {env: map[string]string{"JEROBOAM_CONFIG": "/nowhere/x.yaml"}, says: []string{"/nowhere/x.yaml"}},
 	} {

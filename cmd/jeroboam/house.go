@@ -171,7 +171,7 @@ func (h *house) admit(ctx context.Context) error {
 func (h *house) server(ctx context.Context) *http.Server {
 	verbs := service.New(service.Options{
 		Store: h.store, Drivers: serviceDrivers(h.drivers), Policy: identity.Defaults(), Signer: signer{h.vault}, Versions: h.bundles.versions,
-		Limits: service.Limits{Clusters: h.config.ClusterQuota}, Host: hostname(),
+		Limits: service.Limits{Clusters: h.config.ClusterQuota}, Host: hostname(), StrictLabels: h.config.Labels == labelsStrict,
 	})
 	return &http.Server{
 		Handler:           api.New(api.Options{Service: verbs, Auth: h.identity, Identity: h.identity.Handler(), Logger: h.log}),

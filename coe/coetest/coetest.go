@@ -27,6 +27,7 @@ type Pure interface {
 // Run runs the suite on the pure half of a COE.
 func Run(t *testing.T, c Pure) {
 	t.Run("traits", func(t *testing.T) { testTraits(t, c.Traits()) })
+	t.Run("labels", func(t *testing.T) { testLabels(t, c) })
 	t.Run("check", func(t *testing.T) { testCheck(t, c) })
 	for _, size := range [][2]int{{1, 0}, {1, 2}, {3, 3}} {
 		t.Run(fmt.Sprintf("config %d+%d", size[0], size[1]), func(t *testing.T) {

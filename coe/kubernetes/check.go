@@ -2,8 +2,6 @@ package kubernetes
 
 import (
 	"errors"
-	"fmt"
-	"slices"
 
 	"github.com/jeroboam-cloud/jeroboam"
 )
@@ -16,7 +14,7 @@ const networkFlannel = "flannel"
 // Check tells everything that is wrong with a template's wishes, joined.
 func (*COE) Check(t jeroboam.Template) error {
 	_, err := readSettings(t.Labels)
-	return errors.Join(checkNetwork(t), checkVolume(t), checkAPI(t), checkBackend(t.Labels), err)
+	return errors.Join(checkNetwork(t), checkVolume(t), checkAPI(t), err)
 }
 
 func checkNetwork(t jeroboam.Template) error {
@@ -45,18 +43,6 @@ func checkAPI(t jeroboam.Template) error {
 			WithRemedy("Use %d, or leave apiserver_port out.", APIPort)
 	}
 	return nil
-}
-
-// backends are the words of flannel_backend that this pod network honours.
-var backends = []string{"", "host-gw"}
-
-func checkBackend(labels map[string]string) error {
-	backend := labels["flannel_backend"]
-	if slices.Contains(backends, backend) {
-		return nil
-	}
-	return invalidLabel("flannel_backend", fmt.Sprintf("the back end %q is not available", backend)).
-		WithRemedy(`Use "host-gw", or leave the label out.`)
 }
 
 // invalidLabel blames one label.

@@ -58,3 +58,18 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 func labels(key, value string) jeroboam.Template {
 	return jeroboam.Template{Labels: map[string]string{key: value}}
 }
+
+// FuzzLabels: what Check accepts makes a network plan, and nothing panics.
+func FuzzLabels(f *testing.F) {
+	f.Add("10.254.0.0/16", "10.100.0.0/16", "24", "v1.36.3", "host-gw")
+	f.Add("", "10.0.0.0/26", "", "", "")
+	f.Add("0.0.0.0/12", "255.255.255.255/8", "9", "latest", "vxlan")
+	f.Add("::ffff:10.0.0.0/104", "fe80::%1/64", "-1", "\x00", "\xff")
+	f.Fuzz(func(t *testing.T, services, pods, length, tag, backend string) {
+		err := kubernetes.New().Check(jeroboam.Template{Labels: map[string]string{"service_cluster_ip_range": services,
+			"flannel_network_cidr": pods, "flannel_network_subnetlen": length, "kube_tag": tag, "flannel_backend": backend}})
+		if err != nil && jeroboam.KindOf(err) != jeroboam.Invalid {
+			t.Error(err)
+		}
+	})
+}

@@ -51,5 +51,6 @@ func (*COE) Traits() coe.Traits {
 		},
 		OddMasters:     true,
 		Administrators: "system:masters",
+		Labels:         ownLabels(),
 	}
 }

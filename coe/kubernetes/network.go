@@ -39,7 +39,7 @@ func podNetwork(s settings, m jeroboam.Machine, all []jeroboam.Machine) (netip.P
 		if taken, err := podSlot(s, other); err == nil && taken == slot {
 			return netip.Prefix{}, jeroboam.Errorf(jeroboam.Conflict, "pod-network",
 				"The machines %s and %s would share one slice of the pod network %s.", m.Name, other.Name, s.pods).
-				WithRemedy("Make a cluster whose %s has at least as many slices as its machines' network has addresses.", labelPods)
+				WithRemedy("Make a cluster whose %s has at least as many slices as its machines' network has addresses.", labelPods.Name)
 		}
 	}
 	return netip.PrefixFrom(nth(s.pods, slot<<(32-s.subnetLen)), s.subnetLen), nil

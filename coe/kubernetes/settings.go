@@ -1,24 +1,34 @@
 package kubernetes
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
-	"regexp"
 	"strconv"
+
+	"github.com/jeroboam-cloud/jeroboam"
 )
 
-// Labels this COE reads, and their defaults as Magnum has them.
-const (
-	labelServices  = "service_cluster_ip_range"
-	labelPods      = "flannel_network_cidr"
-	labelSubnetLen = "flannel_network_subnetlen"
-	labelVersion   = "kube_tag"
-
-	defaultServices  = "10.254.0.0/16"
-	defaultPods      = "10.100.0.0/16"
-	defaultSubnetLen = 24
+// Labels this COE reads. Names and ranges are Magnum's, and the defaults but
+// that of the back end.
+var (
+	labelVersion = jeroboam.Label{Name: "kube_tag", Type: jeroboam.LabelVersion, Since: "0.1",
+		Meaning: "Version of Kubernetes, one of those installed here; the first of them if not given.", Effect: "the bundle of all machines"}
+	labelServices = jeroboam.Label{Name: "service_cluster_ip_range", Type: jeroboam.LabelIPv4, Min: 12, Max: 27,
+		Default: "10.254.0.0/16", Since: "0.1",
+		Meaning: "Network of the addresses of services.", Effect: "the control plane and kube-proxy"}
+	labelPods = jeroboam.Label{Name: "flannel_network_cidr", Type: jeroboam.LabelIPv4, Min: 8, Max: 26,
+		Default: "10.100.0.0/16", Since: "0.1",
+		Meaning: "Network of all pods.", Effect: "the pod network of all machines"}
+	labelSubnetLen = jeroboam.Label{Name: "flannel_network_subnetlen", Type: jeroboam.LabelInt, Min: 9, Max: 28, Default: "24", Since: "0.1",
+		Meaning: "Prefix length of one machine's part of the pod network.", Effect: "the pod network of all machines"}
+	labelBackend = jeroboam.Label{Name: "flannel_backend", Type: jeroboam.LabelEnum, Values: []string{"host-gw"}, Default: "host-gw", Since: "0.1",
+		Meaning: "How packets of pods find the machine they are for.", Effect: "the routes of all machines"}
 )
+
+// ownLabels are all of them.
+func ownLabels() []jeroboam.Label {
+	return []jeroboam.Label{labelVersion, labelServices, labelPods, labelSubnetLen, labelBackend}
+}
 
 // clusterDomain is the DNS zone of every cluster.
 const clusterDomain = "cluster.local"
@@ -30,64 +40,30 @@ type settings struct {
 	subnetLen int          // prefix length of one machine's share of pods
 }
 
-// readSettings reads the labels; every label that is wrong is named, joined.
+// readSettings reads the labels; every label that is wrong is named.
 func readSettings(labels map[string]string) (settings, error) {
-	var s settings
-	var errs [4]error
-	s.services, errs[0] = readPrefix(labels, labelServices, defaultServices, 12, 27)
-	s.pods, errs[1] = readPrefix(labels, labelPods, defaultPods, 8, 26)
-	s.subnetLen, errs[2] = readSubnetLen(labels, s.pods)
-	errs[3] = checkVersion(labels[labelVersion])
-	if err := errors.Join(errs[:]...); err != nil {
+	if err := jeroboam.CheckLabels(ownLabels(), labels); err != nil {
 		return settings{}, err
 	}
-	if s.services.Overlaps(s.pods) {
-		return settings{}, invalidLabel(labelServices, fmt.Sprintf("%s overlaps the pod network %s", s.services, s.pods)).
+	s := settings{services: network(labelServices.In(labels)), pods: network(labelPods.In(labels))}
+	s.subnetLen, _ = strconv.Atoi(labelSubnetLen.In(labels)) // checked above
+	if labels[labelSubnetLen.Name] == "" {
+		// A small pod network still holds four machines.
+		s.subnetLen = max(s.subnetLen, s.pods.Bits()+2)
+	}
+	switch {
+	case s.subnetLen <= s.pods.Bits():
+		return settings{}, invalidLabel(labelSubnetLen.Name, fmt.Sprintf("a prefix of /%d is no part of the pod network %s", s.subnetLen, s.pods)).
+			WithRemedy("Choose a number from %d to %d.", s.pods.Bits()+1, labelSubnetLen.Max)
+	case s.services.Overlaps(s.pods):
+		return settings{}, invalidLabel(labelServices.Name, fmt.Sprintf("%s overlaps the pod network %s", s.services, s.pods)).
 			WithRemedy("Choose ranges that do not overlap.")
 	}
 	return s, nil
 }
 
-// readPrefix reads an IPv4 network between two prefix lengths.
-func readPrefix(labels map[string]string, label, standard string, shortest, longest int) (netip.Prefix, error) {
-	text := labels[label]
-	if text == "" {
-		text = standard
-	}
-	prefix, err := netip.ParsePrefix(text)
-	switch {
-	case err != nil || !prefix.Addr().Is4():
-		return netip.Prefix{}, invalidLabel(label, fmt.Sprintf("%q is not an IPv4 network", text)).
-			WithRemedy("Write it like %s.", standard)
-	case prefix.Bits() < shortest || prefix.Bits() > longest:
-		return netip.Prefix{}, invalidLabel(label, fmt.Sprintf("the prefix of %s is not between /%d and /%d", text, shortest, longest)).
-			WithRemedy("Write it like %s.", standard)
-	}
-	return prefix.Masked(), nil
-}
-
-func readSubnetLen(labels map[string]string, pods netip.Prefix) (int, error) {
-	text := labels[labelSubnetLen]
-	if text == "" && pods.IsValid() {
-		// A small pod network still holds four machines.
-		return max(defaultSubnetLen, pods.Bits()+2), nil
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n > 28 || (pods.IsValid() && n < pods.Bits()+1) {
-		return 0, invalidLabel(labelSubnetLen, fmt.Sprintf("%q is not a prefix length between that of %s and 28", text, labelPods)).
-			WithRemedy("Write it like %d.", defaultSubnetLen)
-	}
-	return n, nil
-}
-
-var version = regexp.MustCompile(`^v?[0-9]+\.[0-9]+\.[0-9]+([-+.][0-9A-Za-z.+-]+)?$`)
-
-func checkVersion(tag string) error {
-	if tag == "" || version.MatchString(tag) {
-		return nil
-	}
-	return invalidLabel(labelVersion, fmt.Sprintf("%q is not a version", tag)).WithRemedy("Write it like v1.36.3.")
-}
+// network is a prefix whose text has been checked.
+func network(text string) netip.Prefix { return netip.MustParsePrefix(text).Masked() }
 
 // service is the n-th address of the service network.
 func (s settings) service(n uint32) string { return nth(s.services, n).String() }

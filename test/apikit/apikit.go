@@ -161,7 +161,20 @@ type Engine struct{}
 func (Engine) Traits() coe.Traits {
 	return coe.Traits{Name: COE, NetworkDrivers: []string{"flannel", "calico"}, VolumeDrivers: []string{"cinder"}, APIPort: 6443,
 		Scheme: "https", Authorities: []string{jeroboam.AuthorityMain, jeroboam.AuthorityEtcd, jeroboam.AuthorityFrontProxy},
-		OddMasters: true}
+		OddMasters: true, Labels: labels}
+}
+
+// labels are of every type whose value is not mere text.
+var labels = []jeroboam.Label{
+	{Name: "kube_tag", Type: jeroboam.LabelVersion, Since: "0.1", Meaning: "Version.", Effect: "everywhere"},
+	{Name: "test_bool", Type: jeroboam.LabelBool, Default: "true", Since: "0.1", Meaning: "A truth.", Effect: "everywhere"},
+	{Name: "test_int", Type: jeroboam.LabelInt, Min: 1, Max: 9, Unit: "GB", Default: "3", Since: "0.1", Meaning: "A number.", Effect: "everywhere"},
+	{Name: "test_cidr", Type: jeroboam.LabelCIDR, Since: "0.1", Meaning: "A network.", Effect: "everywhere"},
+	{Name: "test_ipv4", Type: jeroboam.LabelIPv4, Min: 8, Max: 24, Since: "0.1", Meaning: "A network.", Effect: "everywhere"},
+	{Name: "test_enum", Type: jeroboam.LabelEnum, Values: []string{"one", "two"}, Since: "0.1", Meaning: "A word.", Effect: "everywhere"},
+	{Name: "test_tag", Type: jeroboam.LabelTag, Since: "0.1", Meaning: "A tag.", Effect: "everywhere"},
+	{Name: "test_url", Type: jeroboam.LabelURL, Since: "0.1", Meaning: "An address.", Effect: "everywhere"},
+	{Name: "test_list", Type: jeroboam.LabelList, Items: jeroboam.LabelCIDR, Since: "0.1", Meaning: "Networks.", Effect: "everywhere"},
 }
 
 // Check refuses the label "refused".

@@ -1,0 +1,174 @@
+package service
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/coe"
+	"github.com/jeroboam-cloud/jeroboam/store"
+)
+
+// minNodes is the one label that this package obeys itself, for every COE.
+var minNodes = jeroboam.Label{Name: "min_node_count", Type: jeroboam.LabelInt, Default: "0", Since: "0.1",
+	Meaning: "Fewest nodes that the default worker group may be resized to.", Effect: "the least size of default-worker"}
+
+// labelRegistry is every label there is, by name: all of them, and those of each
+// COE that a driver serves.
+type labelRegistry struct {
+	all []jeroboam.Label
+	of  map[string][]jeroboam.Label
+}
+
+func newLabelRegistry(drivers []Driver) labelRegistry {
+	r := labelRegistry{append(coe.Magnum(), minNodes), map[string][]jeroboam.Label{}}
+	for _, d := range drivers {
+		if _, asked := r.of[d.COE]; asked {
+			continue
+		}
+		r.of[d.COE] = nil
+		for _, l := range d.Engine.Traits().Labels {
+			l.COEs = []string{d.COE}
+			r.all = append(r.all, l)
+		}
+	}
+	slices.SortStableFunc(r.all, func(a, b jeroboam.Label) int { return cmp.Compare(a.Name, b.Name) })
+	for coe := range r.of {
+		r.of[coe] = r.suiting(coe)
+	}
+	return r
+}
+
+func (r labelRegistry) suiting(coe string) []jeroboam.Label {
+	return slices.DeleteFunc(slices.Clone(r.all), func(l jeroboam.Label) bool { return !l.Suits(coe) })
+}
+
+// Labels lists the labels of a COE by name, those of all COEs for "".
+func (s *Service) Labels(coe string) ([]jeroboam.Label, error) {
+	if coe == "" {
+		return slices.Clone(s.labels.all), nil
+	}
+	have := slices.Collect(maps.Keys(s.labels.of))
+	for _, l := range s.labels.all {
+		have = append(have, l.COEs...)
+	}
+	slices.Sort(have)
+	if !slices.Contains(have, coe) {
+		return nil, jeroboam.Errorf(jeroboam.Invalid, "coe", "There are no labels of the COE %s.", jeroboam.QuoteLabel(coe)).
+			WithRemedy("Use one of: %s.", strings.Join(slices.Compact(have), ", "))
+	}
+	return s.labels.suiting(coe), nil
+}
+
+// checkLabels refuses values that their labels cannot have and, if the operator
+// is strict, labels that do nothing.
+func (s *Service) checkLabels(coe string, labels map[string]string) error {
+	if err := jeroboam.CheckLabels(s.labels.of[coe], labels); err != nil {
+		return err
+	}
+	return s.refuseIdle(s.LabelWarnings(coe, labels))
+}
+
+// checkGroupLabels does so for a group's labels, of which those of its cluster
+// have been judged.
+func (s *Service) checkGroupLabels(g NodeGroup) error {
+	if err := jeroboam.CheckLabels(s.labels.of[g.COE], g.ownLabels()); err != nil {
+		return err
+	}
+	return s.refuseIdle(s.GroupLabelWarnings(g))
+}
+
+// refuseIdle is what strict means.
+func (s *Service) refuseIdle(warnings []string) error {
+	if !s.StrictLabels || len(warnings) == 0 {
+		return nil
+	}
+	return jeroboam.Errorf(jeroboam.Invalid, "labels", "%s", strings.Join(warnings, " ")).
+		WithRemedy("Leave out what has no effect: this service refuses it. GET /v1/labels lists the labels there are.")
+}
+
+// LabelWarnings tells in sentences which labels of a template or cluster have
+// no effect, by name; of very many the first ones and how many more.
+func (s *Service) LabelWarnings(coe string, labels map[string]string) []string {
+	known := s.labels.of[coe]
+	return warnings(labels, func(name string) string { return idle(known, coe, name) })
+}
+
+// GroupLabelWarnings does so for the labels that a group does not have from its
+// cluster. None of them has an effect: every label is read of the cluster.
+func (s *Service) GroupLabelWarnings(g NodeGroup) []string {
+	known := s.labels.of[g.COE]
+	return warnings(g.ownLabels(), func(name string) string {
+		if text := idle(known, g.COE, name); text != "" {
+			return text
+		}
+		return fmt.Sprintf("The label %s has no effect on a node group: it is read of the cluster.", name)
+	})
+}
+
+// ownLabels are the labels of a group that differ from its cluster's.
+func (g NodeGroup) ownLabels() map[string]string {
+	own := maps.Clone(g.Spec.Labels)
+	maps.DeleteFunc(own, func(name, v string) bool {
+		inherited, has := g.ClusterLabels[name]
+		return has && inherited == v
+	})
+	return own
+}
+
+// idle says why a label has no effect; "" if it has one.
+func idle(known []jeroboam.Label, coe, name string) string {
+	at := slices.IndexFunc(known, func(l jeroboam.Label) bool { return l.Name == name })
+	switch {
+	case at < 0:
+		return fmt.Sprintf("The label %s is unknown to %s clusters and has no effect.", jeroboam.QuoteLabel(name), coe)
+	case known[at].Effect == "":
+		return fmt.Sprintf("The label %s is known from Magnum and has no effect here.", name)
+	}
+	return ""
+}
+
+// maxWarnings keeps answers and event streams readable however many labels
+// there are.
+const maxWarnings = 10
+
+func warnings(labels map[string]string, judge func(name string) string) []string {
+	var out []string
+	more := 0
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		text := judge(name)
+		switch {
+		case text == "":
+		case len(out) < maxWarnings:
+			out = append(out, text)
+		default:
+			more++
+		}
+	}
+	if more > 0 {
+		out = append(out, fmt.Sprintf("%d more labels have no effect.", more))
+	}
+	return out
+}
+
+// Words of the warning events of this package.
+const (
+	eventWarning = "warning"
+	stateLabel   = "label"
+)
+
+// warn leaves the warnings with the operation that the cluster has begun.
+func (s *Service) warn(tx store.Tx, c jeroboam.Cluster, warnings []string) error {
+	for i, text := range warnings {
+		event := jeroboam.Event{ID: c.Status.Operation + "/label/" + strconv.Itoa(i), Cluster: c.ID, Project: c.Project,
+			Operation: c.Status.Operation, Type: eventWarning, State: stateLabel, Message: text, At: s.now()}
+		if err := store.Put(tx, &event); err != nil {
+			return err
+		}
+	}
+	return nil
+}
