@@ -17,7 +17,7 @@ import (
 
 func (a *app) cluster() *cobra.Command {
 	return group("cluster", "Clusters: create, look at, change, delete",
-		a.clusterCreate(), a.clusterList(), a.clusterShow(), a.clusterUpdate(), a.clusterResize(), a.clusterDelete(),
+		a.clusterCreate(), a.clusterList(), a.clusterShow(), a.clusterUpdate(), a.clusterResize(), a.clusterRetry(), a.clusterDelete(),
 		a.clusterConfig(), a.clusterWatch(), a.clusterOperations(), a.clusterMachines())
 }
 
@@ -142,6 +142,16 @@ func (a *app) clusterResize() *cobra.Command {
 		}
 		in.NodeCount = n
 		return a.change(c, wait, func(ctx context.Context, s *client.Client) (string, error) { return s.ResizeCluster(ctx, args[0], in) })
+	}
+	return c
+}
+
+func (a *app) clusterRetry() *cobra.Command {
+	wait := waiting{}
+	c := &cobra.Command{Use: "retry CLUSTER", Short: "Take up again what failed, from where it stopped", Args: exactly("CLUSTER")}
+	wait.flags(c.Flags())
+	c.RunE = func(c *cobra.Command, args []string) error {
+		return a.change(c, wait, func(ctx context.Context, s *client.Client) (string, error) { return s.RetryCluster(ctx, args[0]) })
 	}
 	return c
 }

@@ -23,7 +23,7 @@ const (
 	slowestLook   = 5 * time.Second
 	firstRetry    = 100 * time.Millisecond // doubles
 	slowestRetry  = 30 * time.Second
-	blockedRetry  = 30 * time.Second // what only a person can mend is looked at again this often
+	blockedRetry  = 10 * time.Second // what only a person can mend is looked at again this often
 	faultBudget   = 8                // attempts at what looks like our own fault
 	patience      = time.Hour        // with a dependency that does not answer, if the operation has no deadline
 	conflictTries = 5                // at a transaction that met another writer

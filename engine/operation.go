@@ -241,7 +241,7 @@ func overdue(op jeroboam.Operation, steps []jeroboam.Step) *jeroboam.Cause {
 	limit := op.Deadline.Sub(op.CreatedAt).Round(time.Second)
 	cause := jeroboam.Cause{Kind: jeroboam.Timeout, Reason: "deadline",
 		Detail: fmt.Sprintf("The %s did not end within %s.", op.Verb, limit),
-		Remedy: "Repeat the change to go on from here, or delete the cluster."}
+		Remedy: "Retry to go on from here (jeroboam cluster retry), or delete the cluster."}
 	open := slices.DeleteFunc(slices.Clone(steps), func(s jeroboam.Step) bool { return s.State == jeroboam.StepDone })
 	for _, s := range open {
 		if s.Cause != nil {

@@ -53,7 +53,7 @@ func (c *config) flags(f *pflag.FlagSet, dir string) {
 	f.StringSliceVar(&c.Drivers, "drivers", []string{"k8s_local"}, "drivers to offer: "+strings.Join(driverNames(), ", "))
 	f.StringVar(&c.Labels, "labels", labelsWarn, "labels that have no effect: warn keeps and reports them, strict refuses them")
 	f.IntVar(&c.ClusterQuota, "cluster-quota", 20, "clusters a project may have if it has no quota of its own")
-	f.IntVar(&c.Concurrency, "concurrency", 8, "clusters worked on at once")
+	f.IntVar(&c.Concurrency, "concurrency", 64, "clusters worked on at once")
 	f.StringVar(&c.LogFormat, "log-format", "text", "format of the log: text or json")
 	f.StringVar(&c.LogLevel, "log-level", "info", "least level logged: debug, info, warn or error")
 }
