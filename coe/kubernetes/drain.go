@@ -93,7 +93,13 @@ func (p pod) mustLeave() bool {
 			return false
 		}
 	}
-	return p.Status.Phase != "Succeeded" && p.Status.Phase != "Failed"
+	if p.Status.Phase != "Succeeded" && p.Status.Phase != "Failed" {
+		return true
+	}
+	// What has ended can stay. But the pod that was told to leave is not gone
+	// before its kubelet says so; a node that goes first leaves its pods behind
+	// until the cluster's garbage collection finds them, most of a minute later.
+	return p.Metadata.Deletion != "" && len(p.Metadata.Finalizers) == 0
 }
 
 // evictAll asks every pod to leave. It is Unavailable as long as anything

@@ -145,6 +145,10 @@ func TestDrainEmptiesANode(t *testing.T) {
 	if err := c.Drain(t.Context(), access, "a"); !draining(err) {
 		t.Fatalf("while pods leave: %v", err)
 	}
+	api.set(func(f *fakeAPI) { f.pods["web/one"].phase = "Succeeded" })
+	if err := c.Drain(t.Context(), access, "a"); !draining(err) {
+		t.Fatalf("while the kubelet forgets one that has ended: %v", err)
+	}
 	api.settle()
 	if err := c.Drain(t.Context(), access, "a"); err != nil {
 		t.Fatalf("when they have left: %v", err)

@@ -7,6 +7,7 @@ type metadata struct {
 	Namespace       string            `json:"namespace,omitempty"`
 	Annotations     map[string]string `json:"annotations,omitempty"`
 	Deletion        string            `json:"deletionTimestamp,omitempty"`
+	Finalizers      []string          `json:"finalizers,omitempty"` // somebody else's affair
 	OwnerReferences []struct {
 		Kind       string `json:"kind"`
 		Controller bool   `json:"controller"`
