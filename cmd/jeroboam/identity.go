@@ -100,6 +100,10 @@ func (k *keystoneConfig) options() (keystone.Options, error) {
 	if err := k.addSecret(&o.Auth); err != nil {
 		return o, err
 	}
+	if o.Auth.IdentityEndpoint == "" || o.Auth.Password == "" && o.Auth.ApplicationCredentialSecret == "" {
+		return o, badConfig("keystone_cloud", "The cloud %q of clouds.yaml has no auth_url or no password.", k.Cloud).
+			WithRemedy("Complete it, or name a file with the password with --keystone-password-file, or set %s.", envKeystonePassword)
+	}
 	if k.Region != "" || k.Interface != "" {
 		o.Endpoint = gophercloud.EndpointOpts{Region: k.Region, Availability: gophercloud.Availability(k.Interface)}
 	}
