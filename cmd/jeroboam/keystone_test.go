@@ -17,6 +17,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/containerinfra/v1/clusters"
 	"github.com/gophercloud/gophercloud/v2/openstack/containerinfra/v1/clustertemplates"
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/endpoints"
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/regions"
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/services"
 	"golang.org/x/crypto/bcrypt"
 
@@ -109,6 +110,11 @@ func TestServeWithARealKeystone(t *testing.T) {
 // register does what the page on identity tells operators to do.
 func register(t *testing.T, k *testbed.Keystone, region, url string) {
 	t.Helper()
+	t.Cleanup(func() { // last: the endpoint's region comes and stays by itself
+		if err := regions.Delete(context.Background(), k.Admin(), region).ExtractErr(); err != nil {
+			t.Error(err)
+		}
+	})
 	s, err := services.Create(t.Context(), k.Admin(), services.CreateOpts{Type: "container-infra", Extra: map[string]any{"name": "magnum"}}).Extract()
 	if err != nil {
 		t.Fatal(err)
