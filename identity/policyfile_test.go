@@ -165,6 +165,38 @@ func TestAFileOverridesWhatItNamesAndNothingElse(t *testing.T) {
 	}
 }
 
+// Operators bring files that they wrote for Magnum, of any age.
+func TestAFileForMagnumMeansWhatItMeantThere(t *testing.T) {
+	p, err := identity.Parse("magnum.yaml", []byte(`
+"admin_api": "rule:context_is_admin"
+"cluster:create": "rule:deny_cluster_user and role:builder"
+"cluster:get": "rule:deny_cluster_user"
+"nodegroup:get": "rule:admin_or_owner"
+"certificate:get": "rule:admin_or_user or rule:cluster_user"
+"certificate:create": "rule:admin_or_user_or_cluster_user"
+"clustertemplate:publish": "rule:admin_api"
+"admin_or_project_member_deny_cluster_user": "role:admin or role:builder"
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	builder := jeroboam.Caller{UserID: "b", ProjectID: "elsewhere", Roles: []string{"builder"}}
+	for rule, want := range map[string]string{
+		"cluster:create": "x", "cluster:get": "abx", "nodegroup:get": "ab", "certificate:get": "ab", "certificate:create": "ab",
+		"clustertemplate:publish": "b", "cluster:delete": "bx", "clustertemplate:create": "bx", "clustertemplate:delete": "ab",
+	} {
+		got := ""
+		for i, who := range []jeroboam.Caller{alice, boss, builder} {
+			if p.Allow(who, rule, hers) == nil {
+				got += "abx"[i : i+1]
+			}
+		}
+		if got != want {
+			t.Errorf("%s allows %q, want %q", rule, got, want)
+		}
+	}
+}
+
 func TestWhatIsShownReadsBackAsTheSamePolicy(t *testing.T) {
 	p, err := identity.Parse("p.yaml", []byte("its: '@'\nmine: |\n  role:o'hara\n  or rule:its\ncluster:get: rule:mine\n"))
 	if err != nil {

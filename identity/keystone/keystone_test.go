@@ -343,6 +343,25 @@ func TestAWrongLoginOfTheServiceIsNotTheCallersFault(t *testing.T) {
 	}
 }
 
+func TestALoginThatIsRefusedIsNotTriedAtEachCall(t *testing.T) {
+	w := plainWorld(t)
+	o := w.options()
+	o.Auth.Password = "yesterday's"
+	w.Auth = w.as(o)
+	before := w.logins.Load()
+	for i := range 10 {
+		w.wantKind(fmt.Sprint("token-", i), jeroboam.Unavailable, "a wrong password")
+	}
+	if got := w.logins.Load() - before; got != 1 {
+		t.Errorf("%d logins for ten calls, want 1", got)
+	}
+	w.Pass(keystone.Refused)
+	w.wantKind("token", jeroboam.Unavailable, "later")
+	if got := w.logins.Load() - before; got != 2 {
+		t.Errorf("%d logins, want another one later", got)
+	}
+}
+
 func TestAServiceThatMayNotValidateSaysSo(t *testing.T) {
 	w := plainWorld(t)
 	o := w.options()
@@ -430,6 +449,33 @@ func TestTokensOfTheSystemAndOfADomainAreKnown(t *testing.T) {
 		got, err := w.Auth.Authenticate(t.Context(), fmt.Sprint(want.SystemScope))
 		if err != nil || fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) {
 			t.Errorf("\n got %+v, %v\nwant %+v", got, err, want)
+		}
+	}
+}
+
+// BenchmarkAuthenticate is a token that was seen a moment ago.
+func BenchmarkAuthenticate(b *testing.B) {
+	mux := http.NewServeMux()
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	id, err := embedded.Open(embedded.Options{Dir: b.TempDir(), URL: server.URL, PasswordCost: bcrypt.MinCost})
+	if err != nil {
+		b.Fatal(err)
+	}
+	mux.Handle("/identity/", http.StripPrefix("/identity", id.Handler()))
+	admin, _ := id.GeneratedPassword()
+	auth := gophercloud.AuthOptions{
+		IdentityEndpoint: server.URL + "/identity/v3", Username: "admin", Password: admin.Reveal(), DomainID: "default", TenantName: "admin",
+	}
+	p, err := openstack.AuthenticatedClient(b.Context(), auth)
+	if err != nil {
+		b.Fatal(err)
+	}
+	a := keystone.New(keystone.Options{Auth: auth})
+	defer a.CloseIdle()
+	for b.Loop() {
+		if _, err := a.Authenticate(b.Context(), p.Token()); err != nil {
+			b.Fatal(err)
 		}
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack"
 	"golang.org/x/sync/singleflight"
+
+	"github.com/jeroboam-cloud/jeroboam"
 )
 
 // login keeps this service's own token fresh.
@@ -18,6 +20,14 @@ type login struct {
 	transport *http.Transport
 	flights   singleflight.Group
 	current   atomic.Pointer[session]
+	refusal   atomic.Pointer[refusal]
+}
+
+// refusal is that Keystone refused the login itself. It is not asked again for
+// a while: it may lock users who are refused often.
+type refusal struct {
+	err   error
+	until time.Time
 }
 
 func newLogin(o Options) *login {
@@ -47,14 +57,21 @@ func (l *login) replace(ctx context.Context, old *session, now time.Time) (*sess
 		if s := l.current.Load(); s != old {
 			return s, nil
 		}
+		if r := l.refusal.Load(); r != nil && now.Before(r.until) {
+			return nil, r.err
+		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 		defer cancel()
 		s, err := l.open(ctx, now)
-		if err != nil {
-			return nil, refusedLogin(err)
+		if err == nil {
+			l.current.Store(s)
+			return s, nil
 		}
-		l.current.Store(s)
-		return s, nil
+		err = refusedLogin(err)
+		if jeroboam.KindOf(err) == jeroboam.Invalid {
+			l.refusal.Store(&refusal{err, now.Add(Refused)})
+		}
+		return nil, err
 	})
 	if err != nil {
 		return nil, err
