@@ -7,15 +7,16 @@ import (
 
 // Caller is who makes a request, as the identity service vouches.
 type Caller struct {
-	UserID      string
-	UserName    string
-	DomainID    string // of the user
-	ProjectID   string // "" for an unscoped or a domain-scoped token
-	ProjectName string
-	Roles       []string
-	SystemScope bool
-	ExpiresAt   time.Time
-	RequestID   string // "req-<uuid>" of this call
+	UserID        string
+	UserName      string
+	DomainID      string // of the user
+	ProjectID     string // "" for a token that is not a project's
+	ProjectName   string
+	ScopeDomainID string // of a token for a whole domain, else ""
+	Roles         []string
+	SystemScope   bool
+	ExpiresAt     time.Time
+	RequestID     string // "req-<uuid>" of this call
 }
 
 // Has reports whether the caller holds the role.

@@ -1,84 +1,87 @@
 package identity
 
 import (
-	"maps"
+	_ "embed" // the default rules
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/jeroboam-cloud/jeroboam"
 )
 
-// Check decides whether a caller may do something to a target.
-type Check func(caller jeroboam.Caller, target Target) bool
+//go:embed policy.yaml
+var defaults []byte
 
 // Policy is who may do what, by rule ("cluster:create"). A rule it does not
-// have is allowed to nobody.
-type Policy map[string]Check
+// have is allowed to nobody. It does not change once it is made.
+type Policy struct {
+	rules map[string]rule
+	order []string // as the files have them
+}
+
+// rule is a check with where it was written.
+type rule struct {
+	check    check
+	text     string
+	line     int
+	override bool // of the operator's
+}
+
+// Defaults returns the rules of policy.yaml.
+func Defaults() *Policy {
+	p := &Policy{rules: map[string]rule{}}
+	if err := p.read("the default policy", defaults, false); err != nil {
+		panic("identity: " + err.Error()) // part of the program, and tested
+	}
+	return p
+}
+
+// Parse returns the defaults with the rules of an operator's file in place of
+// theirs. Everything that is wrong in the file is jeroboam.Invalid with its
+// line; name is how errors call the file.
+func Parse(name string, file []byte) (*Policy, error) {
+	p := Defaults()
+	if err := p.read(name, file, true); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
 
 // Allow returns nil, or jeroboam.Forbidden in the words Magnum's clients show.
-func (p Policy) Allow(caller jeroboam.Caller, rule string, target Target) error {
-	if check, ok := p[rule]; ok && check(caller, target) {
+func (p *Policy) Allow(caller jeroboam.Caller, rule string, target Target) error {
+	if r, ok := p.rules[rule]; ok && r.check.holds(p, &question{caller, target}) {
 		return nil
 	}
 	return jeroboam.Errorf(jeroboam.Forbidden, "policy", "Policy doesn't allow %s to be performed.", rule)
 }
 
-// Rules lists the rules of the policy in order.
-func (p Policy) Rules() []string { return slices.Sorted(maps.Keys(p)) }
-
-// The checks that Magnum's own rules are made of; the names are its.
-
-func admin(c jeroboam.Caller, _ Target) bool { return c.Has("admin") }
-
-func own(c jeroboam.Caller, t Target) bool { return c.ProjectID != "" && c.ProjectID == t.Project }
-
-func projectMember(c jeroboam.Caller, t Target) bool { return c.Has("member") && own(c, t) }
-
-func projectReader(c jeroboam.Caller, t Target) bool { return c.Has("reader") && own(c, t) }
-
-func user(c jeroboam.Caller, t Target) bool { return c.UserID != "" && c.UserID == t.User }
-
-func either(a, b Check) Check {
-	return func(c jeroboam.Caller, t Target) bool { return a(c, t) || b(c, t) }
+// Rules lists the actions that the policy decides, in order; helpers are not
+// among them.
+func (p *Policy) Rules() []string {
+	return slices.DeleteFunc(names(p.rules), isHelper)
 }
 
-func both(a, b Check) Check {
-	return func(c jeroboam.Caller, t Target) bool { return a(c, t) && b(c, t) }
-}
+// isHelper tells rules that others refer to from actions.
+func isHelper(name string) bool { return !strings.Contains(name, ":") }
 
-// Defaults returns Magnum's rules since 17.0 (2023.2, oslo.policy's new
-// defaults). No user of a cluster's own (a trustee) exists here, so that
-// Magnum's deny_cluster_user always holds and is left out.
-func Defaults() Policy {
-	member, reader := either(admin, projectMember), either(admin, projectReader)
-	p := Policy{
-		"cluster:update_health_status": either(admin, both(projectMember, user)),
-		"certificate:create":           either(admin, both(projectMember, user)),
-		"certificate:get":              either(admin, both(projectReader, user)),
-		"certificate:rotate_ca":        member,
-		"credential:rotate":            projectMember, // the role admin alone is not enough
-		"quota:get":                    reader,
-		"stats:get_all":                reader,
-		"magnum-service:get_all":       admin,
+// Text returns the check of a rule as it was written, "" for one that is not there.
+func (p *Policy) Text(rule string) string { return p.rules[rule].text }
+
+// Overrides reports whether a rule is the operator's rather than a default.
+func (p *Policy) Overrides(rule string) bool { return p.rules[rule].override }
+
+// YAML returns the policy as one file, with what is the operator's marked.
+func (p *Policy) YAML() []byte {
+	var b strings.Builder
+	for _, name := range p.order {
+		mark := ""
+		if p.Overrides(name) {
+			mark = " # overridden"
+		}
+		fmt.Fprintf(&b, "%s: %s%s\n", name, quote(p.Text(name)), mark)
 	}
-	p.set("cluster", member, "create", "update", "delete", "resize", "upgrade")
-	p.set("cluster", reader, "get", "get_all", "detail")
-	p.set("cluster", admin, "get_one_all_projects", "get_all_all_projects", "detail_all_projects",
-		"update_all_projects", "delete_all_projects", "upgrade_all_projects")
-	p.set("clustertemplate", member, "create", "update", "delete")
-	p.set("clustertemplate", reader, "get", "get_all", "detail")
-	p.set("clustertemplate", admin, "publish", "get_one_all_projects", "get_all_all_projects", "detail_all_projects",
-		"update_all_projects", "delete_all_projects")
-	p.set("nodegroup", reader, "get", "get_all")
-	p.set("nodegroup", member, "create", "update", "delete")
-	p.set("nodegroup", admin, "get_one_all_projects", "get_all_all_projects")
-	p.set("quota", admin, "get_all", "create", "update", "delete")
-	p.set("federation", projectReader, "get", "get_all", "detail")
-	p.set("federation", projectMember, "create", "update", "delete")
-	return p
+	return []byte(b.String())
 }
 
-func (p Policy) set(noun string, check Check, verbs ...string) {
-	for _, verb := range verbs {
-		p[noun+":"+verb] = check
-	}
-}
+// quote writes a rule as a YAML scalar in single quotes.
+func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }

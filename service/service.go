@@ -20,7 +20,7 @@ import (
 type Options struct {
 	Store   store.Backend
 	Drivers []Driver
-	Policy  identity.Policy // nil: identity.Defaults
+	Policy  *identity.Policy // nil: identity.Defaults
 	Signer  Signer
 	// Versions tells which versions of a COE can be made, the default first.
 	Versions func(coe string) []string

@@ -30,8 +30,11 @@ type config struct {
 	Labels        string   // what becomes of labels without effect: "warn" or "strict"
 	ClusterQuota  int      // clusters per project that have no quota of their own
 	Concurrency   int      // clusters worked on at once
-	LogFormat     string   // "text" or "json"
-	LogLevel      string   // "debug", "info", "warn" or "error"
+	Identity      string   // "embedded" or "keystone"
+	Keystone      keystoneConfig
+	PolicyFile    string // overrides rules of the policy; "": none
+	LogFormat     string // "text" or "json"
+	LogLevel      string // "debug", "info", "warn" or "error"
 }
 
 // What --labels may be.
@@ -54,13 +57,24 @@ func (c *config) flags(f *pflag.FlagSet, dir string) {
 	f.StringVar(&c.Labels, "labels", labelsWarn, "labels that have no effect: warn keeps and reports them, strict refuses them")
 	f.IntVar(&c.ClusterQuota, "cluster-quota", 20, "clusters a project may have if it has no quota of its own")
 	f.IntVar(&c.Concurrency, "concurrency", 64, "clusters worked on at once")
+	f.StringVar(&c.Identity, "identity", identityEmbedded, "who knows the users: "+identityEmbedded+" (the service itself) or "+identityKeystone)
+	c.Keystone.flags(f)
+	f.StringVar(&c.PolicyFile, "policy-file", "", "YAML file of rules in oslo.policy's language that override the policy's")
 	f.StringVar(&c.LogFormat, "log-format", "text", "format of the log: text or json")
 	f.StringVar(&c.LogLevel, "log-level", "info", "least level logged: debug, info, warn or error")
 }
 
-// load fills in what no flag gave: from the environment, then from the YAML
-// file, if one is named by --config or JEROBOAM_CONFIG.
+// load fills in what no flag gave, and refuses what cannot be.
 func (c *config) load(f *pflag.FlagSet, path string, getenv func(string) string) error {
+	if err := c.fill(f, path, getenv); err != nil {
+		return err
+	}
+	return c.validate()
+}
+
+// fill takes what no flag gave from the environment, then from the YAML file,
+// if one is named by --config or JEROBOAM_CONFIG.
+func (c *config) fill(f *pflag.FlagSet, path string, getenv func(string) string) error {
 	if path == "" {
 		path = getenv(envPrefix + "CONFIG")
 	}
@@ -80,7 +94,8 @@ func (c *config) load(f *pflag.FlagSet, path string, getenv func(string) string)
 			errs = append(errs, fillIn(f, flag, file, getenv))
 		}
 	})
-	return errors.Join(append(errs, c.validate())...)
+	c.Keystone.Password = jeroboam.Secret(getenv(envKeystonePassword))
+	return errors.Join(errs...)
 }
 
 func fillIn(f *pflag.FlagSet, flag *pflag.Flag, file map[string]string, getenv func(string) string) error {
@@ -174,6 +189,13 @@ func (c *config) validate() error {
 	}
 	if real, pretended := c.mixture(); real && pretended {
 		wrong("drivers", "Serve the simulator with a state directory of its own.", "drivers: real and simulated machines do not mix in one service.")
+	}
+	switch c.Identity {
+	case identityEmbedded:
+	case identityKeystone:
+		c.Keystone.validate(wrong)
+	default:
+		wrong("identity", "Give "+identityEmbedded+" or "+identityKeystone+".", "identity: there is no %q.", c.Identity)
 	}
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		wrong("log_format", "Give text or json.", "log_format: %q is not a format.", c.LogFormat)

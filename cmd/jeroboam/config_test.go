@@ -42,6 +42,8 @@ func TestFlagsWinOverEnvironmentOverFileOverDefaults(t *testing.T) {
 		State: "/flag", Listen: "127.0.0.1:2", Concurrency: 3, LogLevel: "debug",
 		Drivers: []string{"k8s_sim"},
 		Bundles: "/opt/jeroboam/bundles", Agent: "/opt/jeroboam/jeroboam-agent", Labels: "warn", ClusterQuota: 20, LogFormat: "text",
+		Identity: "embedded",
+		Keystone: keystoneConfig{Username: "jeroboam", UserDomain: "Default", Project: "service", ProjectDomain: "Default"},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -65,6 +67,11 @@ func TestAWrongSettingIsNamedWithWhatToDo(t *testing.T) {
 		"a format that is not":     {args: []string{"--log-format", "xml"}, says: []string{"log_format", "text or json"}},
 		"a word for labels":        {args: []string{"--labels", "loud"}, says: []string{`labels: "loud"`, "warn or strict"}},
 		"several at once, all":     {args: []string{"--log-format", "xml", "--concurrency", "0"}, says: []string{"log_format", "concurrency"}},
+		"nobody who knows users":   {args: []string{"--identity", "ldap"}, says: []string{`identity: there is no "ldap"`, "embedded or keystone"}},
+		"keystone without a login": {args: []string{"--identity", "keystone"}, says: []string{"keystone_auth_url is empty", "--keystone-cloud", "JEROBOAM_KEYSTONE_PASSWORD"}},
+		"keystone in the wrong": {args: []string{"--identity", "keystone", "--keystone-auth-url", "k:5000", "--keystone-interface", "secret"},
+			says: []string{`"k:5000" is not an address`, `no interface "secret"`}},
+		"a password in the file":   {file: "keystone_password: x\n", says: []string{`"keystone_password", which is not a setting`}},
 		"a file that is not there": {env: map[string]string{"JEROBOAM_CONFIG": "/nowhere/x.yaml"}, says: []string{"/nowhere/x.yaml"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -50,6 +50,10 @@ func teardown(ctx context.Context, state string) error {
 
 // addUser lets somebody in. A service that runs reads the change by itself.
 func addUser(state, url string, who cli.User) (cli.Login, error) {
+	if _, err := os.Stat(identityDir(state)); errors.Is(err, fs.ErrNotExist) {
+		return cli.Login{}, jeroboam.Errorf(jeroboam.Unsupported, "users-elsewhere", "The users of the service in %s are Keystone's.", state).
+			WithRemedy("Type: openstack user create %s; openstack role add --user %s --project %s %s.", who.Name, who.Name, who.Project, who.Role)
+	}
 	identities, err := embedded.Open(embedded.Options{Dir: identityDir(state), URL: url})
 	if err != nil {
 		return cli.Login{}, err

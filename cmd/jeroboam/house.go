@@ -31,18 +31,19 @@ import (
 
 // house is everything that runs in one service.
 type house struct {
-	config   config
-	state    *state
-	log      *slog.Logger
-	url      string // of the API
-	store    store.Backend
-	vault    vault.Vault
-	bundles  *bundles
-	drivers  []driver
-	identity *embedded.Identity
-	engine   *engine.Engine
-	gateway  *gateway.Gateway
-	agents   []net.Listener
+	config  config
+	state   *state
+	log     *slog.Logger
+	url     string // of the API
+	store   store.Backend
+	vault   vault.Vault
+	bundles *bundles
+	drivers []driver
+	policy  *identity.Policy
+	callers callers
+	engine  *engine.Engine
+	gateway *gateway.Gateway
+	agents  []net.Listener
 }
 
 // build makes every room and opens none of them to callers.
@@ -53,7 +54,7 @@ func build(ctx context.Context, c config, s *state, address net.Addr, log *slog.
 			err = errors.Join(err, h.close())
 		}
 	}()
-	for _, step := range []func(context.Context) error{h.openStore, h.openIdentity, h.openBundles, h.openDrivers, h.openGateway} {
+	for _, step := range []func(context.Context) error{h.openPolicy, h.openStore, h.openIdentity, h.openBundles, h.openDrivers, h.openGateway} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -71,8 +72,17 @@ func (h *house) openStore(ctx context.Context) error {
 	return err
 }
 
-func (h *house) openIdentity(context.Context) (err error) {
-	h.identity, err = embedded.Open(embedded.Options{Dir: identityDir(h.state.dir), URL: h.url})
+func (h *house) openPolicy(context.Context) (err error) {
+	h.policy, err = readPolicy(h.config.PolicyFile)
+	return err
+}
+
+func (h *house) openIdentity(ctx context.Context) (err error) {
+	if h.config.Identity == identityKeystone {
+		h.callers, err = keystoneCallers(ctx, h.config.Keystone, h.log)
+	} else {
+		h.callers, err = ownCallers(h.state.dir, h.url)
+	}
 	return err
 }
 
@@ -119,7 +129,10 @@ func (h *house) openGateway(ctx context.Context) error {
 
 // introduce says once what nobody can look up later.
 func (h *house) introduce(stdout io.Writer) error {
-	password, fresh := h.identity.GeneratedPassword()
+	if h.callers.own == nil {
+		return nil
+	}
+	password, fresh := h.callers.own.GeneratedPassword()
 	if !fresh {
 		return nil
 	}
@@ -170,11 +183,11 @@ func (h *house) admit(ctx context.Context) error {
 // server answers the API; streams end with ctx.
 func (h *house) server(ctx context.Context) *http.Server {
 	verbs := service.New(service.Options{
-		Store: h.store, Drivers: serviceDrivers(h.drivers), Policy: identity.Defaults(), Signer: signer{h.vault}, Versions: h.bundles.versions,
+		Store: h.store, Drivers: serviceDrivers(h.drivers), Policy: h.policy, Signer: signer{h.vault}, Versions: h.bundles.versions,
 		Limits: service.Limits{Clusters: h.config.ClusterQuota}, Host: hostname(), StrictLabels: h.config.Labels == labelsStrict,
 	})
 	return &http.Server{
-		Handler:           api.New(api.Options{Service: verbs, Auth: h.identity, Identity: h.identity.Handler(), Logger: h.log}),
+		Handler:           api.New(h.callers.offer(api.Options{Service: verbs, Logger: h.log})),
 		ReadHeaderTimeout: 10 * time.Second,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ErrorLog:          slog.NewLogLogger(h.log.Handler(), slog.LevelWarn),
@@ -188,6 +201,7 @@ func (h *house) close() error {
 			errs = append(errs, err)
 		}
 	}
+	h.callers.close()
 	if h.store != nil {
 		errs = append(errs, h.store.Close())
 	}

@@ -16,6 +16,7 @@ func main() {
 	os.Exit(cli.Main(cli.Host{
 		Version:  version,
 		Serve:    serveCommand(),
+		Policy:   policyCommands(),
 		Hidden:   localCommands(),
 		Diagnose: diagnose,
 		Teardown: teardown,

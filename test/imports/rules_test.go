@@ -26,6 +26,8 @@ var mayEnter = map[string][]string{
 	"vault/sealed":             {"vault", "store"},
 	"identity":                 {},
 	"identity/embedded":        {"identity"},
+	"identity/keystone":        {"identity"},
+	"identity/identitytest":    {"identity"},
 	"cloud/local":              {"cloud", "node"},
 	"cloud/sim":                {"cloud", "node", "node/gateway"},
 	"cloud/cloudtest":          {"cloud", "node"},

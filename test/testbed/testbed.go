@@ -1,0 +1,169 @@
+// Package testbed gives tests a real OpenStack: the all-in-one that lies beside
+// the repository, in ../shared/testbed/openstack. It starts it if it is not
+// running, stops it again then, and takes away what tests made in it.
+package testbed
+
+import (
+	"context"
+	"crypto/rand"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/gophercloud/gophercloud/v2"
+	"github.com/gophercloud/gophercloud/v2/openstack"
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/projects"
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/roles"
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/users"
+
+	"github.com/jeroboam-cloud/jeroboam"
+)
+
+// place is where the testbed lies, from the root of the repository.
+const place = "../shared/testbed/openstack"
+
+// Keystone is the testbed's. It has the users admin, alice (member of physics)
+// and bob (member of it), whose passwords are their names and "-pw".
+type Keystone struct {
+	*testing.T
+	URL   string
+	admin *gophercloud.ServiceClient
+}
+
+// Start returns the testbed's Keystone; without JEROBOAM_TEST_OPENSTACK=1 or
+// without the testbed the test is skipped.
+func Start(t *testing.T) *Keystone {
+	t.Helper()
+	if os.Getenv("JEROBOAM_TEST_OPENSTACK") != "1" {
+		t.Skip("needs a real OpenStack: set JEROBOAM_TEST_OPENSTACK=1")
+	}
+	dir := filepath.Join(repository(t), place)
+	if _, err := os.Stat(filepath.Join(dir, "up")); err != nil {
+		t.Skipf("the testbed is not there: %v", err)
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("the testbed needs root")
+	}
+	if !answers() {
+		run(t, filepath.Join(dir, "up"), "--only", "keystone")
+		t.Cleanup(func() { run(t, filepath.Join(dir, "down")) })
+	}
+	k := &Keystone{T: t, URL: "http://127.0.0.1:5000/v3"}
+	k.admin = k.identity(k.Login("admin", "admin-pw", "admin"))
+	return k
+}
+
+func answers() bool {
+	c, err := net.DialTimeout("tcp", "127.0.0.1:5000", time.Second)
+	return err == nil && c.Close() == nil
+}
+
+func run(t *testing.T, name string, args ...string) {
+	t.Helper()
+	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", name, err, out)
+	}
+}
+
+// repository is the directory of go.mod above the test's.
+func repository(t *testing.T) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	for ; err == nil; dir = filepath.Dir(dir) {
+		if _, missing := os.Stat(filepath.Join(dir, "go.mod")); missing == nil {
+			return dir
+		}
+		if dir == filepath.Dir(dir) {
+			break
+		}
+	}
+	t.Fatalf("there is no go.mod above the test: %v", err)
+	return ""
+}
+
+// Login is a client of a user in a project of the domain Default.
+func (k *Keystone) Login(user string, password jeroboam.Secret, project string) *gophercloud.ProviderClient {
+	k.Helper()
+	return k.LoginFor(user, password, &gophercloud.AuthScope{ProjectName: project, DomainID: "default"})
+}
+
+// LoginFor is a client of a user in any scope.
+func (k *Keystone) LoginFor(user string, password jeroboam.Secret, scope *gophercloud.AuthScope) *gophercloud.ProviderClient {
+	k.Helper()
+	p, err := openstack.AuthenticatedClient(k.Context(), gophercloud.AuthOptions{
+		IdentityEndpoint: k.URL, Username: user, Password: password.Reveal(), DomainID: "default", Scope: scope,
+	})
+	if err != nil {
+		k.Fatalf("log in as %s: %v", user, err)
+	}
+	return p
+}
+
+func (k *Keystone) identity(p *gophercloud.ProviderClient) *gophercloud.ServiceClient {
+	k.Helper()
+	c, err := openstack.NewIdentityV3(p, gophercloud.EndpointOpts{})
+	if err != nil {
+		k.Fatal(err)
+	}
+	return c
+}
+
+// Admin is Keystone as its administrator asks it.
+func (k *Keystone) Admin() *gophercloud.ServiceClient { return k.admin }
+
+// User is one that a test made.
+type User struct {
+	ID, Name string
+	Password jeroboam.Secret
+}
+
+// User makes a user with a role in a project, for the length of the test.
+func (k *Keystone) User(project, role string) User {
+	k.Helper()
+	u := User{Name: "test-" + rand.Text(), Password: jeroboam.Secret(rand.Text())}
+	made, err := users.Create(k.Context(), k.admin, users.CreateOpts{Name: u.Name, Password: u.Password.Reveal(), DomainID: "default"}).Extract()
+	if err != nil {
+		k.Fatal(err)
+	}
+	u.ID = made.ID
+	k.Cleanup(func() {
+		if err := users.Delete(context.Background(), k.admin, u.ID).ExtractErr(); err != nil {
+			k.Error(err)
+		}
+	})
+	k.Grant(u, role, roles.AssignOpts{UserID: u.ID, ProjectID: k.Project(project)})
+	return u
+}
+
+// Grant gives a user a role somewhere.
+func (k *Keystone) Grant(u User, role string, where roles.AssignOpts) {
+	k.Helper()
+	pages, err := roles.List(k.admin, roles.ListOpts{Name: role}).AllPages(k.Context())
+	if err != nil {
+		k.Fatal(err)
+	}
+	found, err := roles.ExtractRoles(pages)
+	if err != nil || len(found) != 1 {
+		k.Fatalf("role %s: %v, %v", role, found, err)
+	}
+	if err := roles.Assign(k.Context(), k.admin, found[0].ID, where).ExtractErr(); err != nil {
+		k.Fatalf("grant %s to %s: %v", role, u.Name, err)
+	}
+}
+
+// Project is the ID of a project.
+func (k *Keystone) Project(name string) string {
+	k.Helper()
+	pages, err := projects.List(k.admin, projects.ListOpts{Name: name}).AllPages(k.Context())
+	if err != nil {
+		k.Fatal(err)
+	}
+	found, err := projects.ExtractProjects(pages)
+	if err != nil || len(found) != 1 {
+		k.Fatalf("project %s: %v, %v", name, found, err)
+	}
+	return found[0].ID
+}
