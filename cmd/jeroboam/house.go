@@ -160,9 +160,7 @@ func (h *house) run(ctx context.Context, listener net.Listener) error {
 		defer cancel()
 		return server.Shutdown(grace)
 	})
-	if err := os.WriteFile(h.state.path("endpoint"), []byte(h.url+"\n"), 0o600); err != nil {
-		return stateError(h.state.dir, err)
-	}
+	g.Go(func() error { return h.state.write("endpoint", h.url) })
 	return g.Wait()
 }
 

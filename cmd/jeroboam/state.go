@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -96,7 +97,9 @@ func (s *state) empty() error {
 
 // ownBeforeStart names what may lie in a state directory that was never used:
 // "up" opens the log, and what the first start says, before the service runs.
-func ownBeforeStart(name string) bool { return name == logFile || name == "lock" || name == "admin" }
+func ownBeforeStart(name string) bool {
+	return slices.Contains([]string{logFile, "lock", "admin", "version.new"}, name)
+}
 
 func (s *state) claim() error {
 	lock, err := os.OpenFile(s.path("lock"), os.O_CREATE|os.O_RDWR, 0o600)
@@ -110,10 +113,16 @@ func (s *state) claim() error {
 	if err := s.roomy(); err != nil {
 		return err
 	}
-	if err := os.WriteFile(s.path("version"), fmt.Appendln(nil, stateVersion), 0o600); err != nil {
+	return errors.Join(s.write("version", stateVersion), s.write("serve.pid", os.Getpid()))
+}
+
+// write puts one line into a file that others read: they see all of it or none.
+func (s *state) write(name string, line any) error {
+	fresh := s.path(name + ".new")
+	if err := os.WriteFile(fresh, fmt.Appendln(nil, line), 0o600); err != nil {
 		return stateError(s.dir, err)
 	}
-	if err := os.WriteFile(s.path("serve.pid"), fmt.Appendln(nil, os.Getpid()), 0o600); err != nil {
+	if err := os.Rename(fresh, s.path(name)); err != nil {
 		return stateError(s.dir, err)
 	}
 	return nil
