@@ -72,19 +72,21 @@ func hideBut(f *pflag.FlagSet, shown ...string) {
 
 // claimed runs f on a database that no other process may serve meanwhile; the
 // state directory is kept if f succeeds.
-func claimed(ctx context.Context, c config, log *slog.Logger, f func(store.Archive) error) (err error) {
-	if c.Database == "" {
-		s, err := openState(c.State)
-		if err != nil {
-			return err
-		}
-		defer func() {
-			if err == nil {
-				s.keep()
-			}
-			err = errors.Join(err, s.close())
-		}()
+func claimed(ctx context.Context, c config, log *slog.Logger, f func(store.Archive) error) error {
+	if c.Database != "" {
+		return opened(ctx, c, log, f)
 	}
+	s, err := openState(c.State)
+	if err != nil {
+		return err
+	}
+	if err = opened(ctx, c, log, f); err == nil {
+		s.keep()
+	}
+	return errors.Join(err, s.close())
+}
+
+func opened(ctx context.Context, c config, log *slog.Logger, f func(store.Archive) error) error {
 	b, err := openStore(ctx, c.Database, c.State, log)
 	if err != nil {
 		return err
@@ -137,29 +139,31 @@ func remind(cmd *cobra.Command, c config, done string) error {
 	return err
 }
 
-func exportStore(ctx context.Context, cmd *cobra.Command, c config, file string) (err error) {
-	out := cmd.OutOrStdout()
-	if file != "-" {
-		f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-		if err != nil {
-			return badFile(file, err)
-		}
-		defer func() {
-			if err = errors.Join(err, f.Close()); err != nil {
-				err = errors.Join(err, os.Remove(file))
-			}
-		}()
-		out = f
-	}
+func exportStore(ctx context.Context, cmd *cobra.Command, c config, file string) error {
 	b, err := openCopy(ctx, c, newLogger(c, cmd.ErrOrStderr()))
 	if err != nil {
 		return err
 	}
-	n, err := store.Export(ctx, b, out)
+	n, err := exportTo(ctx, b, cmd.OutOrStdout(), file)
 	if err = errors.Join(err, b.Close()); err != nil {
 		return err
 	}
 	return remind(cmd, c, fmt.Sprintf("Exported %d records.", n))
+}
+
+func exportTo(ctx context.Context, b store.Archive, stdout io.Writer, file string) (int, error) {
+	if file == "-" {
+		return store.Export(ctx, b, stdout)
+	}
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return 0, badFile(file, err)
+	}
+	n, err := store.Export(ctx, b, f)
+	if err = errors.Join(err, f.Close()); err != nil {
+		err = errors.Join(err, os.Remove(file))
+	}
+	return n, err
 }
 
 // openCopy opens what a service may hold: PostgreSQL itself, or a backup of

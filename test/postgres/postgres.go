@@ -5,6 +5,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -40,44 +41,67 @@ type Server struct {
 // programs are where Debian and Ubuntu put them, then the newest of them.
 const programs = "/usr/lib/postgresql/*/bin"
 
+// Absent says why there is no PostgreSQL, "" if there is one.
+func (s *Server) Absent() string {
+	s.once.Do(s.start)
+	return s.absent
+}
+
 // Database makes an empty database, which is dropped with the test, and returns
 // its URL. It skips the test where PostgreSQL is not installed.
 func (s *Server) Database(t testing.TB) jeroboam.Secret {
 	t.Helper()
-	s.once.Do(s.start)
-	if s.absent != "" {
-		t.Skip(s.absent)
+	if why := s.Absent(); why != "" {
+		t.Skip(why)
 	}
-	if s.err != nil {
-		t.Fatalf("start PostgreSQL: %v", s.err)
+	url, drop, err := s.Create()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := drop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return url
+}
+
+// Create makes an empty database and returns its URL and what drops it.
+func (s *Server) Create() (url jeroboam.Secret, drop func() error, err error) {
+	switch why := s.Absent(); {
+	case why != "":
+		return "", nil, errors.New(why)
+	case s.err != nil:
+		return "", nil, fmt.Errorf("start PostgreSQL: %w", s.err)
 	}
 	name := fmt.Sprint("test", s.number.Add(1))
-	s.execute(t, "CREATE DATABASE "+name)
-	t.Cleanup(func() { s.execute(t, "DROP DATABASE "+name+" WITH (FORCE)") })
-	return s.url(name)
+	drop = func() error { return execute(s.url("postgres"), "DROP DATABASE "+name+" WITH (FORCE)") }
+	return s.url(name), drop, execute(s.url("postgres"), "CREATE DATABASE "+name)
 }
 
 func (s *Server) url(database string) jeroboam.Secret {
 	return jeroboam.Secret("postgres://jeroboam@/" + database + "?host=" + url.QueryEscape(s.dir))
 }
 
-func (s *Server) execute(t testing.TB, statement string) {
-	t.Helper()
-	Execute(t, s.url("postgres"), statement)
-}
-
 // Execute runs a statement on a connection of its own, as the superuser.
 func Execute(t testing.TB, database jeroboam.Secret, statement string) {
 	t.Helper()
+	if err := execute(database, statement); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func execute(database jeroboam.Secret, statement string) error {
 	ctx := context.Background()
 	conn, err := pgx.Connect(ctx, database.Reveal())
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	defer conn.Close(ctx)
-	if _, err := conn.Exec(ctx, statement); err != nil {
-		t.Fatalf("%s: %v", statement, err)
+	_, err = conn.Exec(ctx, statement)
+	if err = errors.Join(err, conn.Close(ctx)); err != nil {
+		return fmt.Errorf("%s: %w", statement, err)
 	}
+	return nil
 }
 
 // Stop ends the server, if it runs, and removes what it wrote. For TestMain.
