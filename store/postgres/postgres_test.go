@@ -66,10 +66,12 @@ func wantErr(t *testing.T, err error, kind jeroboam.Kind, reason string) {
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, func(t *testing.T) storetest.Database {
+	fresh := func(t *testing.T) storetest.Database {
 		url := database.Database(t)
 		return func(t *testing.T) store.Backend { return open(t, url) }
-	})
+	}
+	storetest.Run(t, fresh)
+	storetest.RunArchives(t, fresh)
 }
 
 func TestADatabaseThatCannotServeIsRefusedWithItsRemedy(t *testing.T) {

@@ -54,10 +54,10 @@ func unavailable(reason, detail, remedy string) *jeroboam.Error {
 	return &jeroboam.Error{Kind: jeroboam.Unavailable, Reason: reason, Detail: detail, Remedy: remedy}
 }
 
-// taken reports whether an insert met its ID; records_id is the one unique index.
+// taken reports whether an insert met its ID, or a Seq that was given to it.
 func taken(err error) bool {
 	var e *driver.Error
-	return errors.As(err, &e) && e.Code() == lib.SQLITE_CONSTRAINT_UNIQUE
+	return errors.As(err, &e) && (e.Code() == lib.SQLITE_CONSTRAINT_UNIQUE || e.Code() == lib.SQLITE_CONSTRAINT_PRIMARYKEY)
 }
 
 // endsTransaction reports whether SQLite may have rolled the whole transaction

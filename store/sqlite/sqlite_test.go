@@ -61,10 +61,12 @@ func wantErr(t *testing.T, err error, kind jeroboam.Kind, reason string) {
 }
 
 func TestConformance(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) storetest.Database {
+	fresh := func(t *testing.T) storetest.Database {
 		dir := t.TempDir()
 		return func(t *testing.T) store.Backend { return open(t, dir) }
-	})
+	}
+	storetest.Run(t, fresh)
+	storetest.RunArchives(t, fresh)
 }
 
 func TestADirectoryHasOneServerAtATime(t *testing.T) {
