@@ -40,7 +40,11 @@ packages: ## install the operating-system packages that are missing (root)
 	@deploy/packages.sh
 
 .PHONY: test
-test: lint test-unit test-real ## every test, those with real clusters too (root)
+test: lint test-packages test-unit test-real ## every test, those with real clusters too (root)
+
+.PHONY: test-packages
+test-packages: ## install what only the tests need, too (root)
+	@deploy/packages.sh --test
 
 .PHONY: test-unit
 test-unit: ## tests that need neither root nor a network

@@ -4,6 +4,7 @@
 #
 #   deploy/packages.sh          install what is missing
 #   deploy/packages.sh --check  only say what is missing; exit 1 if anything is
+#   deploy/packages.sh --test   install what only the tests need, too
 set -eu
 
 missing=
@@ -34,6 +35,12 @@ if ! [ -e /etc/ssl/certs/ca-certificates.crt ]; then
 fi
 need go golang-go 'builds everything; fetches the Go release that go.mod names'
 
+# For tests alone: without it they are skipped.
+if [ "${1:-}" = --test ] && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then
+	missing="$missing postgresql"
+	printf '  %-22s %s\n' postgresql 'a private server for the tests of the store'
+fi
+
 if [ -z "$missing" ]; then
 	exit 0
 fi
@@ -54,5 +61,13 @@ fi
 echo "installing:$missing"
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -q </dev/null
+# The tests start servers of their own: none is wanted at boot.
+case " $missing " in *" postgresql "*)
+	if ! [ -e /etc/postgresql-common/createcluster.conf ]; then
+		mkdir -p /etc/postgresql-common
+		echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
+	fi
+	;;
+esac
 # shellcheck disable=SC2086 # a list of words
-apt-get install -q -y --no-install-recommends $missing </dev/null
+apt-get install -q -y --no-install-recommends -o Dpkg::Options::=--force-confold $missing </dev/null

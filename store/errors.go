@@ -18,6 +18,20 @@ const (
 	ReasonReadOnly = "read-only-transaction"
 	ReasonWorking  = "working" // Internal: Work was called twice
 	ReasonStopped  = "stopped" // Unavailable: the caller gave up, or the Backend was closed
+	ReasonLost     = "lost"    // Conflict: a run wrote after another server had taken its cluster up
+	ReasonText     = "text"    // Invalid: a column's text is not UTF-8 without zero bytes
+	ReasonNotEmpty = "not-empty"
+)
+
+// Reasons of Unavailable errors: the database has a trouble of its own.
+const (
+	ReasonDiskFull   = "disk-full"
+	ReasonUnwritable = "read-only"
+	ReasonBusy       = "busy"
+	ReasonCorrupt    = "corrupt"
+	ReasonDisk       = "disk"
+	ReasonGone       = "gone"
+	ReasonDatabase   = "database"
 )
 
 // Absent is the error for a record that is not there.
@@ -50,6 +64,18 @@ func WriteInView() error {
 // Working is the error of a second Work at the same time on one Backend.
 func Working() error {
 	return jeroboam.Errorf(jeroboam.Internal, ReasonWorking, "The store's jobs are being worked already.")
+}
+
+// Lost is the error of a run that goes on although another server has taken
+// its cluster up, because this one was silent for too long.
+func Lost() error {
+	return jeroboam.Errorf(jeroboam.Conflict, ReasonLost, "Another server has taken up the cluster.")
+}
+
+// NotEmpty is the error for filling a database that has records.
+func NotEmpty() error {
+	return jeroboam.Errorf(jeroboam.Conflict, ReasonNotEmpty, "The database has records already.").
+		WithRemedy("Choose an empty one.")
 }
 
 // Stopped is the error of a call that was given up before it did anything.

@@ -21,16 +21,17 @@ import (
 // flag (--gateway-listen), an environment variable (JEROBOAM_GATEWAY_LISTEN)
 // and a key of the YAML file (gateway_listen), in this order of precedence.
 type config struct {
-	State         string   // directory that holds everything the service must remember
-	Listen        string   // address of the API
-	GatewayListen string   // TCP address for agents; "": the unix socket alone
-	Bundles       string   // directory of bundles
-	Agent         string   // path of the agent's binary
-	Drivers       []string // rows of drivers.go that are on
-	Labels        string   // what becomes of labels without effect: "warn" or "strict"
-	ClusterQuota  int      // clusters per project that have no quota of their own
-	Concurrency   int      // clusters worked on at once
-	Identity      string   // "embedded" or "keystone"
+	State         string          // directory that holds everything the service must remember
+	Database      jeroboam.Secret // URL of PostgreSQL, with its password; "": SQLite in the state directory
+	Listen        string          // address of the API
+	GatewayListen string          // TCP address for agents; "": the unix socket alone
+	Bundles       string          // directory of bundles
+	Agent         string          // path of the agent's binary
+	Drivers       []string        // rows of drivers.go that are on
+	Labels        string          // what becomes of labels without effect: "warn" or "strict"
+	ClusterQuota  int             // clusters per project that have no quota of their own
+	Concurrency   int             // clusters worked on at once
+	Identity      string          // "embedded" or "keystone"
 	Keystone      keystoneConfig
 	PolicyFile    string // overrides rules of the policy; "": none
 	LogFormat     string // "text" or "json"
@@ -49,6 +50,7 @@ const envPrefix = "JEROBOAM_"
 // itself lies: what it needs besides is expected next to it.
 func (c *config) flags(f *pflag.FlagSet, dir string) {
 	f.StringVar(&c.State, "state", ".state", "directory that holds everything the service must remember")
+	f.StringVar((*string)(&c.Database), "database", "", "postgres://user:password@host/database; without one, SQLite in the state directory.\nArguments can be seen by others: give a password in the variable or the file")
 	f.StringVar(&c.Listen, "listen", "127.0.0.1:9511", "address of the API")
 	f.StringVar(&c.GatewayListen, "gateway-listen", "", "TCP address for agents, besides the unix socket in the state directory")
 	f.StringVar(&c.Bundles, "bundles", filepath.Join(dir, "bundles"), "directory of bundles")
@@ -163,6 +165,9 @@ func (c *config) validate() error {
 	}
 	if c.State == "" {
 		wrong("state", "Name a directory with --state.", "state is empty.")
+	}
+	if url := c.Database.Reveal(); url != "" && !strings.HasPrefix(url, "postgres://") && !strings.HasPrefix(url, "postgresql://") {
+		wrong("database", "Give postgres://user:password@host:5432/database, or nothing.", "database is no address of a PostgreSQL database.")
 	}
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		wrong("listen", "Give host:port, for example 127.0.0.1:9511.", "listen: %q is not an address.", c.Listen)

@@ -62,6 +62,7 @@ func TestAWrongSettingIsNamedWithWhatToDo(t *testing.T) {
 		"a key given twice":        {file: "state: a\nstate: b\n", says: []string{"not YAML"}},
 		"no number in the file":    {file: "concurrency: many\n", says: []string{"concurrency in the configuration file", `"many"`}},
 		"no number in a variable":  {env: map[string]string{"JEROBOAM_CLUSTER_QUOTA": "x"}, says: []string{"JEROBOAM_CLUSTER_QUOTA", `"x"`}},
+		"no PostgreSQL":            {env: map[string]string{"JEROBOAM_DATABASE": "mysql://me:hunter2@host/x"}, says: []string{"database is no address", "postgres://"}},
 		"no address":               {args: []string{"--listen", "9511"}, says: []string{`listen: "9511"`, "127.0.0.1:9511"}},
 		"a driver that is not":     {args: []string{"--drivers", "nope"}, says: []string{`"nope"`, "k8s_local"}},
 		"a format that is not":     {args: []string{"--log-format", "xml"}, says: []string{"log_format", "text or json"}},
@@ -78,6 +79,9 @@ func TestAWrongSettingIsNamedWithWhatToDo(t *testing.T) {
 			_, err := loadConfig(t, c.file, c.env, c.args...)
 			if jeroboam.KindOf(err) != jeroboam.Invalid {
 				t.Fatalf("kind %q of %v", jeroboam.KindOf(err), err)
+			}
+			if strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("%q tells the password", err)
 			}
 			for _, text := range c.says {
 				if !strings.Contains(err.Error(), text) {

@@ -24,7 +24,6 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/pki"
 	"github.com/jeroboam-cloud/jeroboam/service"
 	"github.com/jeroboam-cloud/jeroboam/store"
-	"github.com/jeroboam-cloud/jeroboam/store/sqlite"
 	"github.com/jeroboam-cloud/jeroboam/vault"
 	"github.com/jeroboam-cloud/jeroboam/vault/sealed"
 )
@@ -63,7 +62,7 @@ func build(ctx context.Context, c config, s *state, address net.Addr, log *slog.
 }
 
 func (h *house) openStore(ctx context.Context) error {
-	backend, err := sqlite.Open(ctx, sqlite.Options{Dir: h.state.path("store"), Logger: h.log})
+	backend, err := openStore(ctx, h.config.Database, h.state.dir, h.log)
 	if err != nil {
 		return err
 	}

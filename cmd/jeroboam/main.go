@@ -17,6 +17,7 @@ func main() {
 		Version:  version,
 		Serve:    serveCommand(),
 		Policy:   policyCommands(),
+		Store:    storeCommand(),
 		Hidden:   localCommands(),
 		Diagnose: diagnose,
 		Teardown: teardown,

@@ -17,10 +17,23 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack"
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
+
+	"github.com/jeroboam-cloud/jeroboam/test/postgres"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"jeroboam": main})
+	testscript.Main(stopping{m}, map[string]func(){"jeroboam": main})
+}
+
+// database is the PostgreSQL of scenarios that ask for one.
+var database postgres.Server
+
+// stopping are the tests, with the end of what they started.
+type stopping struct{ *testing.M }
+
+func (s stopping) Run() int {
+	defer database.Stop()
+	return s.M.Run()
 }
 
 // TestScenarios runs the command line as users type it, against a service of
@@ -37,10 +50,11 @@ func params() testscript.Params {
 		Setup:               setUp,
 		Condition:           condition,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"serve":  serveInBackground,
-			"code":   wantCode,
-			"tmpfs":  mountSmall,
-			"listen": occupy,
+			"serve":    serveInBackground,
+			"code":     wantCode,
+			"tmpfs":    mountSmall,
+			"listen":   occupy,
+			"database": makeDatabase,
 		},
 	}
 }
@@ -59,6 +73,8 @@ func condition(name string) (bool, error) {
 	switch name {
 	case "root":
 		return os.Geteuid() == 0, nil
+	case "postgres":
+		return database.Absent() == "", nil
 	}
 	return false, fmt.Errorf("there is no condition %q", name)
 }
@@ -126,7 +142,7 @@ func wantCode(ts *testscript.TestScript, neg bool, args []string) {
 // program is this program, in the scenario's directory and environment.
 func program(ts *testscript.TestScript, args []string) *exec.Cmd {
 	cmd := &exec.Cmd{Path: find(ts, "jeroboam"), Args: append([]string{"jeroboam"}, args...), Dir: ts.MkAbs(".")}
-	for _, key := range []string{"PATH", "GORACE", "HOME", "TMPDIR", "JEROBOAM_STATE", "JEROBOAM_DRIVERS", "JEROBOAM_BUNDLES", "OS_AUTH_URL",
+	for _, key := range []string{"PATH", "GORACE", "HOME", "TMPDIR", "JEROBOAM_STATE", "JEROBOAM_DATABASE", "JEROBOAM_DRIVERS", "JEROBOAM_BUNDLES", "OS_AUTH_URL",
 		"OS_TOKEN", "OS_USERNAME", "OS_PASSWORD", "OS_PROJECT_NAME", "OS_USER_DOMAIN_ID", "OS_PROJECT_DOMAIN_ID"} {
 		if value := ts.Getenv(key); value != "" {
 			cmd.Env = append(cmd.Env, key+"="+value)
@@ -173,6 +189,15 @@ func occupy(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Defer(func() { ts.Check(l.Close()) })
 	ts.Setenv(args[0], l.Addr().String())
+}
+
+// makeDatabase makes an empty PostgreSQL database and puts its URL into a
+// variable: "database NAME".
+func makeDatabase(ts *testscript.TestScript, neg bool, args []string) {
+	url, drop, err := database.Create()
+	ts.Check(err)
+	ts.Defer(func() { ts.Check(drop()) })
+	ts.Setenv(args[0], url.Reveal())
 }
 
 func freeAddress(ts *testscript.TestScript) string {

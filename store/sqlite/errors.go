@@ -9,16 +9,7 @@ import (
 	lib "modernc.org/sqlite/lib"
 
 	"github.com/jeroboam-cloud/jeroboam"
-)
-
-// Reasons of Unavailable errors of this Backend.
-const (
-	ReasonDiskFull = "disk-full"
-	ReasonReadOnly = "read-only"
-	ReasonBusy     = "busy"
-	ReasonCorrupt  = "corrupt"
-	ReasonDisk     = "disk"
-	ReasonDatabase = "database"
+	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
 // classify makes any error of SQLite or of the file system an Unavailable one
@@ -41,32 +32,32 @@ func verdict(err error) *jeroboam.Error {
 	}
 	switch {
 	case code == lib.SQLITE_FULL, errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return unavailable(ReasonDiskFull, "The disk of the state directory is full.",
+		return unavailable(store.ReasonDiskFull, "The disk of the state directory is full.",
 			"Free some space there; nothing that was accepted is lost, and work resumes by itself.")
 	case code == lib.SQLITE_READONLY, code == lib.SQLITE_CANTOPEN, code == lib.SQLITE_PERM,
 		errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EISDIR):
-		return unavailable(ReasonReadOnly, "The state directory cannot be written.",
+		return unavailable(store.ReasonUnwritable, "The state directory cannot be written.",
 			"Check that it is a directory, its owner, its mode, and that its file system is not mounted read-only.")
 	case code == lib.SQLITE_BUSY, code == lib.SQLITE_LOCKED:
-		return unavailable(ReasonBusy, "The database is busy.",
+		return unavailable(store.ReasonBusy, "The database is busy.",
 			"Try again; if it stays so, another program keeps the database file locked.")
 	case code == lib.SQLITE_CORRUPT, code == lib.SQLITE_NOTADB:
-		return unavailable(ReasonCorrupt, "The database file is damaged.", "Restore it from a backup.")
+		return unavailable(store.ReasonCorrupt, "The database file is damaged.", "Restore it from a backup.")
 	case code == lib.SQLITE_IOERR:
-		return unavailable(ReasonDisk, "The disk of the state directory failed.",
+		return unavailable(store.ReasonDisk, "The disk of the state directory failed.",
 			"Look for its errors in the kernel's log.")
 	}
-	return unavailable(ReasonDatabase, "The database failed.", "The operator finds the cause in the service's log.")
+	return unavailable(store.ReasonDatabase, "The database failed.", "The operator finds the cause in the service's log.")
 }
 
 func unavailable(reason, detail, remedy string) *jeroboam.Error {
 	return &jeroboam.Error{Kind: jeroboam.Unavailable, Reason: reason, Detail: detail, Remedy: remedy}
 }
 
-// taken reports whether an insert met its ID; records_id is the one unique index.
+// taken reports whether an insert met its ID, or a Seq that was given to it.
 func taken(err error) bool {
 	var e *driver.Error
-	return errors.As(err, &e) && e.Code() == lib.SQLITE_CONSTRAINT_UNIQUE
+	return errors.As(err, &e) && (e.Code() == lib.SQLITE_CONSTRAINT_UNIQUE || e.Code() == lib.SQLITE_CONSTRAINT_PRIMARYKEY)
 }
 
 // endsTransaction reports whether SQLite may have rolled the whole transaction

@@ -41,7 +41,7 @@ func TestAFullDiskIsReportedAndSpoilsNothing(t *testing.T) {
 	for i := range 8 { // some share a transaction, which is lost as a whole
 		wg.Go(func() {
 			err := insert(fmt.Sprint("large", i), large)
-			if e, ok := jeroboam.AsError(err); !ok || e.Kind != jeroboam.Unavailable || e.Reason != ReasonDiskFull || e.Remedy == "" {
+			if e, ok := jeroboam.AsError(err); !ok || e.Kind != jeroboam.Unavailable || e.Reason != store.ReasonDiskFull || e.Remedy == "" {
 				t.Errorf("a write on a full disk: %v", err)
 			}
 		})

@@ -6,67 +6,35 @@ import (
 	"strings"
 
 	"github.com/jeroboam-cloud/jeroboam/store"
+	"github.com/jeroboam-cloud/jeroboam/store/internal/query"
 )
 
-// where is the condition of a query and its arguments, growing together.
-type where struct {
-	terms []string
-	args  []any
-}
-
-func (w *where) add(term string, args ...any) {
-	w.terms = append(w.terms, term)
-	w.args = append(w.args, args...)
-}
-
-func (w *where) String() string { return " FROM records WHERE " + strings.Join(w.terms, " AND ") }
-
-// selection is what q selects, without its page. The terms that look idle let
-// the planner use the partial indexes.
-func selection(q store.Query) *where {
-	w := &where{}
-	w.add("kind = ?", q.Kind)
-	switch {
-	case q.Project != "" && q.Public:
-		w.add("(project = ? OR public = 1)", q.Project)
-	case q.Project != "":
-		w.add("project = ?", q.Project)
-	}
-	if q.Parent != "" {
-		w.add("parent = ? AND parent <> ''", q.Parent)
-	}
-	if q.Name != "" {
-		w.add("name = ? AND name <> ''", q.Name)
-	}
-	if q.After > 0 {
-		w.add("seq > ?", q.After)
-	}
-	return w
-}
+// public is the condition of the partial index of public records.
+const public = "public = 1"
 
 func (t reading) List(q store.Query) ([]store.Record, error) {
 	if err := store.CheckSort(q.Sort); err != nil {
 		return nil, err
 	}
-	w, key := selection(q), sortKey(q.Sort)
+	w, key := query.Select(q, public), sortKey(q.Sort)
 	if q.Marker != "" {
 		if err := t.startAfter(w, key, q); err != nil {
 			return nil, err
 		}
 	}
-	query := "SELECT " + columns + w.String() + order(key, q.Desc)
+	list := "SELECT " + columns + w.String() + order(key, q.Desc)
 	if q.Limit > 0 {
-		query += " LIMIT ?"
-		w.args = append(w.args, q.Limit)
+		list += " LIMIT ?"
+		w.Args = append(w.Args, q.Limit)
 	}
-	return t.query(query, w.args...)
+	return t.query(list, w.Args...)
 }
 
 // Count counts what q selects: its page (Marker, Limit) does not matter.
 func (t reading) Count(q store.Query) (int, error) {
-	w := selection(q)
+	w := query.Select(q, public)
 	var n int
-	_, err := t.one(&n, "SELECT count(*)"+w.String(), w.args...)
+	_, err := t.one(&n, "SELECT count(*)"+w.String(), w.Args...)
 	return n, err
 }
 
@@ -96,7 +64,7 @@ func order(key string, desc bool) string {
 }
 
 // startAfter restricts w to the records that follow q.Marker in q's order.
-func (t reading) startAfter(w *where, key string, q store.Query) error {
+func (t reading) startAfter(w *query.Where, key string, q store.Query) error {
 	marker, seq, err := t.marker(w, key, q)
 	if err != nil {
 		return err
@@ -106,15 +74,15 @@ func (t reading) startAfter(w *where, key string, q store.Query) error {
 		seqAfter, after, null = "seq < ?", key+" < ?", "(? IS NOT NULL AND "+key+" IS NULL)"
 	}
 	if key == "" {
-		w.add(seqAfter, seq)
+		w.Add(seqAfter, seq)
 		return nil
 	}
-	w.add("("+key+" IS ? AND "+seqAfter+" OR "+after+" OR "+null+")", marker, seq, marker, marker)
+	w.Add("("+key+" IS ? AND "+seqAfter+" OR "+after+" OR "+null+")", marker, seq, marker, marker)
 	return nil
 }
 
 // marker finds the sort value and seq of q.Marker among the records of w.
-func (t reading) marker(w *where, key string, q store.Query) (value any, seq int64, err error) {
+func (t reading) marker(w *query.Where, key string, q store.Query) (value any, seq int64, err error) {
 	if key == "" {
 		key = "NULL"
 	}
@@ -122,7 +90,7 @@ func (t reading) marker(w *where, key string, q store.Query) (value any, seq int
 	if err != nil {
 		return nil, 0, err
 	}
-	args := append(append([]any(nil), w.args...), q.Marker)
+	args := append(append([]any(nil), w.Args...), q.Marker)
 	err = stmt.QueryRow(args...).Scan(&value, &seq)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, 0, store.NoMarker(q.Kind, q.Marker)

@@ -161,7 +161,7 @@ func (b *Backend) Watch(ctx context.Context, kind, parent string) <-chan struct{
 
 // Work runs jobs until ctx ends, first those that a killed server left.
 func (b *Backend) Work(ctx context.Context, w store.Worker) error {
-	if err := b.jobs.Work(ctx, w); err != nil {
+	if err := b.jobs.Work(ctx, "", w); err != nil {
 		return fmt.Errorf("work the jobs of the store: %w", classify(err))
 	}
 	return nil

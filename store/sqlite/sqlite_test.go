@@ -61,10 +61,12 @@ func wantErr(t *testing.T, err error, kind jeroboam.Kind, reason string) {
 }
 
 func TestConformance(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) storetest.Database {
+	fresh := func(t *testing.T) storetest.Database {
 		dir := t.TempDir()
 		return func(t *testing.T) store.Backend { return open(t, dir) }
-	})
+	}
+	storetest.Run(t, fresh)
+	storetest.RunArchives(t, fresh)
 }
 
 func TestADirectoryHasOneServerAtATime(t *testing.T) {
@@ -121,11 +123,11 @@ func TestADirectoryThatCannotServeIsRefusedWithItsRemedy(t *testing.T) {
 			func(t *testing.T, dir string) {
 				write(t, filepath.Join(dir, sqlite.File), "this is a letter, not a database: "+strings.Repeat("x", 4096))
 			},
-			jeroboam.Unavailable, sqlite.ReasonCorrupt,
+			jeroboam.Unavailable, store.ReasonCorrupt,
 		},
 		"the database is a directory": {
 			func(t *testing.T, dir string) { mkdir(t, filepath.Join(dir, sqlite.File)) },
-			jeroboam.Unavailable, sqlite.ReasonReadOnly,
+			jeroboam.Unavailable, store.ReasonUnwritable,
 		},
 		"the directory is a file": {
 			func(t *testing.T, dir string) {
@@ -134,7 +136,7 @@ func TestADirectoryThatCannotServeIsRefusedWithItsRemedy(t *testing.T) {
 				}
 				write(t, dir, "")
 			},
-			jeroboam.Unavailable, sqlite.ReasonReadOnly,
+			jeroboam.Unavailable, store.ReasonUnwritable,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

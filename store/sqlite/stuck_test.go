@@ -52,7 +52,7 @@ func TestARunWhoseEndCannotBeWrittenIsNeitherLostNorDoubled(t *testing.T) {
 	}
 	<-runs
 	err = wake()
-	if e, ok := jeroboam.AsError(err); !ok || e.Kind != jeroboam.Unavailable || e.Reason != ReasonReadOnly {
+	if e, ok := jeroboam.AsError(err); !ok || e.Kind != jeroboam.Unavailable || e.Reason != store.ReasonUnwritable {
 		t.Errorf("a wake while nothing can be written: %v", err)
 	}
 	refuseWrites(t, b, false)

@@ -21,6 +21,7 @@ var mayEnter = map[string][]string{
 	"coe":     {"node"},
 
 	"store/memory":             {"store"},
+	"store/postgres":           {"store"},
 	"store/sqlite":             {"store"},
 	"store/storetest":          {"store"},
 	"vault/sealed":             {"vault", "store"},

@@ -47,12 +47,27 @@ func (h *Hub) Touch(touched map[Key]struct{}) {
 	for k := range touched {
 		for _, key := range [...]Key{k, {Kind: k.Kind}, {Parent: k.Parent}, {}} {
 			for c := range h.watchers[key] {
-				select {
-				case c <- struct{}{}:
-				default: // a signal is waiting already
-				}
+				signal(c)
 			}
 		}
+	}
+}
+
+// All signals every watcher, when it is not known what was touched.
+func (h *Hub) All() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, watchers := range h.watchers {
+		for c := range watchers {
+			signal(c)
+		}
+	}
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // a signal is waiting already
 	}
 }
 

@@ -46,7 +46,7 @@ func (listener) Unlisten(context.Context, string) error { return nil }
 func (l listener) WaitForNotification(ctx context.Context) (*riverdriver.Notification, error) {
 	select {
 	case <-l.bell:
-		return &riverdriver.Notification{Topic: "river_insert", Payload: `{"queue":"` + queue + `"}`}, nil
+		return &riverdriver.Notification{Topic: "river_insert", Payload: `{"queue":"` + Queue + `"}`}, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

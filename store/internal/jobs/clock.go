@@ -100,7 +100,7 @@ func (j *Jobs[TTx]) release(ctx context.Context, client *river.Client[TTx]) (tim
 
 func (j *Jobs[TTx]) due(ctx context.Context, client *river.Client[TTx]) (time.Time, error) {
 	list, err := client.JobList(ctx, river.NewJobListParams().
-		Queues(queue).
+		Queues(Queue).
 		States(rivertype.JobStateScheduled, rivertype.JobStateRetryable).
 		OrderBy(river.JobListOrderByScheduledAt, river.SortOrderAsc).
 		First(1))

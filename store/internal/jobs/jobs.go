@@ -22,8 +22,8 @@ import (
 	"github.com/riverqueue/river/rivertype"
 )
 
-// queue is the one River queue that clusters' jobs are in.
-const queue = "clusters"
+// Queue is the one River queue that clusters' jobs are in.
+const Queue = "clusters"
 
 // args are the arguments of a cluster's job.
 type args struct {
@@ -35,7 +35,7 @@ func (args) Kind() string { return "converge" }
 
 func (args) InsertOpts() river.InsertOpts {
 	return river.InsertOpts{
-		Queue:       queue,
+		Queue:       Queue,
 		MaxAttempts: math.MaxInt16, // never discarded; back-off is ours
 		UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
 			rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable,
@@ -129,6 +129,23 @@ func (j *Jobs[TTx]) Committed(wakes map[string]int64) {
 		}
 	}
 	j.mu.Unlock()
+	j.bell.ring()
+}
+
+// TakeUp makes a job within tx for a cluster whose last one was given up.
+func (j *Jobs[TTx]) TakeUp(ctx context.Context, tx TTx, cluster string) error {
+	return j.insertNext(ctx, tx, next{args: args{Cluster: cluster}})
+}
+
+// Look says that something may have happened which nobody told: every run is
+// woken, the queue is looked at, and the clock set anew.
+func (j *Jobs[TTx]) Look() {
+	j.mu.Lock()
+	for _, r := range j.runs {
+		r.tell(0)
+	}
+	j.mu.Unlock()
+	j.clock.set(time.Now())
 	j.bell.ring()
 }
 

@@ -22,6 +22,9 @@ const (
 	fetchCooldown = time.Millisecond
 	// fetchPoll is the longest time between two looks: only a safety net.
 	fetchPoll = 10 * time.Second
+	// sharedPoll is the same where a job may wait because the server that knows
+	// of it has no place for it, and another server has.
+	sharedPoll = time.Second
 	// forever is longer than any run: River takes runs that are older for dead,
 	// but a run may well watch its cluster for hours.
 	forever = 100 * 365 * 24 * time.Hour
@@ -29,13 +32,16 @@ const (
 	keepJobs = 10 * time.Minute
 )
 
-// Work runs jobs until ctx ends, then waits for the runs under way.
-func (j *Jobs[TTx]) Work(ctx context.Context, w store.Worker) error {
+// Work runs jobs until ctx ends, then waits for the runs under way. The server's
+// name is noted with each job; "" lets River choose one.
+func (j *Jobs[TTx]) Work(ctx context.Context, server string, w store.Worker) error {
 	if !j.working.TryLock() {
 		return store.Working()
 	}
 	defer j.working.Unlock()
+	poll := sharedPoll
 	if j.OneServer {
+		poll = fetchPoll
 		if err := j.rescue(ctx); err != nil {
 			return err
 		}
@@ -45,11 +51,12 @@ func (j *Jobs[TTx]) Work(ctx context.Context, w store.Worker) error {
 		return fmt.Errorf("register the worker: %w", err)
 	}
 	client, err := river.NewClient[TTx](ringing[TTx]{Driver: j.driver, bell: j.bell}, &river.Config{
+		ID:                          server,
 		Logger:                      j.log,
-		Queues:                      map[string]river.QueueConfig{queue: {MaxWorkers: max(w.Concurrency, 1)}},
+		Queues:                      map[string]river.QueueConfig{Queue: {MaxWorkers: max(w.Concurrency, 1)}},
 		Workers:                     workers,
 		FetchCooldown:               fetchCooldown,
-		FetchPollInterval:           fetchPoll,
+		FetchPollInterval:           poll,
 		JobTimeout:                  -1, // deadlines belong to operations and steps
 		RescueStuckJobsAfter:        forever,
 		CompletedJobRetentionPeriod: keepJobs,
@@ -89,6 +96,7 @@ func (*worker[TTx]) Timeout(*river.Job[args]) time.Duration { return -1 }
 // the next start finds it.
 func (w *worker[TTx]) Work(ctx context.Context, job *river.Job[args]) error {
 	cluster := job.Args.Cluster
+	ctx = context.WithValue(ctx, held{}, job.ID)
 	r := w.jobs.begin(ctx, cluster)
 	var again time.Duration
 	var err error
@@ -100,8 +108,8 @@ func (w *worker[TTx]) Work(ctx context.Context, job *river.Job[args]) error {
 		failed := w.jobs.finish(ctx, job, heard, func(left bool) (next, bool) {
 			return follow(job.Args, outcome{again: again, err: err, at: time.Now(), rerun: left || missed || ctx.Err() != nil})
 		})
-		if failed == nil {
-			return nil
+		if e, ok := jeroboam.AsError(failed); failed == nil || ok && e.Reason == store.ReasonLost {
+			return nil // lost: the job is over, and its successor another server's
 		}
 		if ctx.Err() != nil {
 			return failed
@@ -195,6 +203,15 @@ func (j *Jobs[TTx]) finish(stopping context.Context, job *river.Job[args], heard
 		j.clock.set(n.at)
 	}
 	return nil
+}
+
+// held is the key of the job under which a context's run is done.
+type held struct{}
+
+// Held returns the job under which the run of ctx is done, if it is a run's.
+func Held(ctx context.Context) (job int64, ok bool) {
+	job, ok = ctx.Value(held{}).(int64)
+	return job, ok
 }
 
 // runSafely makes a panic an error: one cluster's bad luck must not stop the rest.

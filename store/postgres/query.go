@@ -1,0 +1,115 @@
+package postgres
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/jeroboam-cloud/jeroboam/store"
+	"github.com/jeroboam-cloud/jeroboam/store/internal/query"
+)
+
+// numbered turns the places of arguments into $1, $2, …
+func numbered(sql string) string {
+	var b strings.Builder
+	for i, part := range strings.Split(sql, "?") {
+		if i > 0 {
+			b.WriteString("$" + strconv.Itoa(i))
+		}
+		b.WriteString(part)
+	}
+	return b.String()
+}
+
+func (t reading) List(q store.Query) ([]store.Record, error) {
+	if err := store.CheckSort(q.Sort); err != nil {
+		return nil, err
+	}
+	if !selectable(q) {
+		return nil, nil
+	}
+	w, key := query.Select(q, "public"), sortKey(q.Sort)
+	if q.Marker != "" {
+		if err := t.startAfter(w, key, q); err != nil {
+			return nil, err
+		}
+	}
+	list := "SELECT " + columns + w.String() + order(key, q.Desc)
+	if q.Limit > 0 {
+		list += " LIMIT ?"
+		w.Args = append(w.Args, q.Limit)
+	}
+	return t.query(numbered(list), w.Args...)
+}
+
+// Count counts what q selects: its page (Marker, Limit) does not matter.
+func (t reading) Count(q store.Query) (int, error) {
+	if !selectable(q) {
+		return 0, nil
+	}
+	w := query.Select(q, "public")
+	var n int
+	_, err := t.one(&n, numbered("SELECT count(*)"+w.String()), w.Args...)
+	return n, err
+}
+
+func selectable(q store.Query) bool { return storable(q.Kind, q.Project, q.Parent, q.Name) }
+
+// sortKey is what records are ordered by: columns without NULL, so that a page
+// can start after a row of them. Of a field these are the rank of its type
+// (absent, number or truth, text), its number and its text; a checked field
+// needs no quotes. JSON in text may have an escaped zero, jsonb may not.
+func sortKey(field string) []string {
+	if field == "" {
+		return []string{"seq"}
+	}
+	value := `(replace(data, '\u0000', '\ufffd')::jsonb #> '{` + strings.ReplaceAll(field, ".", ",") + `}')`
+	text := value + " #>> '{}'"
+	if strings.HasSuffix(field, "_at") { // times end in Z after a fraction of any length
+		text = "rtrim(" + text + ", 'Z')"
+	}
+	kind := "CASE coalesce(jsonb_typeof" + value + ", 'null') "
+	return []string{
+		kind + "WHEN 'null' THEN 0 WHEN 'number' THEN 1 WHEN 'boolean' THEN 1 ELSE 2 END",
+		kind + "WHEN 'number' THEN " + value + "::numeric WHEN 'boolean' THEN " + value + "::boolean::int ELSE 0 END",
+		"(" + kind + "WHEN 'null' THEN '' WHEN 'number' THEN '' WHEN 'boolean' THEN '' ELSE " + text + ` END) COLLATE "C"`,
+		"seq",
+	}
+}
+
+// order puts absent values first, and records of equal value in the order of
+// their creation; Desc is the exact reverse.
+func order(key []string, desc bool) string {
+	if desc {
+		return " ORDER BY " + strings.Join(key, " DESC, ") + " DESC"
+	}
+	return " ORDER BY " + strings.Join(key, ", ")
+}
+
+// startAfter restricts w to the records that follow q.Marker in q's order.
+func (t reading) startAfter(w *query.Where, key []string, q store.Query) error {
+	if !storable(q.Marker) {
+		return store.NoMarker(q.Kind, q.Marker)
+	}
+	row, places := make([]any, len(key)), strings.Repeat(", ?", len(key))[2:]
+	to := make([]any, len(key))
+	for i := range row {
+		to[i] = &row[i]
+	}
+	find := numbered("SELECT " + strings.Join(key, ", ") + w.String() + " AND id = ?")
+	err := t.tx.QueryRow(t.ctx, find, append(append([]any(nil), w.Args...), q.Marker)...).Scan(to...)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return store.NoMarker(q.Kind, q.Marker)
+	}
+	if err != nil {
+		return t.check(err)
+	}
+	after := " > "
+	if q.Desc {
+		after = " < "
+	}
+	w.Add("("+strings.Join(key, ", ")+")"+after+"("+places+")", row...)
+	return nil
+}

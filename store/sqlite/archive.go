@@ -1,0 +1,75 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/store"
+)
+
+const (
+	// page is how many records are in memory at a time.
+	page = 1000
+
+	sqlPage = "SELECT " + columns + " FROM records WHERE seq > ? ORDER BY seq LIMIT ?"
+	sqlFill = "INSERT INTO records (" + columns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq"
+)
+
+// Dump calls f with every record in the order of Seq.
+func (b *Backend) Dump(ctx context.Context, f func(store.Record) error) error {
+	return b.View(ctx, func(tx store.Tx) error {
+		var after int64
+		for {
+			records, err := tx.(readTx).query(sqlPage, after, page)
+			if err != nil || len(records) == 0 {
+				return err
+			}
+			for _, r := range records {
+				if err := f(r); err != nil {
+					return err
+				}
+				after = r.Seq
+			}
+		}
+	})
+}
+
+// Fill writes records into an empty database as they are.
+func (b *Backend) Fill(ctx context.Context, next func() (store.Record, error)) error {
+	return b.Update(ctx, func(tx store.Tx) error { return tx.(*writeTx).fill(next) })
+}
+
+func (t *writeTx) fill(next func() (store.Record, error)) error {
+	var full bool
+	if _, err := t.one(&full, "SELECT EXISTS (SELECT 1 FROM records)"); err != nil {
+		return err
+	}
+	if full {
+		return store.NotEmpty()
+	}
+	for {
+		r, err := next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		_, err = t.one(&r.Seq, sqlFill, r.Kind, r.ID, r.Project, r.Parent, r.Name, r.Public, r.Revision, r.Seq, string(r.Data))
+		if taken(err) {
+			return jeroboam.Errorf(jeroboam.Invalid, store.ReasonExists, "A record comes twice.").Wrap(err)
+		}
+		if err != nil {
+			return err
+		}
+		t.touch(r.Kind, r.Parent)
+		if r.Kind != store.KindCluster {
+			continue
+		}
+		if err := t.Wake(r.ID); err != nil {
+			return err
+		}
+	}
+}
