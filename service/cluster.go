@@ -68,15 +68,16 @@ func (s *Service) Cluster(ctx context.Context, caller jeroboam.Caller, ident str
 	})
 }
 
-// assemble adds the groups and the template's labels. Each template is read once.
+// assemble adds the groups, all read at once, and the template's labels. Each
+// template is read once.
 func assemble(tx store.Tx, clusters []jeroboam.Cluster) ([]Cluster, error) {
+	groups, err := groupsOfAll(tx, clusters)
+	if err != nil {
+		return nil, err
+	}
 	labels := map[string]map[string]string{}
 	full := make([]Cluster, 0, len(clusters))
 	for _, c := range clusters {
-		groups, err := groupsOf(tx, c.ID)
-		if err != nil {
-			return nil, err
-		}
 		if _, read := labels[c.Spec.Template]; !read {
 			t, err := store.Get[jeroboam.Template](tx, c.Spec.Template)
 			if err != nil && jeroboam.KindOf(err) != jeroboam.NotFound {
@@ -84,7 +85,7 @@ func assemble(tx store.Tx, clusters []jeroboam.Cluster) ([]Cluster, error) {
 			}
 			labels[c.Spec.Template] = t.Labels
 		}
-		full = append(full, Cluster{c, groups, labels[c.Spec.Template]})
+		full = append(full, Cluster{c, groups[c.ID], labels[c.Spec.Template]})
 	}
 	return full, nil
 }

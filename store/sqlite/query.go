@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"strings"
 
@@ -35,6 +36,9 @@ func selection(q store.Query) *where {
 	if q.Parent != "" {
 		w.add("parent = ? AND parent <> ''", q.Parent)
 	}
+	if len(q.Parents) > 0 {
+		w.add("parent IN (SELECT value FROM json_each(?)) AND parent <> ''", texts(q.Parents))
+	}
 	if q.Name != "" {
 		w.add("name = ? AND name <> ''", q.Name)
 	}
@@ -42,6 +46,16 @@ func selection(q store.Query) *where {
 		w.add("seq > ?", q.After)
 	}
 	return w
+}
+
+// texts is a list as one argument, so that its length does not make another
+// statement.
+func texts(list []string) string {
+	data, err := json.Marshal(list)
+	if err != nil {
+		panic("sqlite: strings do not marshal: " + err.Error())
+	}
+	return string(data)
 }
 
 func (t reading) List(q store.Query) ([]store.Record, error) {
