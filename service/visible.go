@@ -79,7 +79,7 @@ func groupsOf(tx store.Tx, cluster string) ([]jeroboam.NodeGroup, error) {
 }
 
 // groupsOfAll reads the groups of many clusters, by cluster.
-func groupsOfAll(tx store.Tx, clusters []jeroboam.Cluster) (map[string][]jeroboam.NodeGroup, error) {
+func (s *Service) groupsOfAll(tx store.Tx, clusters []jeroboam.Cluster) (map[string][]jeroboam.NodeGroup, error) {
 	if len(clusters) == 0 {
 		return nil, nil
 	}
@@ -87,7 +87,7 @@ func groupsOfAll(tx store.Tx, clusters []jeroboam.Cluster) (map[string][]jeroboa
 	for i, c := range clusters {
 		parents[i] = c.ID
 	}
-	all, err := store.List[jeroboam.NodeGroup](tx, store.Query{Parents: parents})
+	all, err := s.groups.List(tx, store.Query{Parents: parents})
 	groups := make(map[string][]jeroboam.NodeGroup, len(clusters))
 	for _, g := range all {
 		groups[g.Cluster] = append(groups[g.Cluster], g)

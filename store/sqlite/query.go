@@ -11,6 +11,7 @@ import (
 
 // where is the condition of a query and its arguments, growing together.
 type where struct {
+	index string // to use in any case; "": the planner's choice
 	terms []string
 	args  []any
 }
@@ -20,7 +21,9 @@ func (w *where) add(term string, args ...any) {
 	w.args = append(w.args, args...)
 }
 
-func (w *where) String() string { return " FROM records WHERE " + strings.Join(w.terms, " AND ") }
+func (w *where) String() string {
+	return " FROM records" + w.index + " WHERE " + strings.Join(w.terms, " AND ")
+}
 
 // selection is what q selects, without its page. The terms that look idle let
 // the planner use the partial indexes.
@@ -37,6 +40,7 @@ func selection(q store.Query) *where {
 		w.add("parent = ? AND parent <> ''", q.Parent)
 	}
 	if len(q.Parents) > 0 {
+		w.index = " INDEXED BY records_parent" // not all of the kind in the order of seq
 		w.add("parent IN (SELECT value FROM json_each(?)) AND parent <> ''", texts(q.Parents))
 	}
 	if q.Name != "" {
