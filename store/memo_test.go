@@ -17,15 +17,15 @@ func TestAMemoAnswersAsTheStoreDoes(t *testing.T) {
 	b := memory.New()
 	defer b.Close()
 	var m store.Memo[jeroboam.Cluster]
-	compare := func(when string) {
+	compare := func(when string, q store.Query) {
 		t.Helper()
 		err := b.View(context.Background(), func(tx store.Tx) error {
 			for range 2 { // decoded, then kept
-				got, err := m.List(tx, store.Query{Project: "p"})
+				got, err := m.List(tx, q)
 				if err != nil {
 					return err
 				}
-				want, err := store.List[jeroboam.Cluster](tx, store.Query{Project: "p"})
+				want, err := store.List[jeroboam.Cluster](tx, q)
 				if err != nil || !reflect.DeepEqual(got, want) {
 					t.Errorf("%s: a Memo has other clusters than the store (%v)", when, err)
 				}
@@ -42,7 +42,8 @@ func TestAMemoAnswersAsTheStoreDoes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	compare("empty")
+	all, newest := store.Query{Project: "p"}, store.Query{Project: "p", Desc: true, Limit: 10}
+	compare("empty", all)
 	change(func(tx store.Tx) error {
 		for i := range 4100 {
 			c := jeroboam.Cluster{ID: strconv.Itoa(i), Project: "p", Spec: jeroboam.ClusterSpec{Labels: map[string]string{"i": strconv.Itoa(i)}}}
@@ -52,7 +53,7 @@ func TestAMemoAnswersAsTheStoreDoes(t *testing.T) {
 		}
 		return nil
 	})
-	compare("many")
+	compare("many", all)
 	change(func(tx store.Tx) error {
 		c, err := store.Get[jeroboam.Cluster](tx, "4099")
 		if err != nil {
@@ -61,12 +62,12 @@ func TestAMemoAnswersAsTheStoreDoes(t *testing.T) {
 		c.Name = "changed"
 		return store.Put(tx, &c)
 	})
-	compare("changed")
+	compare("changed", newest)
 	change(func(tx store.Tx) error {
 		if err := tx.Delete(store.KindCluster, "4098", 0); err != nil {
 			return err
 		}
 		return store.Put(tx, &jeroboam.Cluster{ID: "4098", Project: "p", Name: "another"})
 	})
-	compare("made anew")
+	compare("made anew", newest)
 }

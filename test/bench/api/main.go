@@ -86,6 +86,11 @@ func (o options) measure(ctx context.Context, n int) error {
 	defer s.stop()
 	fmt.Printf("\n%d clusters stored\n", n)
 	fmt.Printf("  %-28s %s\n", "start to first answer", s.started.Round(time.Millisecond))
+	settled, err := s.settle(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("  %-28s %s later\n", "at rest", settled.Round(time.Second))
 	cpu, err := s.idle(ctx, o.idle)
 	if err != nil {
 		return err

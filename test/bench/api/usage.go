@@ -47,6 +47,19 @@ func (s *service) idle(ctx context.Context, d time.Duration) (float64, error) {
 	return float64(after-before) / float64(d), err
 }
 
+// settle waits until the service has found everything as it should be, after
+// its start: until it computes next to nothing for a second, or for good.
+func (s *service) settle(ctx context.Context) (time.Duration, error) {
+	const quiet, longest = 0.1, time.Minute
+	began := time.Now()
+	for {
+		share, err := s.idle(ctx, time.Second)
+		if took := time.Since(began); err != nil || share < quiet || took > longest {
+			return took, err
+		}
+	}
+}
+
 // resident is the memory that the service occupies, in bytes; 0 if it is gone.
 func (s *service) resident() int {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", s.cmd.Process.Pid))
