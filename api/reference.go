@@ -68,6 +68,7 @@ var operations = map[string]operation{
 	"GET /v1/clusters/{cluster}/operations":     {says: "List the changes of a cluster", out: wire.Operations{}},
 	"GET /v1/clusters/{cluster}/machines":       {says: "List the machines of a cluster", out: wire.Machines{}},
 	"GET /v1/clusters/{cluster}/events":         {says: "Follow what happens to a cluster", out: stream{wire.Events{}}},
+	"GET /v1/labels":                            {says: "List the labels there are", out: wire.Labels{}},
 	"GET /v1/operations/{operation}":            {says: "Show a change with its journal", out: wire.Operation{}},
 }
 

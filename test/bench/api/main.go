@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -32,7 +33,7 @@ func main() {
 	flag.DurationVar(&o.duration, "for", 2*time.Second, "how long each figure is taken")
 	flag.DurationVar(&o.idle, "idle", 10*time.Second, "how long the idle service is watched")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var err error
 	if o.stored, err = numbers(*stored); err == nil {
