@@ -70,6 +70,10 @@ OPENSTACK = $(shell grep -rl --include='*_test.go' testbed.Start . 2>/dev/null |
 bench: packages build ## how fast a cluster is made, against a script that starts the bare components (root)
 	JEROBOAM_TEST_REAL=1 $(GO) test -v -count 1 -timeout 60m -run '^$$' -bench . -benchtime 5x ./test/e2e
 
+.PHONY: bench-api
+bench-api: build-programs ## how fast the API answers, with 100 and with 10,000 clusters stored
+	$(GO) run ./test/bench/api
+
 .PHONY: lint
 lint: ## formatting, vet, and whether go.mod is tidy
 	@bad=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$bad" ]; then echo "not gofmt'ed:"; echo "$$bad"; exit 1; fi

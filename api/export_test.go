@@ -1,6 +1,29 @@
 package api
 
-import "slices"
+import (
+	"net/http"
+	"slices"
+
+	"github.com/jeroboam-cloud/jeroboam/api/openapi"
+)
+
+// Reference is the document of all routes.
+func Reference() openapi.Document { return reference(routes()) }
+
+// Operations are the routes that the reference has words for, "VERB PATH".
+var Operations = operations
+
+// RouteOf is the route that a request meets, "VERB PATH"; "" for none.
+func RouteOf(r *http.Request) string {
+	path, sound := segments(r)
+	if !sound {
+		return ""
+	}
+	if found, _, _ := match(routes(), r.Method, path); found != nil {
+		return found.verb + " " + found.path
+	}
+	return ""
+}
 
 // Uncovered returns the routes that none of the requests ("VERB PATH") meets,
 // those that need no token left out.

@@ -219,6 +219,7 @@ func (p *player) request(t testing.TB, words []string, body string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	checkReference(t, req, response, data)
 	return p.transcribe(t, response, data)
 }
 

@@ -32,6 +32,7 @@ func routes() []route {
 		{verb: "GET", path: "/", do: root, public: true},
 		{verb: "GET", path: "/v1", do: v1, public: true},
 		{verb: "GET", path: "/healthcheck", do: healthcheck, public: true},
+		{verb: "GET", path: "/v1/openapi.json", do: describe, public: true},
 
 		{verb: "GET", path: "/v1/clustertemplates", do: listTemplates, args: page},
 		{verb: "POST", path: "/v1/clustertemplates", do: createTemplate},

@@ -18,6 +18,7 @@ const (
 	asksAtOnce  = 16
 	hurry       = 6                // times as often for who is not well
 	shortest    = time.Second      // between two rounds, however busy the store is
+	rest        = 50               // times as long as reading all clusters took, till they are read again
 	stillAlive  = 10 * time.Minute // Observed.At is renewed this often though nothing has changed
 	apiKey      = "api"            // Magnum's words in health_status_reason
 	apiOK       = "ok"
@@ -33,13 +34,14 @@ func (m *Monitor) watchHealth(ctx context.Context) error {
 	changed := m.Store.Watch(ctx, store.KindCluster, "")
 	turns := map[string]turn{}
 	for {
-		wait := m.Every
+		wait, began := m.Every, m.Now()
 		clusters, err := m.clusters(ctx)
+		least := max(shortest, rest*m.Now().Sub(began))
 		if err == nil {
 			m.askAll(ctx, m.due(clusters, turns))
 			wait = m.untilNext(turns)
 		}
-		if !m.pause(ctx, wait, &changed) {
+		if !m.pause(ctx, least, wait, &changed) {
 			return nil
 		}
 	}
@@ -90,13 +92,13 @@ func (m *Monitor) untilNext(turns map[string]turn) time.Duration {
 	for _, t := range turns {
 		wait = min(wait, t.due.Sub(m.Now()))
 	}
-	return max(wait, shortest)
+	return wait
 }
 
 // pause waits for the time, or for a change of some cluster, but never less
-// than the shortest time. It reports false when ctx ended.
-func (m *Monitor) pause(ctx context.Context, wait time.Duration, changed *<-chan struct{}) bool {
-	timer := time.NewTimer(wait)
+// than the least time. It reports false when ctx ended.
+func (m *Monitor) pause(ctx context.Context, least, wait time.Duration, changed *<-chan struct{}) bool {
+	timer := time.NewTimer(max(wait, least))
 	defer timer.Stop()
 	began := m.Now()
 	select {
@@ -109,7 +111,7 @@ func (m *Monitor) pause(ctx context.Context, wait time.Duration, changed *<-chan
 			*changed = nil // the store is closed: the clock goes on
 		}
 	}
-	timer.Reset(max(shortest-m.Now().Sub(began), 0))
+	timer.Reset(max(least-m.Now().Sub(began), 0))
 	select {
 	case <-timer.C:
 		return true

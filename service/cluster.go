@@ -8,7 +8,8 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
-// Cluster is a cluster with what it is shown from.
+// Cluster is a cluster with what it is shown from. It is to be read only: other
+// callers may have been given the same maps.
 type Cluster struct {
 	jeroboam.Cluster
 	Groups         []jeroboam.NodeGroup
@@ -45,11 +46,11 @@ func (s *Service) Clusters(ctx context.Context, caller jeroboam.Caller, p Page) 
 				return nil, err
 			}
 		}
-		found, err := store.List[jeroboam.Cluster](tx, q)
+		found, err := s.clusters.List(tx, q)
 		if err != nil {
 			return nil, err
 		}
-		return assemble(tx, found)
+		return s.assemble(tx, found)
 	})
 }
 
@@ -60,7 +61,7 @@ func (s *Service) Cluster(ctx context.Context, caller jeroboam.Caller, ident str
 		if err != nil {
 			return Cluster{}, err
 		}
-		full, err := assemble(tx, []jeroboam.Cluster{c})
+		full, err := s.assemble(tx, []jeroboam.Cluster{c})
 		if err != nil {
 			return Cluster{}, err
 		}
@@ -68,15 +69,16 @@ func (s *Service) Cluster(ctx context.Context, caller jeroboam.Caller, ident str
 	})
 }
 
-// assemble adds the groups and the template's labels. Each template is read once.
-func assemble(tx store.Tx, clusters []jeroboam.Cluster) ([]Cluster, error) {
+// assemble adds the groups, all read at once, and the template's labels. Each
+// template is read once.
+func (s *Service) assemble(tx store.Tx, clusters []jeroboam.Cluster) ([]Cluster, error) {
+	groups, err := s.groupsOfAll(tx, clusters)
+	if err != nil {
+		return nil, err
+	}
 	labels := map[string]map[string]string{}
 	full := make([]Cluster, 0, len(clusters))
 	for _, c := range clusters {
-		groups, err := groupsOf(tx, c.ID)
-		if err != nil {
-			return nil, err
-		}
 		if _, read := labels[c.Spec.Template]; !read {
 			t, err := store.Get[jeroboam.Template](tx, c.Spec.Template)
 			if err != nil && jeroboam.KindOf(err) != jeroboam.NotFound {
@@ -84,7 +86,7 @@ func assemble(tx store.Tx, clusters []jeroboam.Cluster) ([]Cluster, error) {
 			}
 			labels[c.Spec.Template] = t.Labels
 		}
-		full = append(full, Cluster{c, groups, labels[c.Spec.Template]})
+		full = append(full, Cluster{c, groups[c.ID], labels[c.Spec.Template]})
 	}
 	return full, nil
 }

@@ -73,8 +73,10 @@ type Signer interface {
 // Service is the verbs. It is safe for concurrent use.
 type Service struct {
 	Options
-	started time.Time
-	labels  labelRegistry
+	started  time.Time
+	labels   labelRegistry
+	clusters store.Memo[jeroboam.Cluster]   // as they are listed
+	groups   store.Memo[jeroboam.NodeGroup] // as they are shown with their clusters
 }
 
 // New returns the verbs over the options.

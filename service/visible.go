@@ -78,6 +78,23 @@ func groupsOf(tx store.Tx, cluster string) ([]jeroboam.NodeGroup, error) {
 	return store.List[jeroboam.NodeGroup](tx, store.Query{Parent: cluster})
 }
 
+// groupsOfAll reads the groups of many clusters, by cluster.
+func (s *Service) groupsOfAll(tx store.Tx, clusters []jeroboam.Cluster) (map[string][]jeroboam.NodeGroup, error) {
+	if len(clusters) == 0 {
+		return nil, nil
+	}
+	parents := make([]string, len(clusters))
+	for i, c := range clusters {
+		parents[i] = c.ID
+	}
+	all, err := s.groups.List(tx, store.Query{Parents: parents})
+	groups := make(map[string][]jeroboam.NodeGroup, len(clusters))
+	for _, g := range all {
+		groups[g.Cluster] = append(groups[g.Cluster], g)
+	}
+	return groups, err
+}
+
 func only[T any](found []T, err error, missing *jeroboam.Error, ambiguous string) (T, error) {
 	var zero T
 	switch {

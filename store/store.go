@@ -27,6 +27,7 @@ type Query struct {
 	Project string
 	Public  bool // also the Public records of other projects
 	Parent  string
+	Parents []string // any one of these
 	Name    string
 	After   int64  // only records with Seq greater than this
 	Sort    string // a top-level or dotted field of the document, e.g. "name", "spec.count"; "" sorts by Seq

@@ -60,6 +60,21 @@ type UnauthorizedError struct {
 	Message string `json:"message"`
 }
 
+// VersionErrors is the body of a 406 for a microversion outside the range.
+type VersionErrors struct {
+	Errors []VersionRefusal `json:"errors"`
+}
+
+// VersionRefusal is what stands in VersionErrors.
+type VersionRefusal struct {
+	Code        string `json:"code"`
+	Title       string `json:"title"`
+	Description string `json:"description"`
+	MaxVersion  string `json:"max_version"`
+	MinVersion  string `json:"min_version"`
+	Links       []Link `json:"links"`
+}
+
 // statuses is the one translation of kinds to HTTP. Quota is 403 and an
 // operation that the driver cannot do is 400, as Magnum has them.
 var statuses = map[jeroboam.Kind]int{
@@ -123,16 +138,8 @@ func frameworkBody(e *StatusError, requestID string) Errors {
 	return Errors{[]Error{{RequestID: requestID, Status: e.Status, Title: heading, Detail: e.Detail, Links: []Link{}}}}
 }
 
-func versionBody(e *VersionError) any {
-	type unsupported struct {
-		Code        string `json:"code"`
-		Title       string `json:"title"`
-		Description string `json:"description"`
-		MaxVersion  string `json:"max_version"`
-		MinVersion  string `json:"min_version"`
-		Links       []Link `json:"links"`
-	}
-	return map[string]any{"errors": []unsupported{{
+func versionBody(e *VersionError) VersionErrors {
+	return VersionErrors{[]VersionRefusal{{
 		Code: "magnum.microversion-unsupported", Title: "Requested microversion is unsupported",
 		Description: e.Error(), MaxVersion: MaxVersion.String(), MinVersion: MinVersion.String(),
 		Links: []Link{{Rel: "help", Href: "http://docs.openstack.org/api-guide/compute/microversions.html"}},

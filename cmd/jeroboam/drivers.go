@@ -18,6 +18,7 @@ import (
 	coesim "github.com/jeroboam-cloud/jeroboam/coe/sim"
 	"github.com/jeroboam-cloud/jeroboam/engine"
 	"github.com/jeroboam-cloud/jeroboam/service"
+	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
 // driverTable is the one table of what this program can make clusters of: a
@@ -142,6 +143,7 @@ func serviceDrivers(all []driver) []service.Driver {
 // world is a cloud whose agents live in this process.
 type world interface {
 	Serve(ctx context.Context, r sim.Registry)
+	Remember(scope cloud.Scope, ledger []jeroboam.Resource, machines []jeroboam.Machine)
 }
 
 // simulated returns the cloud whose agents this process must run, if it has one.
@@ -152,6 +154,34 @@ func simulated(all []driver) (world, bool) {
 		}
 	}
 	return nil, false
+}
+
+// remind gives a simulated cloud back what it held before this process.
+func remind(ctx context.Context, db store.Backend, w world) error {
+	return db.View(ctx, func(tx store.Tx) error {
+		clusters, err := store.List[jeroboam.Cluster](tx, store.Query{})
+		if err != nil {
+			return err
+		}
+		ledger, err := byCluster(tx, func(r jeroboam.Resource) string { return r.Cluster })
+		if err != nil {
+			return err
+		}
+		machines, err := byCluster(tx, func(m jeroboam.Machine) string { return m.Cluster })
+		for _, c := range clusters {
+			w.Remember(cloud.Scope{Cluster: c.ID, Project: c.Project, Name: c.Name}, ledger[c.ID], machines[c.ID])
+		}
+		return err
+	})
+}
+
+func byCluster[T store.Noun](tx store.Tx, cluster func(T) string) (map[string][]T, error) {
+	all, err := store.List[T](tx, store.Query{})
+	out := map[string][]T{}
+	for _, v := range all {
+		out[cluster(v)] = append(out[cluster(v)], v)
+	}
+	return out, err
 }
 
 // simulatedVersion is what a COE without a bundle pretends to be.

@@ -97,9 +97,14 @@ func (h *house) openBundles(ctx context.Context) (err error) {
 	return nil
 }
 
-func (h *house) openDrivers(context.Context) (err error) {
-	h.drivers, err = openDrivers(h.config, h.state, h.log)
-	return err
+func (h *house) openDrivers(ctx context.Context) (err error) {
+	if h.drivers, err = openDrivers(h.config, h.state, h.log); err != nil {
+		return err
+	}
+	if w, ok := simulated(h.drivers); ok {
+		return remind(ctx, h.store, w)
+	}
+	return nil
 }
 
 // openGateway makes the engine and the door its machines come in by.

@@ -109,7 +109,7 @@ func backupStore(ctx context.Context, cmd *cobra.Command, c config, file string)
 	if err := sqlite.Backup(ctx, sqliteDir(c.State), file); err != nil {
 		return err
 	}
-	return remind(cmd, c, "Copied the database to "+file+".")
+	return sayDone(cmd, c, "Copied the database to "+file+".")
 }
 
 func restoreStore(ctx context.Context, cmd *cobra.Command, c config, file string) (err error) {
@@ -125,15 +125,15 @@ func restoreStore(ctx context.Context, cmd *cobra.Command, c config, file string
 		return err
 	}
 	s.keep()
-	return remind(cmd, c, "Restored the database from "+file+".")
+	return sayDone(cmd, c, "Restored the database from "+file+".")
 }
 
 func notSQLite(remedy string) error {
 	return jeroboam.Errorf(jeroboam.Unsupported, "not-sqlite", "PostgreSQL has programs of its own for backups.").WithRemedy("%s", remedy)
 }
 
-// remind names what a database is of no use without.
-func remind(cmd *cobra.Command, c config, done string) error {
+// sayDone says what was done, and what a database is of no use without.
+func sayDone(cmd *cobra.Command, c config, done string) error {
 	_, err := fmt.Fprintf(cmd.ErrOrStderr(), "%s\nIts secrets are sealed: keep %s with it, and the users in %s.\n",
 		done, filepath.Join(c.State, "vault.keys"), identityDir(c.State))
 	return err
@@ -148,7 +148,7 @@ func exportStore(ctx context.Context, cmd *cobra.Command, c config, file string)
 	if err = errors.Join(err, b.Close()); err != nil {
 		return err
 	}
-	return remind(cmd, c, fmt.Sprintf("Exported %d records.", n))
+	return sayDone(cmd, c, fmt.Sprintf("Exported %d records.", n))
 }
 
 func exportTo(ctx context.Context, b store.Archive, stdout io.Writer, file string) (int, error) {
@@ -209,7 +209,7 @@ func importStore(ctx context.Context, cmd *cobra.Command, c config, file string)
 		if err != nil {
 			return err
 		}
-		return remind(cmd, c, fmt.Sprintf("Imported %d records.", n))
+		return sayDone(cmd, c, fmt.Sprintf("Imported %d records.", n))
 	})
 }
 

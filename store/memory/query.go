@@ -59,6 +59,7 @@ func (t *tx) selected(q store.Query) []store.Record {
 func matches(q store.Query, r store.Record) bool {
 	return (q.Project == "" || r.Project == q.Project || q.Public && r.Public) &&
 		(q.Parent == "" || r.Parent == q.Parent) &&
+		(len(q.Parents) == 0 || slices.Contains(q.Parents, r.Parent)) &&
 		(q.Name == "" || r.Name == q.Name) &&
 		r.Seq > q.After
 }

@@ -23,6 +23,12 @@ func numbered(sql string) string {
 	return b.String()
 }
 
+var dialect = query.Dialect{
+	Public:  "public",
+	Parents: "parent = ANY(?)",
+	List:    func(list []string) any { return list },
+}
+
 func (t reading) List(q store.Query) ([]store.Record, error) {
 	if err := store.CheckSort(q.Sort); err != nil {
 		return nil, err
@@ -30,7 +36,7 @@ func (t reading) List(q store.Query) ([]store.Record, error) {
 	if !selectable(q) {
 		return nil, nil
 	}
-	w, key := query.Select(q, "public"), sortKey(q.Sort)
+	w, key := query.Select(q, dialect), sortKey(q.Sort)
 	if q.Marker != "" {
 		if err := t.startAfter(w, key, q); err != nil {
 			return nil, err
@@ -49,13 +55,15 @@ func (t reading) Count(q store.Query) (int, error) {
 	if !selectable(q) {
 		return 0, nil
 	}
-	w := query.Select(q, "public")
+	w := query.Select(q, dialect)
 	var n int
 	_, err := t.one(&n, numbered("SELECT count(*)"+w.String()), w.Args...)
 	return n, err
 }
 
-func selectable(q store.Query) bool { return storable(q.Kind, q.Project, q.Parent, q.Name) }
+func selectable(q store.Query) bool {
+	return storable(append([]string{q.Kind, q.Project, q.Parent, q.Name}, q.Parents...)...)
+}
 
 // sortKey is what records are ordered by: columns without NULL, so that a page
 // can start after a row of them. Of a field these are the rank of its type

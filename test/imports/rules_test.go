@@ -43,10 +43,11 @@ var mayEnter = map[string][]string{
 	"engine":  {"plan", "cloud", "coe", "pki", "vault", "store", "node", "node/gateway", "release"},
 	"monitor": {"plan", "cloud", "coe", "pki", "vault", "store", "node", "release", "engine"},
 
-	"api/wire": {},
-	"api":      {"api/wire", "service", "identity"},
-	"client":   {"api/wire"},
-	"cli":      {"client", "api/wire", "release"},
+	"api/wire":    {},
+	"api/openapi": {},
+	"api":         {"api/wire", "api/openapi", "service", "identity"},
+	"client":      {"api/wire"},
+	"cli":         {"client", "api/wire", "release"},
 
 	"cmd/jeroboam-agent": {"node", "node/agent", "release"},
 }
