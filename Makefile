@@ -48,7 +48,7 @@ test-packages: ## install what only the tests need, too (root)
 
 .PHONY: test-unit
 test-unit: ## tests that need neither root nor a network
-	$(GO) test -race -timeout 10m ./...
+	$(GO) test -race -p 4 -timeout 10m ./... # many wait more than they compute
 
 .PHONY: test-real
 test-real: packages build ## tests with real machines and clusters on this host (root)
