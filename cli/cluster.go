@@ -172,13 +172,10 @@ func (a *app) clusterDelete() *cobra.Command {
 		if err := s.DeleteCluster(c.Context(), cluster.UUID); err != nil {
 			return err
 		}
-		if wait.on {
-			if err := a.follow(c.Context(), s, cluster.UUID, wait.limit); err != nil {
-				return err
-			}
+		if err := a.await(c.Context(), s, cluster.UUID, wait); err != nil {
+			return err
 		}
-		done := map[bool]string{true: "is deleted", false: "is being deleted"}[wait.on]
-		return a.printer().Text(wire.UUID{UUID: cluster.UUID}, "The cluster %s %s.", cluster.Name, done)
+		return a.printer().Text(wire.UUID{UUID: cluster.UUID}, "The cluster %s %s.", cluster.Name, wait.deleted())
 	}
 	return c
 }
@@ -194,10 +191,8 @@ func (a *app) change(c *cobra.Command, wait waiting, call func(context.Context, 
 	if err != nil {
 		return err
 	}
-	if wait.on {
-		if err := a.follow(c.Context(), s, id, wait.limit); err != nil {
-			return err
-		}
+	if err := a.await(c.Context(), s, id, wait); err != nil {
+		return err
 	}
 	return a.showCluster(c.Context(), s, id)
 }

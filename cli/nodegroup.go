@@ -161,10 +161,8 @@ func (a *app) groupUpdate() *cobra.Command {
 		if _, err := s.UpdateNodeGroup(c.Context(), args[0], old.UUID, patch); err != nil {
 			return err
 		}
-		if wait.on {
-			if err := a.follow(c.Context(), s, old.ClusterID, wait.limit); err != nil {
-				return err
-			}
+		if err := a.await(c.Context(), s, old.ClusterID, wait); err != nil {
+			return err
 		}
 		// Magnum answers with the group as it was before.
 		g, err := s.NodeGroup(c.Context(), args[0], old.UUID)
@@ -210,13 +208,10 @@ func (a *app) groupDelete() *cobra.Command {
 		if err := s.DeleteNodeGroup(c.Context(), args[0], g.UUID); err != nil {
 			return err
 		}
-		if wait.on {
-			if err := a.follow(c.Context(), s, g.ClusterID, wait.limit); err != nil {
-				return err
-			}
+		if err := a.await(c.Context(), s, g.ClusterID, wait); err != nil {
+			return err
 		}
-		done := map[bool]string{true: "is deleted", false: "is being deleted"}[wait.on]
-		return a.printer().Text(wire.UUID{UUID: g.UUID}, "The node group %s %s.", g.Name, done)
+		return a.printer().Text(wire.UUID{UUID: g.UUID}, "The node group %s %s.", g.Name, wait.deleted())
 	}
 	return c
 }

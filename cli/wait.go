@@ -24,6 +24,22 @@ func (w *waiting) flags(f *pflag.FlagSet) {
 	f.DurationVar(&w.limit, "timeout", time.Hour, "how long --wait waits at most")
 }
 
+// deleted is what has become of a thing by the time a command returns.
+func (w waiting) deleted() string {
+	if w.on {
+		return "is deleted"
+	}
+	return "is being deleted"
+}
+
+// await follows the cluster's newest operation, if that is wished.
+func (a *app) await(ctx context.Context, s *client.Client, cluster string, w waiting) error {
+	if !w.on {
+		return nil
+	}
+	return a.follow(ctx, s, cluster, w.limit)
+}
+
 func (a *app) clusterWatch() *cobra.Command {
 	var limit time.Duration
 	c := &cobra.Command{Use: "watch CLUSTER", Short: "Show what happens to a cluster until its newest operation ends", Args: exactly("CLUSTER")}
