@@ -22,6 +22,10 @@ type Capabilities struct {
 	Balancers   bool
 	Volumes     bool
 	FloatingIPs bool
+	// StockImages says that machines boot an image that knows nothing of us:
+	// their user-data brings the agent. Others find it there, and get
+	// node.UserData as JSON.
+	StockImages bool
 	Zones       []string
 }
 
@@ -48,7 +52,7 @@ type MachineSpec struct {
 	Network  Network
 	Flavor   jeroboam.Flavor
 	Image    jeroboam.Image
-	UserData func() ([]byte, error) // called only when the machine is really made; node.UserData as JSON
+	UserData func() ([]byte, error) // called only when the machine is really made; see Capabilities.StockImages
 }
 
 // Machine is what the cloud knows of a machine.

@@ -35,8 +35,10 @@ type Driver struct {
 
 // Gateway is where machines find the service.
 type Gateway struct {
-	URL string // see node.UserData.Gateway
-	CA  string // PEM
+	URL    string       // see node.UserData.Gateway
+	Remote string       // the same for machines that boot a stock image: "https://host:port"; "": they cannot
+	CA     string       // PEM
+	Agent  node.Upgrade // what a stock image has yet to fetch
 }
 
 // Limits is how much may be done at once. A zero field means its default.

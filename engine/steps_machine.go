@@ -9,6 +9,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/node"
+	"github.com/jeroboam-cloud/jeroboam/node/boot"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
@@ -29,7 +30,7 @@ func (t task) makeMachine(ctx context.Context) error {
 		}
 	}
 	spec.ID = m.ID
-	spec.UserData = func() ([]byte, error) { return t.userData(ctx, m) }
+	spec.UserData = func() ([]byte, error) { return t.userData(ctx, m, spec.Image) }
 	var made cloud.Machine
 	err = t.call(ctx, func() (err error) {
 		made, err = t.driver.Cloud.EnsureMachine(ctx, t.scope(), spec)
@@ -93,7 +94,7 @@ func (t task) planned(ctx context.Context) (jeroboam.Machine, error) {
 // userData is called by the cloud when the machine is really made: it gets a
 // token of its own, and whatever was known of a former machine of this record
 // is forgotten with the former token.
-func (t task) userData(ctx context.Context, m jeroboam.Machine) ([]byte, error) {
+func (t task) userData(ctx context.Context, m jeroboam.Machine, image jeroboam.Image) ([]byte, error) {
 	token := rand.Text() + rand.Text()
 	err := t.run.update(ctx, func(tx store.Tx) error {
 		if err := dropTokens(tx, m); err != nil {
@@ -111,7 +112,12 @@ func (t task) userData(ctx context.Context, m jeroboam.Machine) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(node.UserData{Machine: m.ID, Gateway: t.run.Gateway.URL, CA: t.run.Gateway.CA, Token: jeroboam.Secret(token)})
+	u := node.UserData{Machine: m.ID, Gateway: t.run.Gateway.URL, CA: t.run.Gateway.CA, Token: jeroboam.Secret(token)}
+	if !t.driver.Cloud.Capabilities().StockImages {
+		return json.Marshal(u)
+	}
+	u.Gateway = t.run.Gateway.Remote
+	return boot.Render(image.Distro, u, t.run.Gateway.Agent)
 }
 
 func dropTokens(tx store.Tx, m jeroboam.Machine) error {

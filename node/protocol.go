@@ -7,12 +7,14 @@ import "github.com/jeroboam-cloud/jeroboam"
 //	POST /join      JoinRequest -> JoinResponse    no client certificate yet; the token is spent
 //	POST /stream    full duplex, one JSON message a line: ToService up, ToAgent down
 //	GET  /bundles/{digest}/{path}                  a file of a bundle
+//	GET  /agents/{digest}                          the agent, for a machine that has none; for anybody
 //
 // The agent keeps one stream open for ever and dials again with back-off.
 const (
 	PathJoin    = "/join"
 	PathStream  = "/stream"
 	PathBundles = "/bundles/"
+	PathAgents  = "/agents/"
 )
 
 // JoinRequest trades the token for an identity. CSR has the machine ID as its

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/url"
 	"os"
 
 	"github.com/jeroboam-cloud/jeroboam"
@@ -16,6 +17,37 @@ const agentURL = "unix:///run/jeroboam/gateway.sock"
 
 // longestSocket is what the kernel takes as the path of a socket, see unix(7).
 const longestSocket = 107
+
+// validGatewayURL tells whether an agent could dial it.
+func validGatewayURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Scheme == "https" && u.Hostname() != "" && u.Port() != "" && u.Path == "" && u.RawQuery == ""
+}
+
+// checkRemoteGateway refuses a cloud whose machines would look for the service
+// in vain.
+func checkRemoteGateway(c config, drivers []driver) error {
+	for _, d := range drivers {
+		if d.cloud.Capabilities().StockImages && (c.GatewayURL == "" || c.GatewayListen == "") {
+			return badConfig("gateway_url", "Machines of the driver %s must reach the service over the network.", d.Name).
+				WithRemedy("Give --gateway-listen an address, and --gateway-url the one by which the machines find it, as https://host:port.")
+		}
+	}
+	return nil
+}
+
+// gatewayNames are what the gateway's certificate must be good for besides its
+// own name.
+func gatewayNames(c config) []string {
+	if c.GatewayURL == "" {
+		return nil
+	}
+	u, err := url.Parse(c.GatewayURL)
+	if err != nil {
+		return nil // refused when the configuration was read
+	}
+	return []string{u.Hostname()}
+}
 
 func gatewayDir(s *state) string { return s.path("gateway") }
 

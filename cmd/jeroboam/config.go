@@ -25,6 +25,7 @@ type config struct {
 	Database      jeroboam.Secret // URL of PostgreSQL, with its password; "": SQLite in the state directory
 	Listen        string          // address of the API
 	GatewayListen string          // TCP address for agents; "": the unix socket alone
+	GatewayURL    string          // where machines elsewhere find it; "": there are none
 	Bundles       string          // directory of bundles
 	Agent         string          // path of the agent's binary
 	Drivers       []string        // rows of drivers.go that are on
@@ -53,6 +54,7 @@ func (c *config) flags(f *pflag.FlagSet, dir string) {
 	f.StringVar((*string)(&c.Database), "database", "", "postgres://user:password@host/database; without one, SQLite in the state directory.\nArguments can be seen by others: give a password in the variable or the file")
 	f.StringVar(&c.Listen, "listen", "127.0.0.1:9511", "address of the API")
 	f.StringVar(&c.GatewayListen, "gateway-listen", "", "TCP address for agents, besides the unix socket in the state directory")
+	f.StringVar(&c.GatewayURL, "gateway-url", "", "https://host:port by which machines of a remote cloud reach gateway-listen")
 	f.StringVar(&c.Bundles, "bundles", filepath.Join(dir, "bundles"), "directory of bundles")
 	f.StringVar(&c.Agent, "agent", filepath.Join(dir, "jeroboam-agent"), "path of the agent's binary")
 	f.StringSliceVar(&c.Drivers, "drivers", []string{"k8s_local"}, "drivers to offer: "+strings.Join(driverNames(), ", "))
@@ -174,6 +176,9 @@ func (c *config) validate() error {
 	}
 	if _, _, err := net.SplitHostPort(c.GatewayListen); c.GatewayListen != "" && err != nil {
 		wrong("gateway_listen", "Give host:port, or nothing.", "gateway_listen: %q is not an address.", c.GatewayListen)
+	}
+	if c.GatewayURL != "" && !validGatewayURL(c.GatewayURL) {
+		wrong("gateway_url", "Give https://host:port, or nothing.", "gateway_url: %q is not an address for machines.", c.GatewayURL)
 	}
 	if c.Labels != labelsWarn && c.Labels != labelsStrict {
 		wrong("labels", "Give warn or strict.", "labels: %q is neither.", c.Labels)

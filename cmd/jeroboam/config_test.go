@@ -64,6 +64,7 @@ func TestAWrongSettingIsNamedWithWhatToDo(t *testing.T) {
 		"no number in a variable":  {env: map[string]string{"JEROBOAM_CLUSTER_QUOTA": "x"}, says: []string{"JEROBOAM_CLUSTER_QUOTA", `"x"`}},
 		"no PostgreSQL":            {env: map[string]string{"JEROBOAM_DATABASE": "mysql://me:hunter2@host/x"}, says: []string{"database is no address", "postgres://"}},
 		"no address":               {args: []string{"--listen", "9511"}, says: []string{`listen: "9511"`, "127.0.0.1:9511"}},
+		"no address for machines":  {args: []string{"--gateway-url", "jeroboam:9512"}, says: []string{`gateway_url: "jeroboam:9512"`, "https://host:port"}},
 		"a driver that is not":     {args: []string{"--drivers", "nope"}, says: []string{`"nope"`, "k8s_local"}},
 		"a format that is not":     {args: []string{"--log-format", "xml"}, says: []string{"log_format", "text or json"}},
 		"a word for labels":        {args: []string{"--labels", "loud"}, says: []string{`labels: "loud"`, "warn or strict"}},

@@ -109,24 +109,28 @@ func (h *house) openDrivers(ctx context.Context) (err error) {
 
 // openGateway makes the engine and the door its machines come in by.
 func (h *house) openGateway(ctx context.Context) error {
+	if err := checkRemoteGateway(h.config, h.drivers); err != nil {
+		return err
+	}
 	authority, err := gatewayAuthority(ctx, h.vault)
 	if err != nil {
 		return err
+	}
+	options := gateway.Options{Authority: authority, Bundles: h.bundles.path, Names: gatewayNames(h.config), Logger: h.log}
+	if !h.bundles.simulated {
+		if options.Agent, err = offerAgent(ctx, h.config.Agent, h.bundles.dir); err != nil {
+			return err
+		}
 	}
 	if h.agents, err = listenForAgents(h.state, h.config.GatewayListen); err != nil {
 		return err
 	}
 	h.engine = engine.New(engine.Options{
 		Store: h.store, Vault: h.vault, Drivers: engineDrivers(h.drivers), Bundle: h.bundles.find, Log: h.log,
-		Gateway: engine.Gateway{URL: agentURL, CA: authority.PEM()},
+		Gateway: engine.Gateway{URL: agentURL, Remote: h.config.GatewayURL, CA: authority.PEM(), Agent: options.Agent},
 		Limits:  engine.Limits{Clusters: h.config.Concurrency},
 	})
-	options := gateway.Options{Registry: h.engine, Authority: authority, Bundles: h.bundles.path, Logger: h.log}
-	if !h.bundles.simulated {
-		if options.Agent, err = offerAgent(ctx, h.config.Agent, h.bundles.dir); err != nil {
-			return err
-		}
-	}
+	options.Registry = h.engine
 	h.gateway = gateway.New(options)
 	return nil
 }

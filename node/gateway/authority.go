@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"net"
 	"sync"
 	"time"
 
@@ -119,6 +120,7 @@ func (a Authority) sign(template *x509.Certificate, public crypto.PublicKey) ([]
 // anew at two thirds of its life.
 type serverCertificate struct {
 	authority Authority
+	names     []string // besides node.GatewayName
 	now       func() time.Time
 
 	mu      sync.Mutex
@@ -136,13 +138,21 @@ func (s *serverCertificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) 
 	if err != nil {
 		return nil, fmt.Errorf("make the gateway's key: %w", err)
 	}
-	der, err := s.authority.sign(&x509.Certificate{
+	template := &x509.Certificate{
 		Subject:     pkix.Name{CommonName: node.GatewayName},
 		NotBefore:   now.Add(-skew),
 		NotAfter:    now.Add(serverLife),
 		DNSNames:    []string{node.GatewayName},
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}, key.Public())
+	}
+	for _, name := range s.names {
+		if ip := net.ParseIP(name); ip != nil {
+			template.IPAddresses = append(template.IPAddresses, ip)
+		} else {
+			template.DNSNames = append(template.DNSNames, name)
+		}
+	}
+	der, err := s.authority.sign(template, key.Public())
 	if err != nil {
 		return nil, err
 	}

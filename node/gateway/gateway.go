@@ -39,7 +39,11 @@ type Options struct {
 	Bundles func(digest string) (dir string, ok bool)
 	// Agent is the agent every machine should run; one that says hello with
 	// another digest is told to upgrade. The zero Upgrade asks nobody.
-	Agent  node.Upgrade
+	Agent node.Upgrade
+	// Names are what the gateway's certificate is good for besides
+	// node.GatewayName: host names and addresses by which a machine that has no
+	// agent yet fetches one.
+	Names  []string
 	Logger *slog.Logger
 	Now    func() time.Time
 }
@@ -138,9 +142,10 @@ func (g *Gateway) count(ctx context.Context, next http.Handler) http.Handler {
 func (g *Gateway) server(ctx context.Context) *http.Server {
 	agents := x509.NewCertPool()
 	agents.AddCert(g.Authority.Certificate)
-	certificate := &serverCertificate{authority: g.Authority, now: g.Now}
+	certificate := &serverCertificate{authority: g.Authority, names: g.Names, now: g.Now}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP2(true)
+	protocols.SetHTTP1(true) // what fetches the first agent may not know better
 	return &http.Server{
 		Handler:     g.count(ctx, g.routes()),
 		BaseContext: func(net.Listener) context.Context { return ctx },
@@ -168,9 +173,21 @@ func (g *Gateway) server(ctx context.Context) *http.Server {
 func (g *Gateway) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+node.PathJoin, g.join)
-	mux.HandleFunc("POST "+node.PathStream, g.stream)
+	mux.HandleFunc("POST "+node.PathStream, fullDuplex(g.stream))
 	mux.HandleFunc("GET "+node.PathBundles+"{digest}/{path...}", g.bundle)
+	mux.HandleFunc("GET "+node.PathAgents+"{digest}", g.firstAgent)
 	return mux
+}
+
+// fullDuplex refuses a stream over HTTP/1, whose answer would end its request.
+func fullDuplex(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor < 2 {
+			http.Error(w, "A stream needs HTTP/2.", http.StatusHTTPVersionNotSupported)
+			return
+		}
+		next(w, r)
+	}
 }
 
 // dispatch tells sessions of changed configs.

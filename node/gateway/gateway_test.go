@@ -3,6 +3,8 @@ package gateway_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"io"
@@ -382,4 +384,48 @@ func FuzzStream(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestAMachineWithoutAnAgentFetchesOne does it as an image's own tools do: over
+// HTTP/1.1 too, by the address it was told, without an identity.
+func TestAMachineWithoutAnAgentFetchesOne(t *testing.T) {
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, "agent"), []byte("program"), 0o755))
+	h := newHouse(t, func(o *gateway.Options) {
+		o.Names = []string{"127.0.0.1", "gateway.example"}
+		o.Agent = node.Upgrade{Digest: "d", Path: "agent", SHA256: "d"}
+		o.Bundles = func(digest string) (string, bool) { return dir, digest == "d" }
+	})
+	trusted := x509.NewCertPool()
+	trusted.AddCert(h.authority.Certificate)
+	for _, name := range []string{"", "gateway.example"} {
+		for _, http2 := range []bool{false, true} {
+			transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusted, ServerName: name}, ForceAttemptHTTP2: http2}
+			client := &http.Client{Transport: transport}
+			for path, want := range map[string]int{"/agents/d": 200, "/agents/other": 404, "/bundles/d/agent": 401} {
+				response, err := client.Get("https://" + h.tcp + path)
+				must(t, err)
+				body, err := io.ReadAll(response.Body)
+				must(t, errors.Join(err, response.Body.Close()))
+				if response.StatusCode != want || (want == 200) != (string(body) == "program") {
+					t.Errorf("%s by %q: %d %q", path, name, response.StatusCode, body)
+				}
+			}
+			transport.CloseIdleConnections()
+		}
+	}
+}
+
+func TestAStreamOverHTTP1IsRefused(t *testing.T) {
+	h := newHouse(t)
+	trusted := x509.NewCertPool()
+	trusted.AddCert(h.authority.Certificate)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusted, ServerName: node.GatewayName}}
+	defer transport.CloseIdleConnections()
+	response, err := (&http.Client{Transport: transport}).Post("https://"+h.tcp+node.PathStream, "", nil)
+	must(t, err)
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusHTTPVersionNotSupported {
+		t.Errorf("status %d", response.StatusCode)
+	}
 }

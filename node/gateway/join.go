@@ -67,12 +67,32 @@ func (g *Gateway) bundle(w http.ResponseWriter, r *http.Request) {
 		g.refuse(w, r, "", noIdentity)
 		return
 	}
-	dir, ok := g.Bundles(r.PathValue("digest"))
-	if !ok {
-		http.Error(w, "This bundle is not here.", http.StatusNotFound)
+	g.file(w, r, machine, r.PathValue("digest"), r.PathValue("path"))
+}
+
+// firstAgent serves the agent itself to a machine that has none, and so no
+// identity either: a program is no secret. An older one than is offered now
+// serves a machine that was told of it, and then becomes the newer one.
+func (g *Gateway) firstAgent(w http.ResponseWriter, r *http.Request) {
+	if !g.joins.take() {
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "Too many machines come at once.", http.StatusTooManyRequests)
 		return
 	}
-	file, modified, err := openIn(dir, r.PathValue("path"))
+	if g.Agent.Path == "" {
+		http.Error(w, "There is no agent here.", http.StatusNotFound)
+		return
+	}
+	g.file(w, r, "", r.PathValue("digest"), g.Agent.Path)
+}
+
+func (g *Gateway) file(w http.ResponseWriter, r *http.Request, machine, digest, path string) {
+	dir, ok := g.Bundles(digest)
+	if !ok {
+		http.Error(w, "There is no such bundle here.", http.StatusNotFound)
+		return
+	}
+	file, modified, err := openIn(dir, path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		http.Error(w, "The bundle has no such file.", http.StatusNotFound)

@@ -35,12 +35,13 @@ var mayEnter = map[string][]string{
 	"coe/kubernetes":           {"coe", "node"},
 	"coe/sim":                  {"coe", "node"},
 	"coe/coetest":              {"coe", "node"},
+	"node/boot":                {"node"},
 	"node/gateway":             {"node", "pki"},
 	"node/gateway/gatewaytest": {"node"},
 	"node/agent":               {"node", "release"},
 
 	"service": {"store", "identity", "coe", "cloud"},
-	"engine":  {"plan", "cloud", "coe", "pki", "vault", "store", "node", "node/gateway", "release"},
+	"engine":  {"plan", "cloud", "coe", "pki", "vault", "store", "node", "node/boot", "node/gateway", "release"},
 	"monitor": {"plan", "cloud", "coe", "pki", "vault", "store", "node", "release", "engine"},
 
 	"api/wire":    {},
