@@ -197,7 +197,7 @@ func (s *server) dispatch(w http.ResponseWriter, r *http.Request, rt *route, req
 		return reply{}, wire.Unversioned(version, rt.method)
 	}
 	req.query, req.site, req.after = r.URL.Query(), s.siteOf(r, version), r.Header.Get("Last-Event-ID")
-	if err := wire.CheckArgs(req.query, rt.args); err != nil {
+	if err := wire.CheckArgs(req.query, rt.arguments()); err != nil {
 		return reply{}, err
 	}
 	req.connection = r.Context()
@@ -215,6 +215,12 @@ func (s *server) handle(w http.ResponseWriter, req *request, rt *route) (reply, 
 	var err error
 	if req.body, err = s.readBody(w, req.Request); err != nil {
 		return reply{}, err
+	}
+	if dry, err := req.wantsDryRun(); dry || err != nil {
+		if err != nil {
+			return reply{}, err
+		}
+		return s.rehearse(rt, req)
 	}
 	return rt.do(s, req)
 }

@@ -65,6 +65,7 @@ var operations = map[string]operation{
 	"GET /v1/federations": {says: "List federations", out: wire.Federations{}},
 
 	"POST /v1/clusters/{cluster}/actions/retry": {says: "Take up again what failed", out: wire.UUID{}, status: 202},
+	"GET /v1/clusters/{cluster}/plan":           {says: "What is still to be done for a cluster", out: wire.Plan{}},
 	"GET /v1/clusters/{cluster}/operations":     {says: "List the changes of a cluster", out: wire.Operations{}},
 	"GET /v1/clusters/{cluster}/machines":       {says: "List the machines of a cluster", out: wire.Machines{}},
 	"GET /v1/clusters/{cluster}/events":         {says: "Follow what happens to a cluster", out: stream{wire.Events{}}},
@@ -120,6 +121,9 @@ func (r *route) describe(o operation, schemas *openapi.Schemas) openapi.Operatio
 	}
 	for _, status := range r.failures(o) {
 		out.Responses[strconv.Itoa(status)] = openapi.Response{Description: http.StatusText(status), Content: openapi.JSON(refusal(status, schemas))}
+	}
+	if r.plans {
+		out.Responses["200"] = openapi.Response{Description: "The plan of a dry run", Content: content(wire.Plan{}, schemas)}
 	}
 	success := max(o.status, http.StatusOK)
 	out.Responses[strconv.Itoa(success)] = openapi.Response{Description: http.StatusText(success), Content: content(o.out, schemas)}
@@ -178,7 +182,7 @@ func (r *route) parameters() []openapi.Parameter {
 			all = append(all, openapi.Parameter{Name: segment[1 : len(segment)-1], In: "path", Required: true, Schema: word()})
 		}
 	}
-	for _, name := range r.args {
+	for _, name := range r.arguments() {
 		all = append(all, openapi.Parameter{Name: name, In: "query", Schema: word()})
 	}
 	if len(split(r.path)) > 1 {

@@ -21,6 +21,7 @@ type route struct {
 	since  wire.Version
 	method string
 	public bool // answers without a token
+	plans  bool // a change of a cluster: takes wire.DryRunArg
 }
 
 // routes are every path of the API.
@@ -42,19 +43,19 @@ func routes() []route {
 		{verb: "DELETE", path: "/v1/clustertemplates/{template}", do: deleteTemplate},
 
 		{verb: "GET", path: "/v1/clusters", do: listClusters, args: page},
-		{verb: "POST", path: "/v1/clusters", do: createCluster},
+		{verb: "POST", path: "/v1/clusters", do: createCluster, plans: true},
 		{verb: "GET", path: "/v1/clusters/detail", do: detailClusters, args: page},
 		{verb: "GET", path: "/v1/clusters/{cluster}", do: showCluster},
-		{verb: "PATCH", path: "/v1/clusters/{cluster}", do: updateCluster, args: []string{"rollback"}},
-		{verb: "DELETE", path: "/v1/clusters/{cluster}", do: deleteCluster},
-		{verb: "POST", path: "/v1/clusters/{cluster}/actions/resize", do: resizeCluster, since: resize, method: "resize"},
-		{verb: "POST", path: "/v1/clusters/{cluster}/actions/upgrade", do: upgradeCluster, since: resize, method: "upgrade"},
+		{verb: "PATCH", path: "/v1/clusters/{cluster}", do: updateCluster, args: []string{"rollback"}, plans: true},
+		{verb: "DELETE", path: "/v1/clusters/{cluster}", do: deleteCluster, plans: true},
+		{verb: "POST", path: "/v1/clusters/{cluster}/actions/resize", do: resizeCluster, since: resize, method: "resize", plans: true},
+		{verb: "POST", path: "/v1/clusters/{cluster}/actions/upgrade", do: upgradeCluster, since: resize, method: "upgrade", plans: true},
 
 		{verb: "GET", path: "/v1/clusters/{cluster}/nodegroups", do: listGroups, args: with("role"), since: groups, method: "get_one"},
-		{verb: "POST", path: "/v1/clusters/{cluster}/nodegroups", do: createGroup, since: groups, method: "get_one"},
+		{verb: "POST", path: "/v1/clusters/{cluster}/nodegroups", do: createGroup, since: groups, method: "get_one", plans: true},
 		{verb: "GET", path: "/v1/clusters/{cluster}/nodegroups/{group}", do: showGroup, since: groups, method: "get_one"},
-		{verb: "PATCH", path: "/v1/clusters/{cluster}/nodegroups/{group}", do: updateGroup, since: groups, method: "get_one"},
-		{verb: "DELETE", path: "/v1/clusters/{cluster}/nodegroups/{group}", do: deleteGroup, since: groups, method: "get_one"},
+		{verb: "PATCH", path: "/v1/clusters/{cluster}/nodegroups/{group}", do: updateGroup, since: groups, method: "get_one", plans: true},
+		{verb: "DELETE", path: "/v1/clusters/{cluster}/nodegroups/{group}", do: deleteGroup, since: groups, method: "get_one", plans: true},
 
 		{verb: "POST", path: "/v1/certificates", do: signCertificate},
 		{verb: "GET", path: "/v1/certificates/{cluster}", do: showCertificate, args: []string{"ca_cert_type"}},
@@ -72,13 +73,22 @@ func routes() []route {
 		{verb: "GET", path: "/v1/federations", do: federations, args: page},
 
 		// Beside Magnum: how a change goes on, step by step, and once more; and which labels there are.
-		{verb: "POST", path: "/v1/clusters/{cluster}/actions/retry", do: retryCluster},
+		{verb: "POST", path: "/v1/clusters/{cluster}/actions/retry", do: retryCluster, plans: true},
+		{verb: "GET", path: "/v1/clusters/{cluster}/plan", do: clusterPlan},
 		{verb: "GET", path: "/v1/clusters/{cluster}/operations", do: listOperations},
 		{verb: "GET", path: "/v1/clusters/{cluster}/machines", do: listMachines},
 		{verb: "GET", path: "/v1/clusters/{cluster}/events", do: events, args: []string{"limit", "marker"}},
 		{verb: "GET", path: "/v1/operations/{operation}", do: showOperation},
 		{verb: "GET", path: "/v1/labels", do: listLabels, args: []string{"coe"}},
 	}
+}
+
+// arguments are those that the route's query may have.
+func (r *route) arguments() []string {
+	if r.plans {
+		return append(slices.Clone(r.args), wire.DryRunArg)
+	}
+	return r.args
 }
 
 // match finds the route of a path and the values of its {x}. Of a path that

@@ -61,6 +61,7 @@ var table = []access{
 	{"GET /v1/federations", "200", "200", "200", "200", "200"},
 
 	{"POST /v1/clusters/c1/actions/retry", "409", "409", "403", "404", "409"},
+	{"GET /v1/clusters/c1/plan", "200", "200", "200", "404", "200"},
 	{"GET /v1/clusters/c1/operations", "200", "200", "200", "404", "200"},
 	{"GET /v1/clusters/c1/machines", "200", "200", "200", "404", "200"},
 	{"GET /v1/clusters/c1/events", "200", "200", "200", "404", "200"},

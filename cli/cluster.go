@@ -18,7 +18,7 @@ import (
 func (a *app) cluster() *cobra.Command {
 	return group("cluster", "Clusters: create, look at, change, delete",
 		a.clusterCreate(), a.clusterList(), a.clusterShow(), a.clusterUpdate(), a.clusterResize(), a.clusterRetry(), a.clusterDelete(),
-		a.clusterConfig(), a.clusterWatch(), a.clusterOperations(), a.clusterMachines())
+		a.clusterConfig(), a.clusterWatch(), a.clusterOperations(), a.clusterMachines(), a.clusterPlan())
 }
 
 func (a *app) clusterCreate() *cobra.Command {
@@ -169,7 +169,8 @@ func (a *app) clusterDelete() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := s.DeleteCluster(c.Context(), cluster.UUID); err != nil {
+		asked, err := a.ask(c.Context(), s, wait, func(s *client.Client) error { return s.DeleteCluster(c.Context(), cluster.UUID) })
+		if !asked || err != nil {
 			return err
 		}
 		if err := a.await(c.Context(), s, cluster.UUID, wait); err != nil {
@@ -187,8 +188,12 @@ func (a *app) change(c *cobra.Command, wait waiting, call func(context.Context, 
 	if err != nil {
 		return err
 	}
-	id, err := call(c.Context(), s)
-	if err != nil {
+	var id string
+	asked, err := a.ask(c.Context(), s, wait, func(s *client.Client) (err error) {
+		id, err = call(c.Context(), s)
+		return err
+	})
+	if !asked || err != nil {
 		return err
 	}
 	if err := a.await(c.Context(), s, id, wait); err != nil {

@@ -45,8 +45,12 @@ func (a *app) groupCreate() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		g, err := s.CreateNodeGroup(c.Context(), args[0], in)
-		if err != nil {
+		var g wire.NodeGroup
+		asked, err := a.ask(c.Context(), s, wait, func(s *client.Client) (err error) {
+			g, err = s.CreateNodeGroup(c.Context(), args[0], in)
+			return err
+		})
+		if !asked || err != nil {
 			return err
 		}
 		return a.afterGroup(c, s, wait, g)
@@ -158,7 +162,11 @@ func (a *app) groupUpdate() *cobra.Command {
 		if len(patch) == 0 {
 			return usage("Add --min, --max or --no-max.", "There is nothing to change.")
 		}
-		if _, err := s.UpdateNodeGroup(c.Context(), args[0], old.UUID, patch); err != nil {
+		asked, err := a.ask(c.Context(), s, wait, func(s *client.Client) error {
+			_, err := s.UpdateNodeGroup(c.Context(), args[0], old.UUID, patch)
+			return err
+		})
+		if !asked || err != nil {
 			return err
 		}
 		if err := a.await(c.Context(), s, old.ClusterID, wait); err != nil {
@@ -205,7 +213,8 @@ func (a *app) groupDelete() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := s.DeleteNodeGroup(c.Context(), args[0], g.UUID); err != nil {
+		asked, err := a.ask(c.Context(), s, wait, func(s *client.Client) error { return s.DeleteNodeGroup(c.Context(), args[0], g.UUID) })
+		if !asked || err != nil {
 			return err
 		}
 		if err := a.await(c.Context(), s, g.ClusterID, wait); err != nil {

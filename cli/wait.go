@@ -13,15 +13,31 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/client"
 )
 
-// waiting is whether and how long a command waits for what it asked for.
+// waiting is what a command does about the change it is for: asks for it,
+// asks and waits, or only shows what it would do.
 type waiting struct {
 	on    bool
 	limit time.Duration
+	dry   bool
 }
 
 func (w *waiting) flags(f *pflag.FlagSet) {
 	f.BoolVar(&w.on, "wait", false, "wait until it is done, showing each step")
 	f.DurationVar(&w.limit, "timeout", time.Hour, "how long --wait waits at most")
+	f.BoolVar(&w.dry, "dry-run", false, "show the steps it would take, and change nothing")
+}
+
+// ask sends a change. On a dry run it shows what the change would do instead,
+// and reports that nothing was asked for.
+func (a *app) ask(ctx context.Context, s *client.Client, w waiting, call func(*client.Client) error) (asked bool, err error) {
+	if !w.dry {
+		return true, call(s)
+	}
+	p, err := s.Rehearse(ctx, call)
+	if err != nil {
+		return false, err
+	}
+	return false, a.printPlan(p)
 }
 
 // deleted is what has become of a thing by the time a command returns.

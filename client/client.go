@@ -57,6 +57,7 @@ type Client struct {
 	options Options
 	http    http.Client
 
+	plan    *wire.Plan // of a dry run: where the answer to a change goes
 	mu      sync.Mutex
 	service *gophercloud.ServiceClient // nil until the first call
 }
@@ -184,6 +185,9 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 	service, err := c.connect(ctx)
 	if err != nil {
 		return err
+	}
+	if c.plan != nil && method != http.MethodGet {
+		path, out = path+"?"+wire.DryRunArg+"=true", c.plan
 	}
 	response, err := service.Request(ctx, method, service.Endpoint+path, &gophercloud.RequestOpts{
 		JSONBody: in, JSONResponse: out, OkCodes: []int{200, 201, 202, 204}})

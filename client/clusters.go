@@ -117,6 +117,25 @@ func (c *Client) DeleteCluster(ctx context.Context, cluster string) error {
 	return c.call(ctx, "DELETE", at("clusters", cluster), nil, nil)
 }
 
+// ClusterPlan tells what is still to be done for a cluster.
+func (c *Client) ClusterPlan(ctx context.Context, cluster string) (wire.Plan, error) {
+	var out wire.Plan
+	err := c.call(ctx, "GET", at("clusters", cluster, "plan"), nil, &out)
+	return out, err
+}
+
+// Rehearse tells what the change that call asks for would do; nothing is
+// changed. What call itself is answered is of no use.
+func (c *Client) Rehearse(ctx context.Context, call func(*Client) error) (wire.Plan, error) {
+	service, err := c.connect(ctx)
+	if err != nil {
+		return wire.Plan{}, err
+	}
+	var out wire.Plan
+	err = call(&Client{Warned: c.Warned, options: c.options, http: c.http, service: service, plan: &out})
+	return out, err
+}
+
 // NodeGroups lists the groups of a cluster.
 func (c *Client) NodeGroups(ctx context.Context, cluster string) ([]wire.NodeGroupBrief, error) {
 	return all(ctx, c, at("clusters", cluster, "nodegroups"),

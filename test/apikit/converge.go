@@ -123,6 +123,9 @@ func (h *House) settle(tx store.Tx, cluster string) error {
 			return err
 		}
 	}
+	if err := made(tx, c, jeroboam.KindNetwork, c.Name); err != nil {
+		return err
+	}
 	c.Status.APIAddress, c.Status.COEVersion = "https://10.0.0.2:6443", c.Spec.Version
 	switch c.Status.State {
 	case jeroboam.CreateInProgress:
@@ -137,6 +140,15 @@ func (h *House) settle(tx store.Tx, cluster string) error {
 	return h.endOperations(tx, c)
 }
 
+// made writes a line of the ledger.
+func made(tx store.Tx, c jeroboam.Cluster, kind, name string) error {
+	r := jeroboam.Resource{ID: c.ID + "/" + kind + "/" + name, Cluster: c.ID, Project: c.Project, Kind: kind, Name: name, State: jeroboam.ResourceMade}
+	if old, err := store.Get[jeroboam.Resource](tx, r.ID); err == nil {
+		r.Revision, r.Seq = old.Revision, old.Seq
+	}
+	return store.Put(tx, &r)
+}
+
 func (h *House) settleGroup(tx store.Tx, c jeroboam.Cluster, g jeroboam.NodeGroup) error {
 	machines, err := store.List[jeroboam.Machine](tx, store.Query{Parent: c.ID})
 	if err != nil {
@@ -144,7 +156,7 @@ func (h *House) settleGroup(tx store.Tx, c jeroboam.Cluster, g jeroboam.NodeGrou
 	}
 	for _, m := range machines {
 		if m.Group == g.ID && (g.Spec.Deleted || m.Index >= g.Spec.Count) {
-			if err := store.Delete(tx, m); err != nil {
+			if err := join(tx.Delete(store.KindResource, c.ID+"/"+jeroboam.KindMachine+"/"+m.Name, 0), store.Delete(tx, m)); err != nil {
 				return err
 			}
 		}
@@ -156,9 +168,10 @@ func (h *House) settleGroup(tx store.Tx, c jeroboam.Cluster, g jeroboam.NodeGrou
 	for i := range g.Spec.Count {
 		m := jeroboam.Machine{ID: fmt.Sprintf("%08d-%s", i+1, g.ID[9:]), Cluster: c.ID, Project: c.Project, Group: g.ID, Role: g.Role,
 			Index: i, Name: fmt.Sprintf("%s-%s-%d", c.Name, g.Name, i), Status: jeroboam.MachineStatus{Address: fmt.Sprintf("10.0.%d.%d", len(g.Name), i+2)}}
+		m.Status.CloudID, m.Status.AppliedConfig, m.Status.JoinedAt, m.Status.ReadyAt = m.ID, "config", h.Clock.Now(), h.Clock.Now()
 		g.Status.Addresses = append(g.Status.Addresses, m.Status.Address)
 		if _, err := store.Get[jeroboam.Machine](tx, m.ID); jeroboam.KindOf(err) == jeroboam.NotFound {
-			if err := store.Put(tx, &m); err != nil {
+			if err := join(store.Put(tx, &m), made(tx, c, jeroboam.KindMachine, m.Name)); err != nil {
 				return err
 			}
 		}
@@ -222,6 +235,13 @@ func forget(tx store.Tx, cluster string) error {
 	authorities, err := store.List[jeroboam.Authority](tx, store.Query{Parent: cluster})
 	if err != nil {
 		return err
+	}
+	ledger, err := store.List[jeroboam.Resource](tx, store.Query{Parent: cluster})
+	if err != nil {
+		return err
+	}
+	for _, r := range ledger {
+		err = join(err, store.Delete(tx, r))
 	}
 	for _, g := range groups {
 		err = join(err, store.Delete(tx, g))

@@ -40,7 +40,7 @@ var mayEnter = map[string][]string{
 	"node/gateway/gatewaytest": {"node"},
 	"node/agent":               {"node", "release"},
 
-	"service": {"store", "identity", "coe", "cloud"},
+	"service": {"plan", "store", "identity", "coe", "cloud"},
 	"engine":  {"plan", "cloud", "coe", "pki", "vault", "store", "node", "node/boot", "node/gateway", "release"},
 	"monitor": {"plan", "cloud", "coe", "pki", "vault", "store", "node", "release", "engine"},
 

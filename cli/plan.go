@@ -1,0 +1,47 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jeroboam-cloud/jeroboam/api/wire"
+)
+
+func (a *app) clusterPlan() *cobra.Command {
+	return &cobra.Command{Use: "plan CLUSTER", Short: "Show what is still to be done for a cluster", Args: exactly("CLUSTER"), RunE: func(c *cobra.Command, args []string) error {
+		s, err := a.client()
+		if err != nil {
+			return err
+		}
+		p, err := s.ClusterPlan(c.Context(), args[0])
+		if err != nil {
+			return err
+		}
+		return a.printPlan(p)
+	}}
+}
+
+func (a *app) printPlan(plan wire.Plan) error {
+	p := a.printer()
+	if len(plan.Steps) == 0 {
+		return p.Text(plan, "There is nothing to do.")
+	}
+	rows := make([][]string, len(plan.Steps))
+	for i, step := range plan.Steps {
+		rows[i] = []string{step.Name, effect(step.Changes), strings.Join(step.After, ", ")}
+	}
+	return p.List(plan, []string{"STEP", "CHANGES", "AFTER"}, rows)
+}
+
+func effect(c *wire.ResourceChange) string {
+	if c == nil {
+		return ""
+	}
+	text := fmt.Sprintf("%s %s %s", c.Action, c.Kind, c.Name)
+	if c.Flavor != "" {
+		text += fmt.Sprintf(" (%s, %s)", c.Flavor, c.Image)
+	}
+	return text
+}

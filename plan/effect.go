@@ -1,0 +1,37 @@
+package plan
+
+import "github.com/jeroboam-cloud/jeroboam"
+
+// Effect is what a step does to an object of the cloud.
+type Effect struct {
+	Verb          string // EffectMake, EffectStart or EffectDelete
+	Kind          string // jeroboam.KindMachine, …
+	Name          string
+	Flavor, Image string // of a machine that is made
+}
+
+// What a step may do to an object.
+const (
+	EffectMake   = "make"
+	EffectStart  = "start" // of a machine that was made before and does not run
+	EffectDelete = "delete"
+)
+
+// Effect tells what the step does to the cloud; false: nothing.
+func (s Step) Effect(cluster jeroboam.Cluster) (Effect, bool) {
+	switch s.Action {
+	case MakeNetwork:
+		return Effect{Verb: EffectMake, Kind: jeroboam.KindNetwork, Name: cluster.Name}, true
+	case MakeBalancer:
+		return Effect{Verb: EffectMake, Kind: jeroboam.KindBalancer, Name: cluster.Name}, true
+	case MakeMachine:
+		e := Effect{Verb: EffectMake, Kind: jeroboam.KindMachine, Name: s.Machine.Name, Flavor: s.Machine.Flavor, Image: s.Machine.Image}
+		if s.Machine.Status.CloudID != "" {
+			e.Verb = EffectStart
+		}
+		return e, true
+	case DeleteObject:
+		return Effect{Verb: EffectDelete, Kind: s.Object.Kind, Name: s.Object.Name}, true
+	}
+	return Effect{}, false
+}
