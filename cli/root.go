@@ -25,6 +25,7 @@ type Host struct {
 	Serve    *cobra.Command
 	Policy   []*cobra.Command                                  // show and try who may do what
 	Store    *cobra.Command                                    // looks after the service's records
+	Vault    *cobra.Command                                    // looks after the keys of its secrets
 	Hidden   []*cobra.Command                                  // commands that the program starts itself with
 	Diagnose func(ctx context.Context, state string) []Finding // what this host has and lacks for real machines
 	Teardown func(ctx context.Context, state string) error     // removes every trace of a local cloud's state
@@ -99,7 +100,7 @@ func (a *app) root() *cobra.Command {
 	if a.state == "" {
 		a.state = ".state"
 	}
-	root.AddCommand(a.host.Serve, a.host.Store, a.up(), a.down(), a.template(), a.cluster(), a.nodeGroup(), a.label(), a.certificate(),
+	root.AddCommand(a.host.Serve, a.host.Store, a.host.Vault, a.up(), a.down(), a.template(), a.cluster(), a.nodeGroup(), a.label(), a.certificate(),
 		a.quota(), a.stats(), a.user(), group("policy", "Who may do what", a.host.Policy...), a.bundle(), a.doctor(), a.version())
 	root.AddCommand(a.host.Hidden...)
 	return root

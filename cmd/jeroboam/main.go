@@ -18,6 +18,7 @@ func main() {
 		Serve:    serveCommand(),
 		Policy:   policyCommands(),
 		Store:    storeCommand(),
+		Vault:    vaultCommand(),
 		Hidden:   localCommands(),
 		Diagnose: diagnose,
 		Teardown: teardown,

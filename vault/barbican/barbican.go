@@ -1,0 +1,224 @@
+// Package barbican keeps secrets in OpenStack's key manager. The store has a
+// record of each, without the secret: it is written before Barbican is asked, so
+// that what was made when a crash came is found again by its name, and it says
+// which of Barbican's secrets is the one, so that two servers never disagree.
+package barbican
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/store"
+	"github.com/jeroboam-cloud/jeroboam/vault"
+)
+
+// Vault is a vault.Vault over Barbican.
+type Vault struct {
+	db     store.Backend
+	remote *remote
+	memory *memory
+}
+
+// Open logs in. A store whose secrets are in another vault is a Conflict.
+func Open(ctx context.Context, o Options) (*Vault, error) {
+	v := &Vault{db: o.Store, remote: newRemote(o), memory: newMemory(o.Now)}
+	err := v.check(ctx)
+	if err == nil {
+		err = v.remote.login(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the vault: %w", err)
+	}
+	return v, nil
+}
+
+func (v *Vault) check(ctx context.Context) error {
+	return v.db.View(ctx, func(tx store.Tx) error {
+		newest, err := store.List[store.Sealed](tx, store.Query{Desc: true, Limit: 1})
+		if err == nil && len(newest) > 0 && newest[0].Box != nil {
+			return jeroboam.Errorf(jeroboam.Conflict, "vault-elsewhere", "The secrets of this database are kept in another vault.").
+				WithRemedy("Choose the vault that the service had when it last ran.")
+		}
+		return err
+	})
+}
+
+// Close gives up the connections.
+func (v *Vault) Close() { v.remote.transport.CloseIdleConnections() }
+
+// Ensure returns the secret; if there is none it stores what create makes, or
+// takes what an earlier call made that a crash cut short.
+func (v *Vault) Ensure(ctx context.Context, owner, name string, create func() (jeroboam.Secret, error)) (jeroboam.Secret, error) {
+	record, err := v.record(ctx, owner, name)
+	switch {
+	case err == nil && record.Ref != "":
+		return v.payload(ctx, record)
+	case err == nil:
+		made, err := v.remote.find(ctx, record.ID)
+		if err != nil {
+			return "", keeping(owner, name, err)
+		}
+		if len(made) > 0 {
+			return v.settled(ctx, owner, name, made[0])
+		}
+	case jeroboam.KindOf(err) != jeroboam.NotFound:
+		return "", err
+	}
+	secret, err := create()
+	if err != nil {
+		return "", err
+	}
+	ref, err := v.make(ctx, owner, name, secret)
+	if err != nil {
+		return "", err
+	}
+	return v.settled(ctx, owner, name, ref)
+}
+
+// settled records the reference unless there is one already, and returns the
+// secret of the one that is recorded; another one goes.
+func (v *Vault) settled(ctx context.Context, owner, name, ref string) (jeroboam.Secret, error) {
+	var record store.Sealed
+	err := v.db.Update(ctx, func(tx store.Tx) (err error) {
+		if record, err = store.Get[store.Sealed](tx, id(owner, name)); err != nil || record.Ref != "" {
+			return err
+		}
+		record.Ref = ref
+		return store.Put(tx, &record)
+	})
+	if err == nil && record.Ref == ref {
+		return v.payload(ctx, record)
+	}
+	v.memory.drop(ref)
+	if err := errors.Join(err, v.remote.delete(ctx, ref)); err != nil {
+		return "", keeping(owner, name, err)
+	}
+	return v.payload(ctx, record)
+}
+
+// make writes down that a secret of this name will be, then makes it.
+func (v *Vault) make(ctx context.Context, owner, name string, secret jeroboam.Secret) (ref string, err error) {
+	if err := vault.Check(owner, name, secret); err != nil {
+		return "", err
+	}
+	err = v.db.Update(ctx, func(tx store.Tx) error {
+		_, err := store.Get[store.Sealed](tx, id(owner, name))
+		if jeroboam.KindOf(err) == jeroboam.NotFound {
+			return store.Put(tx, &store.Sealed{ID: id(owner, name), Owner: owner})
+		}
+		return err
+	})
+	if err == nil {
+		ref, err = v.remote.make(ctx, id(owner, name), secret)
+	}
+	if err != nil {
+		return "", keeping(owner, name, err)
+	}
+	v.memory.put(ref, secret)
+	return ref, nil
+}
+
+// Get returns the secret, or jeroboam.NotFound.
+func (v *Vault) Get(ctx context.Context, owner, name string) (jeroboam.Secret, error) {
+	record, err := v.record(ctx, owner, name)
+	if err != nil {
+		return "", err
+	}
+	if record.Ref == "" { // it was to be made, no more
+		return "", jeroboam.Errorf(jeroboam.NotFound, "secret", "There is no secret %s of %s.", name, owner)
+	}
+	return v.payload(ctx, record)
+}
+
+func (v *Vault) record(ctx context.Context, owner, name string) (record store.Sealed, err error) {
+	err = v.db.View(ctx, func(tx store.Tx) (err error) {
+		record, err = store.Get[store.Sealed](tx, id(owner, name))
+		return err
+	})
+	if err != nil {
+		return record, fmt.Errorf("read the secret %s of %s: %w", name, owner, err)
+	}
+	return record, nil
+}
+
+func (v *Vault) payload(ctx context.Context, record store.Sealed) (jeroboam.Secret, error) {
+	if secret, ok := v.memory.get(record.Ref); ok {
+		return secret, nil
+	}
+	secret, err := v.remote.payload(ctx, record.Ref)
+	if jeroboam.KindOf(err) == jeroboam.NotFound { // not so for who asks: it should be there
+		err = jeroboam.Errorf(jeroboam.Unavailable, "barbican-lost", "Barbican has lost the secret %s.", record.ID).
+			WithRemedy("Restore it, or make the cluster anew.").Wrap(err)
+	}
+	if err != nil {
+		return "", fmt.Errorf("read the secret %s: %w", record.ID, err)
+	}
+	v.memory.put(record.Ref, secret)
+	return secret, nil
+}
+
+// Put stores the secret over any older one. Barbican's secrets do not change:
+// it makes another one, records it and deletes the older.
+func (v *Vault) Put(ctx context.Context, owner, name string, secret jeroboam.Secret) error {
+	ref, err := v.make(ctx, owner, name, secret)
+	if err != nil {
+		return err
+	}
+	var older string
+	err = v.db.Update(ctx, func(tx store.Tx) error {
+		record, err := store.Get[store.Sealed](tx, id(owner, name))
+		if err != nil {
+			return err
+		}
+		older, record.Ref = record.Ref, ref
+		return store.Put(tx, &record)
+	})
+	if err == nil && older != "" {
+		v.memory.drop(older)
+		err = v.remote.delete(ctx, older)
+	}
+	if err != nil {
+		return keeping(owner, name, err)
+	}
+	return nil
+}
+
+// Forget deletes every secret of the owner, recorded or of a recorded name.
+func (v *Vault) Forget(ctx context.Context, owner string) error {
+	if err := v.forget(ctx, owner); err != nil {
+		return fmt.Errorf("forget the secrets of %s: %w", owner, err)
+	}
+	return nil
+}
+
+func (v *Vault) forget(ctx context.Context, owner string) error {
+	var records []store.Sealed
+	err := v.db.View(ctx, func(tx store.Tx) (err error) {
+		records, err = store.List[store.Sealed](tx, store.Query{Parent: owner})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, record := range records {
+		v.memory.drop(record.Ref)
+		if err := v.remote.deleteAll(ctx, record.ID); err != nil {
+			return err
+		}
+	}
+	return v.db.Update(ctx, func(tx store.Tx) error {
+		var errs []error
+		for _, record := range records {
+			errs = append(errs, store.Delete(tx, record))
+		}
+		return errors.Join(errs...)
+	})
+}
+
+func id(owner, name string) string { return owner + "/" + name }
+
+func keeping(owner, name string, err error) error {
+	return fmt.Errorf("keep the secret %s of %s: %w", name, owner, err)
+}
