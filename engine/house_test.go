@@ -30,7 +30,7 @@ type house struct {
 // open starts an engine that ends with the test.
 func open(t *testing.T, model cloudsim.Options, change func(*engine.Options)) *house {
 	h := &house{T: t, store: memory.New(), cloud: cloudsim.New(model)}
-	secrets, err := sealed.Open(t.Context(), sealed.Options{Store: h.store, Roots: []sealed.Root{keyfile.New(t.TempDir()+"/keys", true)}})
+	secrets, err := sealed.Open(t.Context(), sealed.Options{Store: h.store, Roots: []sealed.Root{keyfile.New(t.TempDir() + "/keys")}})
 	if err != nil {
 		t.Fatal(err)
 	}

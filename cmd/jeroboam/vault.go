@@ -114,7 +114,7 @@ func openRoots(names []string, state string) (roots []sealed.Root, end func() er
 	for _, name := range names {
 		switch kind, place, _ := strings.Cut(name, ":"); kind {
 		case "file":
-			roots = append(roots, keyfile.New(place, true))
+			roots = append(roots, keyfile.New(place))
 		case "credential":
 			dir := os.Getenv("CREDENTIALS_DIRECTORY")
 			if dir == "" {
@@ -122,7 +122,7 @@ func openRoots(names []string, state string) (roots []sealed.Root, end func() er
 					WithRemedy("Put LoadCredentialEncrypted=%s:/path/of/the/file into the service's unit.", place)
 				return nil, nil, errors.Join(err, end())
 			}
-			roots = append(roots, keyfile.New(filepath.Join(dir, place), false))
+			roots = append(roots, keyfile.Given(filepath.Join(dir, place)))
 		case "kms":
 			k, err := kms.New(place)
 			if err != nil {

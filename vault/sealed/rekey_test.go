@@ -209,7 +209,7 @@ func TestAKeyThatIsAppendedToTheFileIsTheRootOfTheNextRekey(t *testing.T) {
 // Secrets were sealed by the keys of the file themselves, once.
 func TestSecretsThatARootKeySealedAreReadAndRekeyed(t *testing.T) {
 	db, file := memory.New(), filepath.Join(t.TempDir(), "keys")
-	root, box, err := keyfile.New(file, true).Wrap(ctx, []byte("one"), "c1/ca")
+	root, box, err := keyfile.New(file).Wrap(ctx, []byte("one"), "c1/ca")
 	if err != nil {
 		t.Fatal(err)
 	}

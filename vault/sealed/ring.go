@@ -185,5 +185,5 @@ func damaged(s store.Sealed) error {
 
 func keyError(format string, args ...any) error {
 	return jeroboam.Errorf(jeroboam.Unavailable, ReasonKey, format, args...).
-		WithRemedy("Restore the root keys and the database of the same time.")
+		WithRemedy("Restore the root keys of the time of the database, or copy them from another of its servers.")
 }

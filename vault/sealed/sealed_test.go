@@ -36,7 +36,7 @@ func open(t *testing.T, db store.Backend, files ...string) *sealed.Vault {
 
 func roots(files ...string) (all []sealed.Root) {
 	for _, file := range files {
-		all = append(all, keyfile.New(file, true))
+		all = append(all, keyfile.New(file))
 	}
 	return all
 }

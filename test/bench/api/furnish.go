@@ -38,7 +38,7 @@ func furnish(ctx context.Context, program, dir string, n int) (holding, error) {
 		return h, err
 	}
 	defer db.Close()
-	vault, err := sealed.Open(ctx, sealed.Options{Store: db, Roots: []sealed.Root{keyfile.New(filepath.Join(state, "vault.keys"), false)}})
+	vault, err := sealed.Open(ctx, sealed.Options{Store: db, Roots: []sealed.Root{keyfile.New(filepath.Join(state, "vault.keys"))}})
 	if err != nil {
 		return h, err
 	}

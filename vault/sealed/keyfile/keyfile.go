@@ -33,15 +33,20 @@ const (
 // File is a sealed.Root.
 type File struct {
 	path string
-	make bool
+	own  bool // made if absent, and private
 
 	mu   sync.Mutex
 	keys []key // as last read
 }
 
-// New names the file and looks at nothing yet. If mayMake, the first Wrap makes
-// a file that is not there.
-func New(path string, mayMake bool) *File { return &File{path: path, make: mayMake} }
+// New names a file and looks at nothing yet. The first Wrap makes one that is
+// not there.
+func New(path string) *File { return &File{path: path, own: true} }
+
+// Given names a file that is another's to make and to guard, as systemd's
+// credentials are: those of a user's service are read by an access list, which
+// their mode shows as that of a group.
+func Given(path string) *File { return &File{path: path} }
 
 // key is one line of the file.
 type key struct {
@@ -68,7 +73,7 @@ func newKey(secret []byte) (key, error) {
 // Newest is the ID of the last key of the file; "" if there will be a new file.
 func (f *File) Newest(context.Context) (string, error) {
 	keys, err := f.read()
-	if errors.Is(err, fs.ErrNotExist) && f.make {
+	if errors.Is(err, fs.ErrNotExist) && f.own {
 		return "", nil
 	}
 	if err != nil {
@@ -80,7 +85,7 @@ func (f *File) Newest(context.Context) (string, error) {
 // Wrap seals with the last key of the file.
 func (f *File) Wrap(_ context.Context, secret []byte, purpose string) (string, []byte, error) {
 	keys, err := f.read()
-	if errors.Is(err, fs.ErrNotExist) && f.make {
+	if errors.Is(err, fs.ErrNotExist) && f.own {
 		if err := f.write(); err != nil && !errors.Is(err, fs.ErrExist) { // another process may be faster
 			return "", nil, f.unusable("it cannot be made").WithRemedy("Make its directory, writable for the service.").Wrap(err)
 		}
@@ -135,7 +140,7 @@ func (f *File) read() ([]key, error) {
 	text, err := os.ReadFile(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, jeroboam.Errorf(jeroboam.Unavailable, reasonKey, "The key file %s is missing, and secrets are sealed with its keys.", f.path).
-			WithRemedy("Restore it from a backup.").Wrap(err)
+			WithRemedy("Restore it from a backup, or copy it from another server of the database.").Wrap(err)
 	}
 	if err != nil {
 		return nil, f.unusable("it cannot be read").Wrap(err)
@@ -144,7 +149,7 @@ func (f *File) read() ([]key, error) {
 	if err != nil {
 		return nil, f.unusable("it cannot be read").Wrap(err)
 	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+	if mode := info.Mode().Perm(); f.own && mode&0o077 != 0 {
 		return nil, f.unusable(fmt.Sprintf("its mode %04o lets others read it", mode)).WithRemedy("Run: chmod 600 %s", f.path)
 	}
 	keys, err := f.parse(text)
