@@ -65,7 +65,7 @@ func (v *vaultConfig) keep(state string) string {
 	case len(v.Roots) > 0:
 		return "Its secrets are sealed: keep the root keys of " + strings.Join(v.Roots, " and ")
 	}
-	return "Its secrets are sealed: keep " + ownKeys(state) + " with it"
+	return "Its secrets are sealed: keep a copy of " + ownKeys(state) + " in another place"
 }
 
 func ownKeys(state string) string { return filepath.Join(state, "vault.keys") }

@@ -29,6 +29,7 @@ func Open(ctx context.Context, o Options) (*Vault, error) {
 		err = v.remote.login(ctx)
 	}
 	if err != nil {
+		v.Close()
 		return nil, fmt.Errorf("open the vault: %w", err)
 	}
 	return v, nil
@@ -78,24 +79,40 @@ func (v *Vault) Ensure(ctx context.Context, owner, name string, create func() (j
 }
 
 // settled records the reference unless there is one already, and returns the
-// secret of the one that is recorded; another one goes.
+// secret of the one that is recorded.
 func (v *Vault) settled(ctx context.Context, owner, name, ref string) (jeroboam.Secret, error) {
-	var record store.Sealed
-	err := v.db.Update(ctx, func(tx store.Tx) (err error) {
-		if record, err = store.Get[store.Sealed](tx, id(owner, name)); err != nil || record.Ref != "" {
-			return err
-		}
-		record.Ref = ref
-		return store.Put(tx, &record)
-	})
-	if err == nil && record.Ref == ref {
-		return v.payload(ctx, record)
-	}
-	v.memory.drop(ref)
-	if err := errors.Join(err, v.remote.delete(ctx, ref)); err != nil {
+	record, err := v.point(ctx, owner, name, ref, false)
+	if err != nil {
 		return "", keeping(owner, name, err)
 	}
 	return v.payload(ctx, record)
+}
+
+// point records the reference, over an older one if told to, and deletes which
+// of the two is not the one. Where the store does not say how a commit ended,
+// none is deleted: Forget finds it by its name.
+func (v *Vault) point(ctx context.Context, owner, name, ref string, over bool) (record store.Sealed, err error) {
+	var spare string
+	err = v.db.Update(ctx, func(tx store.Tx) (err error) {
+		spare = ref
+		if record, err = store.Get[store.Sealed](tx, id(owner, name)); err != nil || record.Ref != "" && !over {
+			return err
+		}
+		spare, record.Ref = record.Ref, ref
+		return store.Put(tx, &record)
+	})
+	forgotten := jeroboam.KindOf(err) == jeroboam.NotFound
+	if err != nil && !forgotten {
+		return record, err
+	}
+	if spare != "" && spare != record.Ref {
+		v.memory.drop(spare)
+		err = v.remote.delete(ctx, spare)
+	}
+	if forgotten && err == nil {
+		err = jeroboam.Errorf(jeroboam.Conflict, "secret-forgotten", "The secrets of %s were deleted meanwhile.", owner)
+	}
+	return record, err
 }
 
 // make writes down that a secret of this name will be, then makes it.
@@ -166,20 +183,7 @@ func (v *Vault) Put(ctx context.Context, owner, name string, secret jeroboam.Sec
 	if err != nil {
 		return err
 	}
-	var older string
-	err = v.db.Update(ctx, func(tx store.Tx) error {
-		record, err := store.Get[store.Sealed](tx, id(owner, name))
-		if err != nil {
-			return err
-		}
-		older, record.Ref = record.Ref, ref
-		return store.Put(tx, &record)
-	})
-	if err == nil && older != "" {
-		v.memory.drop(older)
-		err = v.remote.delete(ctx, older)
-	}
-	if err != nil {
+	if _, err := v.point(ctx, owner, name, ref, true); err != nil {
 		return keeping(owner, name, err)
 	}
 	return nil

@@ -152,3 +152,31 @@ func TestASecretIsRememberedForAMinute(t *testing.T) {
 		now = now.Add(30*time.Second + time.Duration(want))
 	}
 }
+
+// A cluster may be deleted while a secret of it is being made.
+func TestASecretOfAnOwnerWhoIsForgottenMeanwhileGoesAgain(t *testing.T) {
+	var v *barbican.Vault
+	var deleted []string
+	v = ill(t, barbican.Options{}, func(w http.ResponseWriter, r *http.Request) {
+		switch r.Method {
+		case http.MethodPost:
+			if err := v.Forget(ctx, "c1"); err != nil {
+				t.Error(err)
+			}
+			w.WriteHeader(http.StatusCreated)
+			io.WriteString(w, `{"secret_ref": "http://x/v1/secrets/1"}`) //nolint:errcheck // a test's server
+		case http.MethodDelete:
+			deleted = append(deleted, r.URL.Path)
+			w.WriteHeader(http.StatusNoContent)
+		default:
+			w.Header().Set("Content-Type", "application/json")
+			io.WriteString(w, `{"secrets": []}`) //nolint:errcheck // a test's server
+		}
+	})
+	if err := v.Put(ctx, "c1", "ca", "secret"); jeroboam.KindOf(err) != jeroboam.Conflict {
+		t.Errorf("%v, want Conflict", err)
+	}
+	if !slices.Equal(deleted, []string{"/key-manager/v1/secrets/1"}) {
+		t.Errorf("deleted %v", deleted)
+	}
+}
