@@ -7,6 +7,9 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 )
 
+// ReasonKey is the reason of errors about keys: one is missing or wrong.
+const ReasonKey = "vault-key"
+
 // Limit is how long a secret may be, in bytes: every vault can keep so much.
 const Limit = 12 << 10
 
@@ -37,4 +40,10 @@ func Check(owner, name string, secret jeroboam.Secret) error {
 			WithRemedy("Keep in the vault only what is secret of it.")
 	}
 	return nil
+}
+
+// Elsewhere is the Conflict that a store's secrets are those of another vault.
+func Elsewhere() error {
+	return jeroboam.Errorf(jeroboam.Conflict, "vault-elsewhere", "The secrets of this database are kept in another vault.").
+		WithRemedy("Choose the vault that the service had when it last ran.")
 }

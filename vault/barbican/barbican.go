@@ -39,8 +39,7 @@ func (v *Vault) check(ctx context.Context) error {
 	return v.db.View(ctx, func(tx store.Tx) error {
 		newest, err := store.List[store.Sealed](tx, store.Query{Desc: true, Limit: 1})
 		if err == nil && len(newest) > 0 && newest[0].Box != nil {
-			return jeroboam.Errorf(jeroboam.Conflict, "vault-elsewhere", "The secrets of this database are kept in another vault.").
-				WithRemedy("Choose the vault that the service had when it last ran.")
+			return vault.Elsewhere()
 		}
 		return err
 	})

@@ -15,6 +15,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/store"
 	"github.com/jeroboam-cloud/jeroboam/store/memory"
+	"github.com/jeroboam-cloud/jeroboam/vault"
 	"github.com/jeroboam-cloud/jeroboam/vault/sealed"
 	"github.com/jeroboam-cloud/jeroboam/vault/sealed/keyfile"
 )
@@ -165,7 +166,7 @@ func TestANewRootTakesOverWithARekey(t *testing.T) {
 	rekey(t, open(t, db, fresh, old))
 	wantOneKey(t, db, 10, fresh)
 	wantAll(t, open(t, db, fresh), want)
-	if s := look(t, db, old); s.Keys[0].Problem == nil || s.Keys[0].Problem.Reason != sealed.ReasonKey {
+	if s := look(t, db, old); s.Keys[0].Problem == nil || s.Keys[0].Problem.Reason != vault.ReasonKey {
 		t.Errorf("the old root still opens it: %+v", s)
 	}
 	_, err := sealed.Open(ctx, sealed.Options{Store: db, Roots: roots(old)})

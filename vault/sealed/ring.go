@@ -12,10 +12,8 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/store"
+	"github.com/jeroboam-cloud/jeroboam/vault"
 )
-
-// ReasonKey is the reason of errors about keys: one is missing or wrong.
-const ReasonKey = "vault-key"
 
 // errRekeyed is that the keys in the store are others than they were.
 var errRekeyed = errors.New("the vault's keys have changed")
@@ -127,7 +125,7 @@ func purpose(id string) string { return "vault-key/" + id }
 
 // unwrap asks one root after the other; NotFound if all of them say so.
 func unwrap(ctx context.Context, roots []Root, id string, box []byte, purpose string) ([]byte, error) {
-	failed := error(jeroboam.Errorf(jeroboam.NotFound, ReasonKey, "There is no root key %s.", id))
+	failed := error(jeroboam.Errorf(jeroboam.NotFound, vault.ReasonKey, "There is no root key %s.", id))
 	for _, r := range roots {
 		plain, err := r.Unwrap(ctx, id, box, purpose)
 		if err == nil {
@@ -184,6 +182,6 @@ func damaged(s store.Sealed) error {
 }
 
 func keyError(format string, args ...any) error {
-	return jeroboam.Errorf(jeroboam.Unavailable, ReasonKey, format, args...).
+	return jeroboam.Errorf(jeroboam.Unavailable, vault.ReasonKey, format, args...).
 		WithRemedy("Restore the root keys of the time of the database, or copy them from another of its servers.")
 }

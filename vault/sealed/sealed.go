@@ -75,8 +75,7 @@ func (v *Vault) start(ctx context.Context) error {
 	}
 	for _, s := range newest {
 		if s.Ref != "" || s.KeyID == "" {
-			return jeroboam.Errorf(jeroboam.Conflict, "vault-elsewhere", "The secrets of this database are kept in another vault.").
-				WithRemedy("Choose the vault that the service had when it last ran.")
+			return vault.Elsewhere()
 		}
 		if _, err := v.open(ctx, s); err != nil {
 			return err

@@ -116,8 +116,8 @@ func TestABoxOpensInItsOwnPlaceAlone(t *testing.T) {
 func wantKeyError(t *testing.T, err error) {
 	t.Helper()
 	e, ok := jeroboam.AsError(err)
-	if !ok || e.Kind != jeroboam.Unavailable || e.Reason != sealed.ReasonKey || e.Remedy == "" {
-		t.Errorf("error %v; want Unavailable, %s, with a remedy", err, sealed.ReasonKey)
+	if !ok || e.Kind != jeroboam.Unavailable || e.Reason != vault.ReasonKey || e.Remedy == "" {
+		t.Errorf("error %v; want Unavailable, %s, with a remedy", err, vault.ReasonKey)
 	}
 }
 

@@ -23,12 +23,10 @@ import (
 	"sync"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/vault"
 )
 
-const (
-	reasonKey = "vault-key"
-	keySize   = 32 // AES-256
-)
+const keySize = 32 // AES-256
 
 // File is a sealed.Root.
 type File struct {
@@ -111,7 +109,7 @@ func (f *File) Unwrap(_ context.Context, id string, box []byte, purpose string) 
 			return plain, nil
 		}
 	}
-	return nil, jeroboam.Errorf(jeroboam.Unavailable, reasonKey, "What was sealed as %s does not open with the root key %s: one of them was changed.", purpose, id).
+	return nil, jeroboam.Errorf(jeroboam.Unavailable, vault.ReasonKey, "What was sealed as %s does not open with the root key %s: one of them was changed.", purpose, id).
 		WithRemedy("Restore the root keys and the database of the same time.")
 }
 
@@ -126,7 +124,7 @@ func (f *File) find(id string) (key, error) {
 			}
 		}
 		if fresh {
-			return key{}, jeroboam.Errorf(jeroboam.NotFound, reasonKey, "The key file %s holds no root key %s.", f.path, id)
+			return key{}, jeroboam.Errorf(jeroboam.NotFound, vault.ReasonKey, "The key file %s holds no root key %s.", f.path, id)
 		}
 		var err error
 		if keys, err = f.read(); err != nil {
@@ -139,7 +137,7 @@ func (f *File) find(id string) (key, error) {
 func (f *File) read() ([]key, error) {
 	text, err := os.ReadFile(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, jeroboam.Errorf(jeroboam.Unavailable, reasonKey, "The key file %s is missing, and secrets are sealed with its keys.", f.path).
+		return nil, jeroboam.Errorf(jeroboam.Unavailable, vault.ReasonKey, "The key file %s is missing, and secrets are sealed with its keys.", f.path).
 			WithRemedy("Restore it from a backup, or copy it from another server of the database.").Wrap(err)
 	}
 	if err != nil {
@@ -220,6 +218,6 @@ func syncDir(dir string) error {
 }
 
 func (f *File) unusable(why string) *jeroboam.Error {
-	return jeroboam.Errorf(jeroboam.Unavailable, reasonKey, "The vault's key file %s cannot be used: %s.", f.path, why).
+	return jeroboam.Errorf(jeroboam.Unavailable, vault.ReasonKey, "The vault's key file %s cannot be used: %s.", f.path, why).
 		WithRemedy("Restore it from a backup.")
 }

@@ -9,6 +9,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -18,6 +19,7 @@ import (
 	kmsapi "k8s.io/kms/apis/v2"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/vault"
 )
 
 // patience is how long the plugin may take for one answer.
@@ -78,7 +80,7 @@ func (k *KMS) Wrap(ctx context.Context, secret []byte, purpose string) (string, 
 		return "", nil, unavailable(k.socket, err)
 	}
 	if r.KeyId == "" || len(r.Ciphertext) == 0 {
-		return "", nil, unavailable(k.socket, fmt.Errorf("the plugin's answer has no ciphertext or no key id"))
+		return "", nil, unavailable(k.socket, errors.New("the plugin's answer has no ciphertext or no key id"))
 	}
 	box, err := json.Marshal(envelope{r.Ciphertext, r.Annotations})
 	return prefix + r.KeyId, box, err
@@ -88,7 +90,7 @@ func (k *KMS) Wrap(ctx context.Context, secret []byte, purpose string) (string, 
 func (k *KMS) Unwrap(ctx context.Context, id string, box []byte, purpose string) ([]byte, error) {
 	key, ours := strings.CutPrefix(id, prefix)
 	if !ours {
-		return nil, jeroboam.Errorf(jeroboam.NotFound, "vault-key", "The root key %s is in no KMS.", id)
+		return nil, jeroboam.Errorf(jeroboam.NotFound, vault.ReasonKey, "The root key %s is in no KMS.", id)
 	}
 	var e envelope
 	if err := json.Unmarshal(box, &e); err != nil {
@@ -108,7 +110,7 @@ func (k *KMS) Unwrap(ctx context.Context, id string, box []byte, purpose string)
 }
 
 func wrong(id, purpose string) error {
-	return jeroboam.Errorf(jeroboam.Unavailable, "vault-key", "What the KMS opens with %s was not sealed as %s.", id, purpose).
+	return jeroboam.Errorf(jeroboam.Unavailable, vault.ReasonKey, "What the KMS opens with %s was not sealed as %s.", id, purpose).
 		WithRemedy("Restore the database of a backup.")
 }
 
