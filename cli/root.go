@@ -21,14 +21,17 @@ import (
 
 // Host is what only the program that holds the clouds can do on this machine.
 type Host struct {
-	Version  string
-	Serve    *cobra.Command
-	Policy   []*cobra.Command                                  // show and try who may do what
-	Store    *cobra.Command                                    // looks after the service's records
-	Hidden   []*cobra.Command                                  // commands that the program starts itself with
-	Diagnose func(ctx context.Context, state string) []Finding // what this host has and lacks for real machines
-	Teardown func(ctx context.Context, state string) error     // removes every trace of a local cloud's state
-	AddUser  func(state, url string, who User) (Login, error)  // to the identities of the service of this host
+	Version    string
+	Serve      *cobra.Command
+	Policy     []*cobra.Command                                  // show and try who may do what
+	Store      *cobra.Command                                    // looks after the service's records
+	Vault      *cobra.Command                                    // looks after the keys of its secrets
+	Hidden     []*cobra.Command                                  // commands that the program starts itself with
+	Diagnose   func(ctx context.Context, state string) []Finding // what this host has and lacks for real machines
+	Teardown   func(ctx context.Context, state string) error     // removes every trace of a local cloud's state
+	AddUser    func(state, url string, who User) (Login, error)  // to the identities of the service of this host
+	ListUsers  func(state string) ([]Account, error)             // of them
+	DeleteUser func(state, name string) error                    // from them
 }
 
 // User is somebody to be let in. A project that is not there is made.
@@ -36,6 +39,13 @@ type User struct {
 	Name    string
 	Project string
 	Role    string
+}
+
+// Account is somebody who was let in.
+type Account struct {
+	Name     string              `json:"name"`
+	Roles    map[string][]string `json:"roles"` // by project
+	Disabled bool                `json:"disabled"`
 }
 
 // Login is how a user's clients log in: two files that hold the password.
@@ -99,7 +109,7 @@ func (a *app) root() *cobra.Command {
 	if a.state == "" {
 		a.state = ".state"
 	}
-	root.AddCommand(a.host.Serve, a.host.Store, a.up(), a.down(), a.template(), a.cluster(), a.nodeGroup(), a.label(), a.certificate(),
+	root.AddCommand(a.host.Serve, a.host.Store, a.host.Vault, a.up(), a.down(), a.template(), a.cluster(), a.nodeGroup(), a.label(), a.certificate(),
 		a.quota(), a.stats(), a.user(), group("policy", "Who may do what", a.host.Policy...), a.bundle(), a.doctor(), a.version())
 	root.AddCommand(a.host.Hidden...)
 	return root

@@ -3,8 +3,11 @@ package cli
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,7 +24,7 @@ const (
 )
 
 func (a *app) user() *cobra.Command {
-	return group("user", "Users of the service of this host", a.userAdd())
+	return group("user", "Users of the service of this host", a.userAdd(), a.userList(), a.userDelete())
 }
 
 func (a *app) userAdd() *cobra.Command {
@@ -49,6 +52,39 @@ func (a *app) userAdd() *cobra.Command {
 		return a.printer().Text(map[string]string{"clouds_yaml": path}, "export OS_CLIENT_CONFIG_FILE=%s OS_CLOUD=%s", path, credentials.DemoCloud)
 	}
 	return c
+}
+
+func (a *app) userList() *cobra.Command {
+	return &cobra.Command{Use: "list", Short: "List who may log in, and as what", Args: exactly(), RunE: func(*cobra.Command, []string) error {
+		all, err := a.host.ListUsers(a.state)
+		if err != nil {
+			return err
+		}
+		var rows [][]string
+		for _, u := range all {
+			var roles []string
+			for _, project := range slices.Sorted(maps.Keys(u.Roles)) {
+				roles = append(roles, project+": "+strings.Join(u.Roles[project], ", "))
+			}
+			rows = append(rows, []string{u.Name, strings.Join(roles, "; "), map[bool]string{true: "no", false: "yes"}[u.Disabled]})
+		}
+		return a.printer().List(all, []string{"NAME", "ROLES", "ENABLED"}, rows)
+	}}
+}
+
+func (a *app) userDelete() *cobra.Command {
+	return &cobra.Command{
+		Use: "delete NAME", Short: "Shut somebody out; what they made stays with the project",
+		Long: "Delete a user of the service whose state directory is $JEROBOAM_STATE, with the application credentials.\n" +
+			"Tokens end within a second. What the user made belongs to the project and stays.",
+		Args: exactly("NAME"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if err := a.host.DeleteUser(a.state, args[0]); err != nil {
+				return err
+			}
+			return a.printer().Text(map[string]string{"deleted": args[0]}, "Deleted the user %s.", args[0])
+		},
+	}
 }
 
 // letIn makes the user, writes the files and waits until the service, which

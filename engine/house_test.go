@@ -16,6 +16,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/store"
 	"github.com/jeroboam-cloud/jeroboam/store/memory"
 	"github.com/jeroboam-cloud/jeroboam/vault/sealed"
+	"github.com/jeroboam-cloud/jeroboam/vault/sealed/keyfile"
 )
 
 // house is an engine at work on a simulated cloud.
@@ -29,7 +30,7 @@ type house struct {
 // open starts an engine that ends with the test.
 func open(t *testing.T, model cloudsim.Options, change func(*engine.Options)) *house {
 	h := &house{T: t, store: memory.New(), cloud: cloudsim.New(model)}
-	secrets, err := sealed.Open(t.Context(), h.store, t.TempDir()+"/keys")
+	secrets, err := sealed.Open(t.Context(), sealed.Options{Store: h.store, Roots: []sealed.Root{keyfile.New(t.TempDir() + "/keys")}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ const (
 	KindQuota     = "quota"
 	KindAuthority = "authority"
 	KindSealed    = "sealed"
+	KindVaultKey  = "vaultkey"
 	KindToken     = "token"
 )
 
@@ -59,7 +60,9 @@ func columns(v any) Record {
 	case jeroboam.Authority:
 		return Record{Kind: KindAuthority, ID: v.ID, Project: v.Project, Parent: v.Cluster, Name: v.Name, Revision: v.Revision, Seq: v.Seq}
 	case Sealed:
-		return Record{Kind: KindSealed, ID: v.ID, Parent: v.Owner, Revision: v.Revision, Seq: v.Seq}
+		return Record{Kind: KindSealed, ID: v.ID, Parent: v.Owner, Name: v.KeyID, Revision: v.Revision, Seq: v.Seq}
+	case VaultKey:
+		return Record{Kind: KindVaultKey, ID: v.ID, Revision: v.Revision, Seq: v.Seq}
 	case Token:
 		return Record{Kind: KindToken, ID: v.ID, Parent: v.Cluster, Name: v.Machine, Revision: v.Revision, Seq: v.Seq}
 	}
@@ -90,6 +93,8 @@ func stamp(v any, r Record) {
 	case *jeroboam.Authority:
 		revision, seq = &v.Revision, &v.Seq
 	case *Sealed:
+		revision, seq = &v.Revision, &v.Seq
+	case *VaultKey:
 		revision, seq = &v.Revision, &v.Seq
 	case *Token:
 		revision, seq = &v.Revision, &v.Seq

@@ -34,6 +34,7 @@ func TestOldRecordsAreReadForEver(t *testing.T) {
 		store.KindQuota:     rewrite[jeroboam.Quota],
 		store.KindAuthority: rewrite[jeroboam.Authority],
 		store.KindSealed:    rewrite[store.Sealed],
+		store.KindVaultKey:  rewrite[store.VaultKey],
 		store.KindToken:     rewrite[store.Token],
 	} {
 		t.Run(kind, func(t *testing.T) {

@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
 )
@@ -11,17 +12,31 @@ import (
 type Noun interface {
 	jeroboam.Cluster | jeroboam.NodeGroup | jeroboam.Template | jeroboam.Machine |
 		jeroboam.Operation | jeroboam.Step | jeroboam.Event | jeroboam.Resource | jeroboam.Quota |
-		jeroboam.Authority | Sealed | Token
+		jeroboam.Authority | Sealed | VaultKey | Token
 }
 
-// Sealed is a secret as the vault leaves it in the store: ciphertext only.
+// Sealed is a secret as the vault leaves it in the store: its ciphertext, or
+// where another service keeps it. It is found by its key too (Query.Name).
 type Sealed struct {
-	ID       string `json:"id"`    // owner + "/" + name
-	Owner    string `json:"owner"` // cluster ID, or "service"
-	KeyID    string `json:"key_id"`
-	Box      []byte `json:"box"` // nonce and AES-GCM ciphertext
+	ID       string `json:"id"`            // owner + "/" + name
+	Owner    string `json:"owner"`         // cluster ID, or "service"
+	KeyID    string `json:"key_id"`        // the VaultKey that seals Box; "": there is no Box
+	Box      []byte `json:"box"`           // nonce and AES-GCM ciphertext
+	Ref      string `json:"ref,omitempty"` // its ID in the service that keeps it
 	Revision int64  `json:"-"`
 	Seq      int64  `json:"-"`
+}
+
+// VaultKey is a key that seals secrets, itself sealed by a root key that the
+// store does not hold. The newest seals what is new.
+type VaultKey struct {
+	ID        string    `json:"id"`                 // hex of the first half of the key's SHA-256
+	Root      string    `json:"root"`               // ID of the root key
+	Box       []byte    `json:"box"`                // as the root sealed it
+	Retiring  bool      `json:"retiring,omitempty"` // it seals nothing more, and goes when nothing is left under it
+	CreatedAt time.Time `json:"created_at"`
+	Revision  int64     `json:"-"`
+	Seq       int64     `json:"-"`
 }
 
 // Token is a one-time join token, by its SHA-256 only.

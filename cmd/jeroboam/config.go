@@ -34,6 +34,7 @@ type config struct {
 	Concurrency   int             // clusters worked on at once
 	Identity      string          // "embedded" or "keystone"
 	Keystone      keystoneConfig
+	Vault         vaultConfig
 	PolicyFile    string // overrides rules of the policy; "": none
 	LogFormat     string // "text" or "json"
 	LogLevel      string // "debug", "info", "warn" or "error"
@@ -63,6 +64,7 @@ func (c *config) flags(f *pflag.FlagSet, dir string) {
 	f.IntVar(&c.Concurrency, "concurrency", 64, "clusters worked on at once")
 	f.StringVar(&c.Identity, "identity", identityEmbedded, "who knows the users: "+identityEmbedded+" (the service itself) or "+identityKeystone)
 	c.Keystone.flags(f)
+	c.Vault.flags(f)
 	f.StringVar(&c.PolicyFile, "policy-file", "", "YAML file of rules in oslo.policy's language that override the policy's")
 	f.StringVar(&c.LogFormat, "log-format", "text", "format of the log: text or json")
 	f.StringVar(&c.LogLevel, "log-level", "info", "least level logged: debug, info, warn or error")
@@ -201,11 +203,13 @@ func (c *config) validate() error {
 		wrong("drivers", "Serve the simulator with a state directory of its own.", "drivers: real and simulated machines do not mix in one service.")
 	}
 	switch c.Identity {
-	case identityEmbedded:
-	case identityKeystone:
-		c.Keystone.validate(wrong)
+	case identityEmbedded, identityKeystone:
 	default:
 		wrong("identity", "Give "+identityEmbedded+" or "+identityKeystone+".", "identity: there is no %q.", c.Identity)
+	}
+	c.Vault.validate(wrong)
+	if c.Identity == identityKeystone || c.Vault.Kind == vaultBarbican {
+		c.Keystone.validate(wrong)
 	}
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		wrong("log_format", "Give text or json.", "log_format: %q is not a format.", c.LogFormat)

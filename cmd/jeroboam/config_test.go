@@ -44,6 +44,7 @@ func TestFlagsWinOverEnvironmentOverFileOverDefaults(t *testing.T) {
 		Bundles: "/opt/jeroboam/bundles", Agent: "/opt/jeroboam/jeroboam-agent", Labels: "warn", ClusterQuota: 20, LogFormat: "text",
 		Identity: "embedded",
 		Keystone: keystoneConfig{Username: "jeroboam", UserDomain: "Default", Project: "service", ProjectDomain: "Default"},
+		Vault:    vaultConfig{Kind: "sealed", Prefix: "jeroboam"},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

@@ -48,13 +48,19 @@ func teardown(ctx context.Context, state string) error {
 	return local.Teardown(ctx, state)
 }
 
+// ownUsers are the identities of the service of a state directory; remedy says
+// what to do if they are Keystone's.
+func ownUsers(state, url, remedy string, args ...any) (*embedded.Identity, error) {
+	if _, err := os.Stat(identityDir(state)); errors.Is(err, fs.ErrNotExist) {
+		return nil, jeroboam.Errorf(jeroboam.Unsupported, "users-elsewhere", "The service in %s has no users of its own.", state).
+			WithRemedy(remedy, args...)
+	}
+	return embedded.Open(embedded.Options{Dir: identityDir(state), URL: url})
+}
+
 // addUser lets somebody in. A service that runs reads the change by itself.
 func addUser(state, url string, who cli.User) (cli.Login, error) {
-	if _, err := os.Stat(identityDir(state)); errors.Is(err, fs.ErrNotExist) {
-		return cli.Login{}, jeroboam.Errorf(jeroboam.Unsupported, "users-elsewhere", "The users of the service in %s are Keystone's.", state).
-			WithRemedy("Type: openstack user create %s; openstack role add --user %s --project %s %s.", who.Name, who.Name, who.Project, who.Role)
-	}
-	identities, err := embedded.Open(embedded.Options{Dir: identityDir(state), URL: url})
+	identities, err := ownUsers(state, url, "If they are Keystone's, type: openstack user create %s; openstack role add --user %s --project %s %s.", who.Name, who.Name, who.Project, who.Role)
 	if err != nil {
 		return cli.Login{}, err
 	}
@@ -74,6 +80,29 @@ func addUser(state, url string, who cli.User) (cli.Login, error) {
 	login := identities.LoginFor(who.Name, who.Project, password)
 	clouds, err := login.CloudsYAML("jeroboam")
 	return cli.Login{CloudsYAML: clouds, OpenRC: login.OpenRC()}, err
+}
+
+// listUsers tells who may log in, and as what.
+func listUsers(state string) ([]cli.Account, error) {
+	identities, err := ownUsers(state, "", "If they are Keystone's, type: openstack user list.")
+	if err != nil {
+		return nil, err
+	}
+	users, err := identities.Users()
+	out := make([]cli.Account, len(users))
+	for i, u := range users {
+		out[i] = cli.Account{Name: u.Name, Roles: u.Roles, Disabled: u.Disabled}
+	}
+	return out, err
+}
+
+// deleteUser shuts somebody out.
+func deleteUser(state, name string) error {
+	identities, err := ownUsers(state, "", "If they are Keystone's, type: openstack user delete %s.", name)
+	if err != nil {
+		return err
+	}
+	return identities.DeleteUser(name)
 }
 
 func identityDir(state string) string { return filepath.Join(state, "identity") }

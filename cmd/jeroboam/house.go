@@ -25,24 +25,24 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/service"
 	"github.com/jeroboam-cloud/jeroboam/store"
 	"github.com/jeroboam-cloud/jeroboam/vault"
-	"github.com/jeroboam-cloud/jeroboam/vault/sealed"
 )
 
 // house is everything that runs in one service.
 type house struct {
-	config  config
-	state   *state
-	log     *slog.Logger
-	url     string // of the API
-	store   store.Backend
-	vault   vault.Vault
-	bundles *bundles
-	drivers []driver
-	policy  *identity.Policy
-	callers callers
-	engine  *engine.Engine
-	gateway *gateway.Gateway
-	agents  []net.Listener
+	config     config
+	state      *state
+	log        *slog.Logger
+	url        string // of the API
+	store      store.Backend
+	vault      vault.Vault
+	closeVault func() error
+	bundles    *bundles
+	drivers    []driver
+	policy     *identity.Policy
+	callers    callers
+	engine     *engine.Engine
+	gateway    *gateway.Gateway
+	agents     []net.Listener
 }
 
 // build makes every room and opens none of them to callers.
@@ -67,7 +67,7 @@ func (h *house) openStore(ctx context.Context) error {
 		return err
 	}
 	h.store = backend
-	h.vault, err = sealed.Open(ctx, backend, h.state.path("vault.keys"))
+	h.vault, h.closeVault, err = openVault(ctx, h.config, h.state.dir, backend)
 	return err
 }
 
@@ -208,6 +208,9 @@ func (h *house) close() error {
 		}
 	}
 	h.callers.close()
+	if h.closeVault != nil {
+		errs = append(errs, h.closeVault())
+	}
 	if h.store != nil {
 		errs = append(errs, h.store.Close())
 	}

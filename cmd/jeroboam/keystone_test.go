@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -19,6 +20,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/endpoints"
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/regions"
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/services"
+	"github.com/gophercloud/gophercloud/v2/openstack/keymanager/v1/secrets"
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/jeroboam-cloud/jeroboam"
@@ -84,7 +86,51 @@ func TestServeWithKeystone(t *testing.T) {
 // TestServeWithARealKeystone registers the service in the catalogue as the
 // operator does, and finds it there as a client does.
 func TestServeWithARealKeystone(t *testing.T) {
-	k := testbed.Start(t)
+	serveWithKeystone(t, realSite(t, testbed.Start(t)))
+}
+
+// TestServeWithARealBarbican has the secrets of a whole service and a cluster's
+// life in a real Barbican.
+func TestServeWithARealBarbican(t *testing.T) {
+	k := testbed.Start(t, "barbican")
+	site, prefix := realSite(t, k), "test-"+rand.Text()
+	site.settings["JEROBOAM_VAULT"], site.settings["JEROBOAM_BARBICAN_PREFIX"] = vaultBarbican, prefix
+	project, err := openstack.NewKeyManagerV1(k.Login("admin", "admin-pw", "admin"), gophercloud.EndpointOpts{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := func(prefix string) (refs []string) {
+		pages, err := secrets.List(project, secrets.ListOpts{Limit: 100}).AllPages(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := secrets.ExtractSecrets(pages)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range all {
+			if strings.HasPrefix(s.Name, prefix) {
+				refs = append(refs, path.Base(s.SecretRef))
+			}
+		}
+		return refs
+	}
+	t.Cleanup(func() { // what the service itself keeps
+		for _, ref := range kept(prefix + "/service/") {
+			if err := secrets.Delete(context.Background(), project, ref).ExtractErr(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	serveWithKeystone(t, site)
+	if len(kept(prefix+"/service/")) != 1 {
+		t.Error("the service keeps nothing in Barbican")
+	}
+	eventually(t, "the deleted cluster's secrets are gone", func() bool { return len(kept(prefix+"/")) == 1 })
+}
+
+// realSite has a user of its own for the service.
+func realSite(t *testing.T, k *testbed.Keystone) keystoneSite {
 	own := k.User("admin", "admin")
 	region := "test-" + rand.Text()
 	find := func(p *gophercloud.ProviderClient) *gophercloud.ServiceClient {
@@ -94,7 +140,7 @@ func TestServeWithARealKeystone(t *testing.T) {
 		}
 		return client
 	}
-	serveWithKeystone(t, keystoneSite{
+	return keystoneSite{
 		url: k.URL,
 		settings: map[string]string{
 			"JEROBOAM_KEYSTONE_AUTH_URL": k.URL, "JEROBOAM_KEYSTONE_USERNAME": own.Name,
@@ -104,7 +150,7 @@ func TestServeWithARealKeystone(t *testing.T) {
 			register(t, k, region, url+"/v1")
 			return find(k.Login("alice", "alice-pw", "physics")), find(k.Login("bob", "bob-pw", "it"))
 		},
-	})
+	}
 }
 
 // register does what the page on identity tells operators to do.

@@ -14,13 +14,16 @@ var version = "unknown"
 
 func main() {
 	os.Exit(cli.Main(cli.Host{
-		Version:  version,
-		Serve:    serveCommand(),
-		Policy:   policyCommands(),
-		Store:    storeCommand(),
-		Hidden:   localCommands(),
-		Diagnose: diagnose,
-		Teardown: teardown,
-		AddUser:  addUser,
+		Version:    version,
+		Serve:      serveCommand(),
+		Policy:     policyCommands(),
+		Store:      storeCommand(),
+		Vault:      vaultCommand(),
+		Hidden:     localCommands(),
+		Diagnose:   diagnose,
+		Teardown:   teardown,
+		AddUser:    addUser,
+		ListUsers:  listUsers,
+		DeleteUser: deleteUser,
 	}, os.Args[1:], os.Stdout, os.Stderr))
 }

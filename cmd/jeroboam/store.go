@@ -134,8 +134,7 @@ func notSQLite(remedy string) error {
 
 // sayDone says what was done, and what a database is of no use without.
 func sayDone(cmd *cobra.Command, c config, done string) error {
-	_, err := fmt.Fprintf(cmd.ErrOrStderr(), "%s\nIts secrets are sealed: keep %s with it, and the users in %s.\n",
-		done, filepath.Join(c.State, "vault.keys"), identityDir(c.State))
+	_, err := fmt.Fprintf(cmd.ErrOrStderr(), "%s\n%s, and the users in %s.\n", done, c.Vault.keep(c.State), identityDir(c.State))
 	return err
 }
 

@@ -67,6 +67,52 @@ func (i *Identity) SetPassword(name string, password jeroboam.Secret) error {
 	})
 }
 
+// Users lists the users, in the order of the file, without their passwords.
+func (i *Identity) Users() ([]User, error) {
+	d, err := i.files.newest()
+	if err != nil {
+		return nil, err
+	}
+	var all []User
+	for _, u := range d.users.Users {
+		plain := *u
+		plain.Password = ""
+		all = append(all, plain)
+	}
+	return all, nil
+}
+
+// DeleteUser deletes a user with the application credentials, and so ends their
+// tokens: a later user of the name is another one. The last administrator
+// stays.
+func (i *Identity) DeleteUser(name string) error {
+	return i.files.change(func(u *Users, all *Credentials) error {
+		at := slices.IndexFunc(u.Users, func(u *User) bool { return u.Name == name })
+		if at < 0 {
+			return missing("user", name)
+		}
+		gone := u.Users[at]
+		u.Users = slices.Delete(u.Users, at, at+1)
+		if gone.administers() && !slices.ContainsFunc(u.Users, (*User).administers) {
+			return jeroboam.Errorf(jeroboam.Conflict, "last-admin", "%s is the last administrator.", name).
+				WithRemedy("Let another one in first: jeroboam user add NAME --project %s --role %s.", AdminProject, RoleAdmin)
+		}
+		all.Credentials = slices.DeleteFunc(all.Credentials, func(c *Credential) bool { return c.User == gone.ID })
+		return nil
+	})
+}
+
+// administers reports whether the user is an administrator somewhere, which is
+// one everywhere.
+func (u *User) administers() bool {
+	for _, roles := range u.Roles {
+		if !u.Disabled && slices.Contains(roles, RoleAdmin) {
+			return true
+		}
+	}
+	return false
+}
+
 // Login is what a client needs to log in with a password.
 type Login struct {
 	AuthURL  string // ".../identity/v3"

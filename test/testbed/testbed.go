@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,9 +35,14 @@ type Keystone struct {
 	admin *gophercloud.ServiceClient
 }
 
-// Start returns the testbed's Keystone; without JEROBOAM_TEST_OPENSTACK=1 or
-// without the testbed the test is skipped.
-func Start(t *testing.T) *Keystone {
+// ports are where the testbed's services listen, on this host.
+var ports = map[string]string{
+	"keystone": "5000", "glance": "9292", "placement": "8778", "nova": "8774", "neutron": "9696", "barbican": "9311", "cinder": "8776",
+}
+
+// Start returns the testbed's Keystone, with more services if they are named;
+// without JEROBOAM_TEST_OPENSTACK=1 or without the testbed the test is skipped.
+func Start(t *testing.T, services ...string) *Keystone {
 	t.Helper()
 	if os.Getenv("JEROBOAM_TEST_OPENSTACK") != "1" {
 		t.Skip("needs a real OpenStack: set JEROBOAM_TEST_OPENSTACK=1")
@@ -47,18 +54,25 @@ func Start(t *testing.T) *Keystone {
 	if os.Geteuid() != 0 {
 		t.Skip("the testbed needs root")
 	}
-	if !answers() {
-		run(t, filepath.Join(dir, "up"), "--only", "keystone")
-		t.Cleanup(func() { run(t, filepath.Join(dir, "down")) })
+	services = append([]string{"keystone"}, services...)
+	if absent := silent(services); len(absent) > 0 {
+		run(t, filepath.Join(dir, "up"), "--only", strings.Join(services, ","))
+		if absent[0] == "keystone" {
+			absent = nil // all of it was down, and shall be again
+		}
+		t.Cleanup(func() { run(t, filepath.Join(dir, "down"), absent...) })
 	}
 	k := &Keystone{T: t, URL: "http://127.0.0.1:5000/v3"}
 	k.admin = k.identity(k.Login("admin", "admin-pw", "admin"))
 	return k
 }
 
-func answers() bool {
-	c, err := net.DialTimeout("tcp", "127.0.0.1:5000", time.Second)
-	return err == nil && c.Close() == nil
+// silent are those of the services that nobody answers for.
+func silent(services []string) []string {
+	return slices.DeleteFunc(slices.Clone(services), func(name string) bool {
+		c, err := net.DialTimeout("tcp", "127.0.0.1:"+ports[name], time.Second)
+		return err == nil && c.Close() == nil
+	})
 }
 
 func run(t *testing.T, name string, args ...string) {

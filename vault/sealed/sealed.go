@@ -1,49 +1,93 @@
 // Package sealed keeps secrets in the store itself, encrypted with AES-256-GCM
-// under a key that rests in a file beside it. Whoever has only the database, or
-// a backup of it, has nothing. It never logs.
+// under the vault's own keys. Those lie in the store too, sealed by a root key
+// that rests elsewhere: in a file, or in a KMS. Whoever has only the database,
+// or a backup of it, has nothing; a new key, which all servers of a database
+// find in it, asks nothing of the root. It never logs.
 package sealed
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
+	"sync/atomic"
+	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/store"
+	"github.com/jeroboam-cloud/jeroboam/vault"
 )
 
-// ReasonKey is the reason of errors about keys: one is missing or wrong.
-const ReasonKey = "vault-key"
+// Root is a source of root keys. What it seals is bound to a purpose: the box
+// opens for the same one alone. It is safe for concurrent use.
+type Root interface {
+	// Newest is the ID of the root key that Wrap would use.
+	Newest(ctx context.Context) (id string, err error)
+	// Wrap seals a key under the newest root key, whose ID it returns.
+	Wrap(ctx context.Context, key []byte, purpose string) (id string, box []byte, err error)
+	// Unwrap opens a box of Wrap; jeroboam.NotFound if the root key is none of these.
+	Unwrap(ctx context.Context, id string, box []byte, purpose string) ([]byte, error)
+}
+
+// Options are what a Vault is made of.
+type Options struct {
+	Store store.Backend
+	Roots []Root // the first seals, all of them open
+	Now   func() time.Time
+}
 
 // Vault is a vault.Vault over a store.Backend.
 type Vault struct {
-	db   store.Backend
-	keys keyring
+	db    store.Backend
+	roots []Root
+	now   func() time.Time
+	ring  atomic.Pointer[ring]
 }
 
-// Open reads the key file, or makes it (mode 0600) if the store holds no secret
-// yet. A missing, unreadable or foreign key file is Unavailable.
-func Open(ctx context.Context, db store.Backend, keyFile string) (*Vault, error) {
+// Open reads the vault's keys, or makes the first one. A root key that is
+// missing, foreign or out of reach is Unavailable.
+func Open(ctx context.Context, o Options) (*Vault, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	v := &Vault{db: o.Store, roots: o.Roots, now: o.Now}
+	v.ring.Store(&ring{})
+	if err := v.start(ctx); err != nil {
+		return nil, fmt.Errorf("open the vault: %w", err)
+	}
+	return v, nil
+}
+
+// start opens every key, and the newest secret as a trial.
+func (v *Vault) start(ctx context.Context) error {
+	var keys []store.VaultKey
 	var newest []store.Sealed
-	err := db.View(ctx, func(tx store.Tx) (err error) {
-		newest, err = store.List[store.Sealed](tx, store.Query{Desc: true, Limit: 1})
+	err := v.db.View(ctx, func(tx store.Tx) (err error) {
+		if keys, err = listKeys(tx); err == nil {
+			newest, err = store.List[store.Sealed](tx, store.Query{Desc: true, Limit: 1})
+		}
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("open the vault: %w", err)
+		return err
 	}
-	keys, err := readKeys(keyFile, len(newest) == 0)
-	if err != nil {
-		return nil, fmt.Errorf("open the vault: %w", err)
+	if err := v.learn(ctx, keys); err != nil {
+		return err
 	}
-	v := &Vault{db: db, keys: keys}
 	for _, s := range newest {
-		if _, err := v.open(s); err != nil {
-			return nil, fmt.Errorf("open the vault with %s: %w", keyFile, err)
+		if s.Ref != "" || s.KeyID == "" {
+			return vault.Elsewhere()
+		}
+		if _, err := v.open(ctx, s); err != nil {
+			return err
 		}
 	}
-	return v, nil
+	if len(keys) > 0 {
+		return nil
+	}
+	if err := v.addKey(ctx, nil); !errors.Is(err, errRekeyed) {
+		return err
+	}
+	return v.start(ctx) // another server was faster
 }
 
 // Ensure returns the secret; if there is none it stores what create makes.
@@ -55,11 +99,13 @@ func (v *Vault) Ensure(ctx context.Context, owner, name string, create func() (j
 	if secret, err = create(); err != nil {
 		return "", err
 	}
-	fresh, err := v.seal(owner, name, secret)
-	if err != nil {
+	if err := vault.Check(owner, name, secret); err != nil {
 		return "", err
 	}
-	err = v.db.Update(ctx, func(tx store.Tx) error { return store.Put(tx, &fresh) })
+	err = v.sealing(ctx, func(tx store.Tx, k key) error {
+		s := k.seal(owner, name, secret)
+		return store.Put(tx, &s)
+	})
 	if jeroboam.KindOf(err) == jeroboam.Conflict { // another caller was faster
 		return v.Get(ctx, owner, name)
 	}
@@ -72,24 +118,29 @@ func (v *Vault) Ensure(ctx context.Context, owner, name string, create func() (j
 // Get returns the secret, or jeroboam.NotFound.
 func (v *Vault) Get(ctx context.Context, owner, name string) (jeroboam.Secret, error) {
 	var s store.Sealed
+	var unknown []store.VaultKey
 	err := v.db.View(ctx, func(tx store.Tx) (err error) {
-		s, err = store.Get[store.Sealed](tx, id(owner, name))
+		if s, err = store.Get[store.Sealed](tx, id(owner, name)); err == nil && !v.ring.Load().has(s.KeyID) {
+			unknown, err = listKeys(tx)
+		}
 		return err
 	})
+	if err == nil && len(unknown) > 0 {
+		err = v.learn(ctx, unknown)
+	}
 	if err != nil {
 		return "", fmt.Errorf("read the secret %s of %s: %w", name, owner, err)
 	}
-	return v.open(s)
+	return v.open(ctx, s)
 }
 
-// Put stores the secret over any older one, under the newest key.
+// Put stores the secret over any older one.
 func (v *Vault) Put(ctx context.Context, owner, name string, secret jeroboam.Secret) error {
-	fresh, err := v.seal(owner, name, secret)
-	if err != nil {
+	if err := vault.Check(owner, name, secret); err != nil {
 		return err
 	}
-	err = v.db.Update(ctx, func(tx store.Tx) error {
-		s := fresh
+	err := v.sealing(ctx, func(tx store.Tx, k key) error {
+		s := k.seal(owner, name, secret)
 		old, err := store.Get[store.Sealed](tx, s.ID)
 		switch {
 		case err == nil:
@@ -122,40 +173,44 @@ func (v *Vault) Forget(ctx context.Context, owner string) error {
 
 func id(owner, name string) string { return owner + "/" + name }
 
-// seal encrypts under the newest key; the box opens under the same ID alone.
-func (v *Vault) seal(owner, name string, secret jeroboam.Secret) (store.Sealed, error) {
-	if owner == "" {
-		return store.Sealed{}, jeroboam.Errorf(jeroboam.Internal, "owner", "A secret needs an owner.")
+// sealing runs f in a transaction in which k is the key that seals. Another
+// server may have made a newer one: a secret must never be left under a key
+// that is about to go.
+func (v *Vault) sealing(ctx context.Context, f func(tx store.Tx, k key) error) error {
+	for {
+		r := v.ring.Load()
+		var keys []store.VaultKey
+		err := v.db.Update(ctx, func(tx store.Tx) (err error) {
+			if keys, err = listKeys(tx); err != nil {
+				return err
+			}
+			if newestKey(keys) != r.newest {
+				return errRekeyed
+			}
+			return f(tx, r.keys[r.newest])
+		})
+		if !errors.Is(err, errRekeyed) {
+			return err
+		}
+		if err := v.learn(ctx, keys); err != nil {
+			return err
+		}
 	}
-	k := v.keys.newest()
-	nonce := make([]byte, k.aead.NonceSize())
-	rand.Read(nonce) //nolint:errcheck // never fails
-	s := store.Sealed{ID: id(owner, name), Owner: owner, KeyID: k.id}
-	s.Box = k.aead.Seal(nonce, nonce, []byte(secret.Reveal()), []byte(s.ID))
-	return s, nil
 }
 
-func (v *Vault) open(s store.Sealed) (jeroboam.Secret, error) {
-	k, ok := v.keys.find(s.KeyID)
-	if !ok {
-		return "", keyError("The secret %s is sealed with the key %s, which the key file does not hold.", s.ID, s.KeyID)
+// open needs every key of the store that the secret may be sealed with in the
+// ring. What is under none was sealed by a root key itself, as secrets were
+// before the vault had keys of its own.
+func (v *Vault) open(ctx context.Context, s store.Sealed) (jeroboam.Secret, error) {
+	if k, ok := v.ring.Load().keys[s.KeyID]; ok {
+		return k.open(s)
 	}
-	size := k.aead.NonceSize()
-	if len(s.Box) < size {
-		return "", damaged(s)
+	plain, err := unwrap(ctx, v.roots, s.KeyID, s.Box, s.ID)
+	if jeroboam.KindOf(err) == jeroboam.NotFound {
+		return "", keyError("The secret %s is sealed with the key %s, which is not there.", s.ID, s.KeyID)
 	}
-	plain, err := k.aead.Open(nil, s.Box[:size], s.Box[size:], []byte(s.ID))
 	if err != nil {
-		return "", damaged(s)
+		return "", fmt.Errorf("open the secret %s: %w", s.ID, err)
 	}
 	return jeroboam.Secret(plain), nil
-}
-
-func damaged(s store.Sealed) error {
-	return keyError("The secret %s does not open with the key %s: one of them was changed.", s.ID, s.KeyID)
-}
-
-func keyError(format string, args ...any) error {
-	return jeroboam.Errorf(jeroboam.Unavailable, ReasonKey, format, args...).
-		WithRemedy("Restore the vault's key file and the database from the same backup.")
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/store/memory"
 	"github.com/jeroboam-cloud/jeroboam/vault"
 	"github.com/jeroboam-cloud/jeroboam/vault/sealed"
+	"github.com/jeroboam-cloud/jeroboam/vault/sealed/keyfile"
 	"github.com/jeroboam-cloud/jeroboam/vault/vaulttest"
 )
 
@@ -24,13 +25,20 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var ctx = context.Background()
 
-func open(t *testing.T, db store.Backend, file string) *sealed.Vault {
+func open(t *testing.T, db store.Backend, files ...string) *sealed.Vault {
 	t.Helper()
-	v, err := sealed.Open(ctx, db, file)
+	v, err := sealed.Open(ctx, sealed.Options{Store: db, Roots: roots(files...)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return v
+}
+
+func roots(files ...string) (all []sealed.Root) {
+	for _, file := range files {
+		all = append(all, keyfile.New(file))
+	}
+	return all
 }
 
 func TestConformance(t *testing.T) {
@@ -46,10 +54,10 @@ func put(t *testing.T, v *sealed.Vault, owner, name, secret string) {
 	}
 }
 
-func stored(t *testing.T, db store.Backend) (all []store.Record) {
+func stored(t *testing.T, db store.Backend, kind string) (all []store.Record) {
 	t.Helper()
 	err := db.View(ctx, func(tx store.Tx) (err error) {
-		all, err = tx.List(store.Query{Kind: store.KindSealed})
+		all, err = tx.List(store.Query{Kind: kind})
 		return err
 	})
 	if err != nil {
@@ -66,7 +74,7 @@ func TestTheStoreHoldsNoPlaintextAndNoKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := strings.Fields(string(text))
-	for _, r := range stored(t, db) {
+	for _, r := range append(stored(t, db, store.KindSealed), stored(t, db, store.KindVaultKey)...) {
 		if bytes.Contains(r.Data, []byte("secret itself")) || bytes.Contains(r.Data, []byte(lines[len(lines)-1])) ||
 			bytes.Contains(r.Data, []byte(base64.StdEncoding.EncodeToString([]byte("the secret itself")))) {
 			t.Errorf("stored in the clear: %s", r.Data)
@@ -75,39 +83,6 @@ func TestTheStoreHoldsNoPlaintextAndNoKey(t *testing.T) {
 	info, err := os.Stat(file)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("key file: %v, %v; want mode 0600", info.Mode(), err)
-	}
-}
-
-func TestANewKeyIsAppendedAndOldSecretsStillOpen(t *testing.T) {
-	db, file := memory.New(), filepath.Join(t.TempDir(), "vault.key")
-	put(t, open(t, db, file), "c1", "old", "one")
-	f, err := os.OpenFile(file, os.O_APPEND|os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := f.WriteString(base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32)) + "\n"); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
-	v := open(t, db, file)
-	put(t, v, "c1", "new", "two")
-	for name, want := range map[string]string{"old": "one", "new": "two"} {
-		if got, err := v.Get(ctx, "c1", name); err != nil || got.Reveal() != want {
-			t.Errorf("%s = %q, %v; want %q", name, got.Reveal(), err, want)
-		}
-	}
-	keys := map[string]bool{}
-	err = db.View(ctx, func(tx store.Tx) error {
-		all, err := store.List[store.Sealed](tx, store.Query{})
-		for _, s := range all {
-			keys[s.KeyID] = true
-		}
-		return err
-	})
-	if err != nil || len(keys) != 2 {
-		t.Errorf("keys in use: %v, %v; want two", keys, err)
 	}
 }
 
@@ -141,8 +116,8 @@ func TestABoxOpensInItsOwnPlaceAlone(t *testing.T) {
 func wantKeyError(t *testing.T, err error) {
 	t.Helper()
 	e, ok := jeroboam.AsError(err)
-	if !ok || e.Kind != jeroboam.Unavailable || e.Reason != sealed.ReasonKey || e.Remedy == "" {
-		t.Errorf("error %v; want Unavailable, %s, with a remedy", err, sealed.ReasonKey)
+	if !ok || e.Kind != jeroboam.Unavailable || e.Reason != vault.ReasonKey || e.Remedy == "" {
+		t.Errorf("error %v; want Unavailable, %s, with a remedy", err, vault.ReasonKey)
 	}
 }
 
@@ -163,7 +138,7 @@ func TestAKeyThatDoesNotFitIsReportedAtOnce(t *testing.T) {
 			if err := spoil(file); err != nil {
 				t.Fatal(err)
 			}
-			_, err := sealed.Open(ctx, db, file)
+			_, err := sealed.Open(ctx, sealed.Options{Store: db, Roots: roots(file)})
 			wantKeyError(t, err)
 			if err != nil && strings.Contains(err.Error(), "secret-Key") {
 				t.Errorf("the error shows the file's content: %v", err)

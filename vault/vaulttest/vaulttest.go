@@ -22,6 +22,7 @@ func Run(t *testing.T, fresh func(t *testing.T) vault.Vault) {
 		"callers at once get the same secret":         races,
 		"forget takes all secrets of one owner":       forgets,
 		"secrets of any content come back unchanged":  contents,
+		"what is no secret is refused":                refuses,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -124,8 +125,21 @@ func forgets(t *testing.T, v vault.Vault) {
 }
 
 func contents(t *testing.T, v vault.Vault) {
-	for i, secret := range []string{"", "\x00\xff\n", strings.Repeat("long", 1<<14), "é"} {
+	for i, secret := range []string{"\x00\xff\n", strings.Repeat("\xfelong", vault.Limit)[:vault.Limit], "é"} {
 		put(t, v, "c1", fmt.Sprint(i), secret)
 		want(t, v, "c1", fmt.Sprint(i), secret)
+	}
+}
+
+func refuses(t *testing.T, v vault.Vault) {
+	for name, secret := range map[string]jeroboam.Secret{"empty": "", "long": jeroboam.Secret(strings.Repeat("x", vault.Limit+1))} {
+		if err := v.Put(context.Background(), "c1", name, secret); jeroboam.KindOf(err) != jeroboam.Invalid {
+			t.Errorf("Put of a secret that is %s: %v, want Invalid", name, err)
+		}
+		_, err := v.Ensure(context.Background(), "c1", name, func() (jeroboam.Secret, error) { return secret, nil })
+		if jeroboam.KindOf(err) != jeroboam.Invalid {
+			t.Errorf("Ensure of a secret that is %s: %v, want Invalid", name, err)
+		}
+		wantNone(t, v, "c1", name)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/store"
 	"github.com/jeroboam-cloud/jeroboam/store/sqlite"
 	"github.com/jeroboam-cloud/jeroboam/vault/sealed"
+	"github.com/jeroboam-cloud/jeroboam/vault/sealed/keyfile"
 )
 
 // holding is what the store of a furnished service holds.
@@ -37,7 +38,7 @@ func furnish(ctx context.Context, program, dir string, n int) (holding, error) {
 		return h, err
 	}
 	defer db.Close()
-	vault, err := sealed.Open(ctx, db, filepath.Join(state, "vault.keys"))
+	vault, err := sealed.Open(ctx, sealed.Options{Store: db, Roots: []sealed.Root{keyfile.New(filepath.Join(state, "vault.keys"))}})
 	if err != nil {
 		return h, err
 	}
