@@ -24,6 +24,7 @@ require (
 	golang.org/x/mod v0.42.0
 	golang.org/x/sync v0.24.0
 	golang.org/x/sys v0.49.0
+	golang.org/x/time v0.13.0
 	google.golang.org/grpc v1.82.1
 	k8s.io/kms v0.35.0
 	modernc.org/sqlite v1.60.1
