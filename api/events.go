@@ -84,7 +84,7 @@ func (s *server) streamEvents(w http.ResponseWriter, r *request, after int64) er
 		}
 	})
 	r.exchange.Stream = true
-	out := &eventWriter{w: w, control: http.NewResponseController(w), patience: s.Timeout}
+	out := &eventWriter{w: w, control: http.NewResponseController(w), patience: s.Timeout + s.Beat}
 	if err := out.start(); err != nil {
 		return nil // the client went away
 	}

@@ -39,7 +39,10 @@ type Log struct {
 // Open opens the file.
 func Open(o Options) (*Log, error) {
 	l := &Log{Options: o, observer: Resource{TypeURI: serviceURI, ID: o.Host, Name: "jeroboam"}}
-	return l, l.Reopen()
+	if err := l.Reopen(); err != nil {
+		return nil, err
+	}
+	return l, nil
 }
 
 // Reopen opens the file by its name again: the one before may have been moved
