@@ -31,6 +31,16 @@ type flight struct {
 	ended  func(jeroboam.StepState, error) // see Observer
 }
 
+// stopped tells of a flight that nobody waits for any more; it may have got to
+// its end all the same, as the step that forgets the cluster itself.
+func (f *flight) stopped(err error) {
+	if err == nil {
+		f.ended(jeroboam.StepDone, nil)
+		return
+	}
+	f.ended("", err)
+}
+
 // landing is how a flight ended.
 type landing struct {
 	name string
@@ -107,7 +117,7 @@ func (r *run) ground() {
 	for len(r.flights) > 0 {
 		l := <-r.landed
 		r.flights[l.name].cancel()
-		r.flights[l.name].ended("", l.err)
+		r.flights[l.name].stopped(l.err)
 		delete(r.flights, l.name)
 	}
 }
@@ -142,7 +152,7 @@ func (r *run) landStep(f *flight, err error) {
 	r.idle = r.Now()
 	op := r.op.Load()
 	if op == nil || errors.Is(err, context.Canceled) {
-		f.ended("", err)
+		f.stopped(err)
 		return // the plan no longer holds the step, or all has ended
 	}
 	name, p := f.step.Name, r.pauses.get(r.id, f.step.Name)
