@@ -33,6 +33,14 @@ type Exchange struct {
 	Trace string
 }
 
+// Address is Client as text, "" if it is not known.
+func (x *Exchange) Address() string {
+	if !x.Client.IsValid() {
+		return ""
+	}
+	return x.Client.String()
+}
+
 // IdentityRoute stands for every path of the service's own Keystone.
 const IdentityRoute = "/identity"
 

@@ -34,27 +34,32 @@ func TestForwardingHeadersAreBelievedFromTrustedProxiesAlone(t *testing.T) {
 		header  http.Header
 		client  string
 		link    string
+		rfc7239 bool
 	}{
 		"nobody is trusted": {nil, "192.0.2.1:1", x("X-Forwarded-For", "198.51.100.7", "X-Forwarded-Proto", "https", "X-Forwarded-Host", "evil.example"),
-			"192.0.2.1", direct},
+			"192.0.2.1", direct, false},
 		"a stranger is not": {proxies, "198.51.100.1:1", x("X-Forwarded-For", "10.0.0.1", "Forwarded", "for=10.0.0.1;host=evil.example"),
-			"198.51.100.1", direct},
+			"198.51.100.1", direct, false},
 		"a proxy is": {proxies, "192.0.2.1:1", x("X-Forwarded-For", "198.51.100.7", "X-Forwarded-Proto", "https", "X-Forwarded-Host", "cloud.example:8443"),
-			"198.51.100.7", "https://cloud.example:8443/v1/"},
+			"198.51.100.7", "https://cloud.example:8443/v1/", false},
 		"what the client made up before the proxy is not": {proxies, "192.0.2.1:1", x("X-Forwarded-For", "10.0.0.1, 198.51.100.7", "X-Forwarded-Host", "evil.example, cloud.example"),
-			"198.51.100.7", "http://cloud.example/v1/"},
+			"198.51.100.7", "http://cloud.example/v1/", false},
 		"a chain of proxies is followed": {proxies, "192.0.2.1:1", x("X-Forwarded-For", "203.0.113.9", "X-Forwarded-For", "198.51.100.7, 192.0.2.9"),
-			"198.51.100.7", direct},
-		"Forwarded goes before": {proxies, "[2001:db8:f::1]:1", x("Forwarded", `for=unknown;host=evil.example, For="[2001:db8::7]:99";Proto=HTTPS;host="cloud.example"`, "X-Forwarded-For", "10.0.0.1"),
-			"2001:db8::7", "https://cloud.example/v1/"},
-		"an address that is none ends the chain":    {proxies, "192.0.2.1:1", x("X-Forwarded-For", "198.51.100.7, unknown"), "192.0.2.1", direct},
-		"a host that would break a link is no host": {proxies, "192.0.2.1:1", x("X-Forwarded-Host", `x"/><script>`), "192.0.2.1", direct},
-		"a scheme that is none is no scheme":        {proxies, "192.0.2.1:1", x("X-Forwarded-Proto", "javascript"), "192.0.2.1", direct},
+			"198.51.100.7", direct, false},
+		"Forwarded, where proxies write that": {proxies, "[2001:db8:f::1]:1", x("Forwarded", `for=unknown;host=evil.example, For="[2001:db8::7]:99";Proto=HTTPS;host="cloud.example"`, "X-Forwarded-For", "10.0.0.1"),
+			"2001:db8::7", "https://cloud.example/v1/", true},
+		"an address that is none ends the chain":    {proxies, "192.0.2.1:1", x("X-Forwarded-For", "198.51.100.7, unknown"), "192.0.2.1", direct, false},
+		"a host that would break a link is no host": {proxies, "192.0.2.1:1", x("X-Forwarded-Host", `x"/><script>`), "192.0.2.1", direct, false},
+		"a scheme that is none is no scheme":        {proxies, "192.0.2.1:1", x("X-Forwarded-Proto", "javascript"), "192.0.2.1", direct, false},
+		"Forwarded, where they do not, is the client's own": {proxies, "192.0.2.1:1", x("Forwarded", "for=10.0.0.1;host=evil.example", "X-Forwarded-For", "198.51.100.7"),
+			"198.51.100.7", direct, false},
+		"X-Forwarded-For, where they write the other, too": {proxies, "192.0.2.1:1", x("Forwarded", "for=198.51.100.7", "X-Forwarded-For", "10.0.0.1", "X-Forwarded-Host", "evil.example"),
+			"198.51.100.7", direct, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o := house(t)
-			o.TrustedProxies = c.proxies
+			o.TrustedProxies, o.Forwarded = c.proxies, c.rfc7239
 			response, lines := call(t, o, func(r *http.Request) {
 				*r = *httptest.NewRequest("GET", "http://example.com/", nil)
 				r.RemoteAddr, r.Header = c.from, c.header

@@ -52,8 +52,8 @@ func (s *server) panicked(w *recorder, x *Exchange, p any) {
 func (s *server) log(ctx context.Context, x *Exchange) {
 	level := slog.LevelInfo
 	attrs := []slog.Attr{slog.String("request", x.ID), slog.String("method", x.Request.Method), slog.String("path", x.Request.URL.Path),
-		slog.Int("status", x.Status), slog.Duration("dur", x.Duration), slog.String("client", x.Client.String())}
-	for _, a := range []slog.Attr{slog.String("global", x.Global), slog.String("project", x.Caller.ProjectID), slog.String("user", x.Caller.UserID)} {
+		slog.Int("status", x.Status), slog.Duration("dur", x.Duration)}
+	for _, a := range []slog.Attr{slog.String("client", x.Address()), slog.String("global", x.Global), slog.String("project", x.Caller.ProjectID), slog.String("user", x.Caller.UserID)} {
 		if a.Value.String() != "" {
 			attrs = append(attrs, a)
 		}

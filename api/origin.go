@@ -23,9 +23,10 @@ type hop struct {
 	host   string
 }
 
-// originOf believes Forwarded (RFC 7239) and, without it, X-Forwarded-For,
-// -Proto and -Host, as far as trusted proxies wrote them: from the end, to the
-// first address that is no trusted proxy.
+// originOf believes X-Forwarded-For, -Proto and -Host, or in their place
+// Forwarded, as far as trusted proxies wrote them: from the end, to the first
+// address that is no trusted proxy. Never both: proxies pass on what they do
+// not know, and a client may write what its proxy does not.
 func (s *server) originOf(r *http.Request) origin {
 	at := origin{client: peer(r.RemoteAddr), scheme: "http", host: r.Host}
 	if r.TLS != nil {
@@ -34,7 +35,11 @@ func (s *server) originOf(r *http.Request) origin {
 	if len(s.TrustedProxies) == 0 || !s.trusts(at.client) {
 		return at
 	}
-	for _, h := range slices.Backward(forwarded(r.Header)) {
+	hops := forwardedFor(r.Header)
+	if s.Forwarded {
+		hops = forwarded(r.Header)
+	}
+	for _, h := range slices.Backward(hops) {
 		at.add(h)
 		if !h.client.IsValid() || !s.trusts(h.client) {
 			break
@@ -64,15 +69,18 @@ func plausibleHost(host string) bool {
 	return host != "" && len(host) <= 255 && strings.Trim(strings.ToLower(host), "abcdefghijklmnopqrstuvwxyz0123456789.-_:[]") == ""
 }
 
-// forwarded are the hops in the order in which proxies wrote them.
+// forwarded are the hops of Forwarded in the order in which proxies wrote them.
 func forwarded(h http.Header) []hop {
-	if lines := list(h, "Forwarded"); len(lines) > 0 {
-		hops := make([]hop, len(lines))
-		for i, line := range lines {
-			hops[i] = element(line)
-		}
-		return hops
+	lines := list(h, "Forwarded")
+	hops := make([]hop, len(lines))
+	for i, line := range lines {
+		hops[i] = element(line)
 	}
+	return hops
+}
+
+// forwardedFor are the hops of X-Forwarded-*, as far as they are listed.
+func forwardedFor(h http.Header) []hop {
 	clients, schemes, hosts := list(h, "X-Forwarded-For"), list(h, "X-Forwarded-Proto"), list(h, "X-Forwarded-Host")
 	hops := make([]hop, max(len(clients), len(schemes), len(hosts)))
 	for i := range hops { // the last of each list belong together

@@ -29,6 +29,7 @@ type Options struct {
 	// TrustedProxies are believed when they say for whom they ask, and under
 	// which address: see originOf.
 	TrustedProxies []netip.Prefix
+	Forwarded      bool          // they write Forwarded (RFC 7239), not X-Forwarded-*
 	Origins        []string      // whose pages may call from a browser, e.g. "https://horizon.example"
 	ProjectRate    float64       // requests per second of one project; 0: no limit
 	StrangerRate   float64       // of one address without a good token; 0: no limit

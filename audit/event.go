@@ -94,12 +94,9 @@ func eventOf(x *api.Exchange, observer Resource) Event {
 func initiator(x *api.Exchange) Initiator {
 	c := x.Caller
 	i := Initiator{TypeURI: userURI, ID: c.UserID, Name: clip(c.UserName, maxName), Domain: c.DomainID, Project: c.ProjectID,
-		Host: Host{Agent: clip(x.Request.UserAgent(), maxAgent)}, Request: x.ID, GlobalRequest: x.Global}
+		Host: Host{Address: x.Address(), Agent: clip(x.Request.UserAgent(), maxAgent)}, Request: x.ID, GlobalRequest: x.Global}
 	if i.ID == "" {
 		i.ID = unknown
-	}
-	if x.Client.IsValid() {
-		i.Host.Address = x.Client.String()
 	}
 	return i
 }

@@ -33,7 +33,7 @@ func (o *Observer) requestSpan(ctx context.Context, x *api.Exchange) (context.Co
 		span.SetAttributes(
 			attribute.String("http.request.method", x.Request.Method), attribute.String("http.route", x.Route),
 			attribute.Int("http.response.status_code", x.Status), attribute.String("url.path", x.Request.URL.Path),
-			attribute.String("client.address", x.Client.String()), attribute.String("openstack.request.id", x.ID),
+			attribute.String("client.address", x.Address()), attribute.String("openstack.request.id", x.ID),
 			attribute.String("openstack.project.id", x.Caller.ProjectID))
 		if x.Status >= 500 {
 			fail(span, x.Err)

@@ -18,6 +18,7 @@ type publicConfig struct {
 	TLSCert        string        // PEM file, with the chain; "": plain HTTP
 	TLSKey         string        // PEM file
 	TrustedProxies []string      // addresses and networks
+	ProxyHeaders   string        // which of them proxies write: see the constants
 	Origins        []string      // whose pages may call
 	Rate           float64       // requests per second of a project; 0: no limit
 	AnonymousRate  float64       // requests per second of an address without a good token; 0: no limit
@@ -25,16 +26,23 @@ type publicConfig struct {
 	StopLimit      time.Duration // for requests under way, after that
 }
 
+// What --proxy-headers may be.
+const (
+	headersX       = "x-forwarded"
+	headersRFC7239 = "forwarded"
+)
+
 func (p *publicConfig) flags(f *pflag.FlagSet) {
 	f.StringVar(&p.URL, "public-url", "", "where callers find the API, such as https://clusters.example.org; not given: the address it listens on")
 	f.StringVar(&p.TLSCert, "tls-cert", "", "PEM file of the API's certificate with its chain; not given: plain HTTP")
 	f.StringVar(&p.TLSKey, "tls-key", "", "PEM file of the certificate's key")
-	f.StringSliceVar(&p.TrustedProxies, "trusted-proxies", nil, "addresses or networks of proxies whose Forwarded and X-Forwarded-* headers are believed")
+	f.StringSliceVar(&p.TrustedProxies, "trusted-proxies", nil, "addresses or networks of proxies that are believed when they say for whom they ask")
+	f.StringVar(&p.ProxyHeaders, "proxy-headers", headersX, "what those proxies write: "+headersX+" (X-Forwarded-For, -Proto and -Host) or "+headersRFC7239+" (RFC 7239)")
 	f.StringSliceVar(&p.Origins, "cors-origins", nil, "origins whose pages may call the API from a browser, such as https://horizon.example.org")
 	f.Float64Var(&p.Rate, "rate-limit", 0, "requests per second of one project, ten seconds' worth at once; 0 does not limit")
 	f.Float64Var(&p.AnonymousRate, "anonymous-rate-limit", 0, "requests per second of one address without a good token, logins among them; 0 does not limit")
 	f.DurationVar(&p.StopDelay, "stop-delay", 0, "how long a service that was told to stop still answers, its health check saying so")
-	f.DurationVar(&p.StopLimit, "stop-limit", 30*time.Second, "how long requests under way may then take to end")
+	f.DurationVar(&p.StopLimit, "stop-limit", 15*time.Second, "how long requests under way may then take to end")
 }
 
 func (p *publicConfig) validate(wrong func(key, remedy, format string, args ...any)) {
@@ -48,6 +56,9 @@ func (p *publicConfig) validate(wrong func(key, remedy, format string, args ...a
 		if _, err := network(text); err != nil {
 			wrong("trusted_proxies", "Give addresses or networks, such as 10.0.0.7 or 10.0.0.0/24.", "trusted_proxies: %q is neither an address nor a network.", text)
 		}
+	}
+	if p.ProxyHeaders != headersX && p.ProxyHeaders != headersRFC7239 {
+		wrong("proxy_headers", "Give "+headersX+" or "+headersRFC7239+".", "proxy_headers: %q is neither.", p.ProxyHeaders)
 	}
 	for _, text := range p.Origins {
 		if !isOrigin(text) {
@@ -87,6 +98,7 @@ func (p *publicConfig) offer(o api.Options) api.Options {
 		proxy, _ := network(text) // validated
 		o.TrustedProxies = append(o.TrustedProxies, proxy)
 	}
+	o.Forwarded = p.ProxyHeaders == headersRFC7239
 	o.Origins, o.ProjectRate, o.StrangerRate = p.Origins, p.Rate, p.AnonymousRate
 	return o
 }

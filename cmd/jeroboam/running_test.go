@@ -14,11 +14,13 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -83,6 +85,21 @@ func selfSigned(t interface{ Fatalf(string, ...any) }, name string) (cert, key [
 		t.Fatalf("%v", err)
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: public}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})
+}
+
+// collectSpans starts a collector of OpenTelemetry, puts its address into a
+// variable, and writes what it is sent into the file "spans": "collector NAME".
+func collectSpans(ts *testscript.TestScript, _ bool, args []string) {
+	file, err := os.Create(ts.MkAbs("spans"))
+	ts.Check(err)
+	var mu sync.Mutex
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		_, _ = io.Copy(file, r.Body) // the scenario sees what is missing
+	}))
+	ts.Defer(func() { server.Close(); ts.Check(file.Close()) })
+	ts.Setenv(args[0], server.URL)
 }
 
 // askService sends a request and writes status, headers and body into the file

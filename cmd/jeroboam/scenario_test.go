@@ -57,6 +57,7 @@ func params() testscript.Params {
 			"database": makeDatabase,
 
 			"certificate": makeCertificate,
+			"collector":   collectSpans,
 			"ask":         askService,
 			"half":        askHalf,
 			"finish":      askRest,
