@@ -19,14 +19,15 @@ type Exchange struct {
 	Client  netip.Addr    // who asks; behind a trusted proxy, whom that one names
 	Began   time.Time
 
-	Route    string            // its path in the table of routes; IdentityRoute, or "" for none
-	Vars     map[string]string // the values of the route's {x}
-	Caller   jeroboam.Caller   // zero: nobody, or nobody known
-	Made     string            // ID of what a POST made, else ""
-	Stream   bool              // it lasted as long as the client liked
-	Status   int
-	Err      error // why it was refused, or failed
-	Duration time.Duration
+	Route     string            // its path in the table of routes; IdentityRoute, or "" for none
+	Vars      map[string]string // the values of the route's {x}
+	Caller    jeroboam.Caller   // zero: nobody, or nobody known
+	Made      string            // ID of what a POST made, else ""
+	Rehearsal bool              // nothing was to be changed: only what a change would do was asked
+	Stream    bool              // it lasted as long as the client liked
+	Status    int
+	Err       error // why it was refused, or failed
+	Duration  time.Duration
 
 	// Trace is the W3C traceparent of the request, set by an observer that
 	// traces: what the request causes later refers to it.

@@ -231,6 +231,7 @@ func (s *server) handle(w http.ResponseWriter, req *request, rt *route) (reply, 
 		if err != nil {
 			return reply{}, err
 		}
+		req.exchange.Rehearsal = true
 		return s.rehearse(rt, req)
 	}
 	return rt.do(s, req)

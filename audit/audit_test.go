@@ -101,6 +101,7 @@ func TestEveryChangeIsWrittenDownAndNothingElse(t *testing.T) {
 	w.ask(t, "DELETE", "/v1/clusters/c1", "no-such-token", "")
 	w.ask(t, "POST", "/v1/clusters/c1/actions/resize", w.olga, `{"node_count":2}`)
 	w.ask(t, "PATCH", "/v1/clusters/c1/nodegroups/default-worker", w.olga, `[]`)
+	w.ask(t, "DELETE", "/v1/clusters/c1?dry_run=true", w.olga, "")
 	w.ask(t, "POST", "/no/such/path", w.olga, `{}`)
 	w.ask(t, "POST", "/identity/v3/auth/tokens", "", login("wrong-secret"))
 	w.ask(t, "POST", "/identity/v3/auth/tokens", "", login(w.admin))

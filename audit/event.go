@@ -71,9 +71,9 @@ const (
 var actions = map[string]string{http.MethodPost: "create", http.MethodPut: "update", http.MethodPatch: "update", http.MethodDelete: "delete"}
 
 // changes reports whether an exchange was about a change: what no route has is
-// none.
+// none, and the question what one would do is none.
 func changes(x *api.Exchange) bool {
-	return x.Route != "" && actions[x.Request.Method] != ""
+	return x.Route != "" && actions[x.Request.Method] != "" && !x.Rehearsal
 }
 
 // eventOf tells of an exchange that has ended.
