@@ -27,7 +27,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// running is the service of a scenario, and what the scenario has under way
+// running is a service of a scenario, and what the scenario has under way
 // with it.
 type running struct {
 	service *exec.Cmd
@@ -45,9 +45,12 @@ type answered struct {
 	err    error
 }
 
+// newest is the service that a scenario has started last.
+type newest struct{ *running }
+
 type runningKey struct{}
 
-func runningOf(ts *testscript.TestScript) *running { return ts.Value(runningKey{}).(*running) }
+func runningOf(ts *testscript.TestScript) *running { return ts.Value(runningKey{}).(*newest).running }
 
 // clientFor trusts the certificate that the service is started with.
 func clientFor(ts *testscript.TestScript, args []string) *http.Client {

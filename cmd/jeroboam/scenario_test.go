@@ -80,7 +80,7 @@ func setUp(e *testscript.Env) error {
 		key, value, _ := strings.Cut(pair, "=")
 		e.Setenv(key, value)
 	}
-	e.Values[runningKey{}] = &running{}
+	e.Values[runningKey{}] = &newest{}
 	return nil
 }
 
@@ -109,8 +109,8 @@ func serveInBackground(ts *testscript.TestScript, neg bool, args []string) {
 	service.Stderr, err = os.Create(ts.MkAbs("serve.log"))
 	ts.Check(err)
 	ts.Check(service.Start())
-	r := runningOf(ts)
-	*r = running{service: service, ended: make(chan error, 1), client: clientFor(ts, args), url: "http://" + address}
+	r := &running{service: service, ended: make(chan error, 1), client: clientFor(ts, args), url: "http://" + address}
+	ts.Value(runningKey{}).(*newest).running = r
 	go func() { r.ended <- service.Wait() }()
 	ts.Defer(func() { end(ts, r) })
 	if slices.Contains(args, "--tls-cert") {
