@@ -17,6 +17,7 @@ type Caller struct {
 	SystemScope   bool
 	ExpiresAt     time.Time
 	RequestID     string // "req-<uuid>" of this call
+	Trace         string // W3C traceparent of this call; "" if nobody traces
 }
 
 // Has reports whether the caller holds the role.

@@ -38,6 +38,7 @@ type Operation struct {
 	Project    string         `json:"project"`
 	User       string         `json:"user"`
 	Request    string         `json:"request,omitempty"` // request id of the call that caused it
+	Trace      string         `json:"trace,omitempty"`   // W3C traceparent of that call
 	Verb       string         `json:"verb"`
 	Summary    string         `json:"summary,omitempty"` // e.g. "default-worker 2 -> 4"
 	State      OperationState `json:"state"`

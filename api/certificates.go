@@ -29,7 +29,7 @@ func signCertificate(s *server, r *request) (reply, error) {
 	}
 	signed := r.site.CertificateOf(a.Cluster, pem)
 	signed.CSR, signed.CACertType = in.CSR, in.CACertType
-	return reply{status: http.StatusCreated, body: signed}, nil
+	return reply{status: http.StatusCreated, body: signed, made: a.Cluster}, nil
 }
 
 func rotateCertificate(s *server, r *request) (reply, error) {

@@ -68,7 +68,7 @@ func createCluster(s *server, r *request) (reply, error) {
 	if err != nil {
 		return reply{}, unknownTemplate(err, r.site.Version)
 	}
-	return reply{status: http.StatusAccepted, body: wire.UUID{UUID: c.ID},
+	return reply{status: http.StatusAccepted, body: wire.UUID{UUID: c.ID}, made: c.ID,
 		warnings: s.Service.LabelWarnings(c.Spec.COE, c.Spec.Labels)}, nil
 }
 

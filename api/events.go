@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/api/wire"
@@ -61,7 +63,8 @@ func (s *server) eventPage(r *request, found []jeroboam.Event) (reply, error) {
 }
 
 // streamEvents writes events as they come. It ends with the cluster, with the
-// client, or with the token: a client comes back with a new one.
+// client, with the service, or with the token: a client comes back with a new
+// one.
 func (s *server) streamEvents(w http.ResponseWriter, r *request, after int64) error {
 	ctx := r.connection
 	if until := r.caller.ExpiresAt; !until.IsZero() {
@@ -69,7 +72,19 @@ func (s *server) streamEvents(w http.ResponseWriter, r *request, after int64) er
 		ctx, expire = context.WithTimeout(ctx, until.Sub(s.Now()))
 		defer expire()
 	}
-	out := &eventWriter{w: w, flush: http.NewResponseController(w).Flush}
+	ctx, stop := context.WithCancel(ctx)
+	var watched sync.WaitGroup
+	defer watched.Wait()
+	defer stop()
+	watched.Go(func() {
+		select {
+		case <-s.Stopping:
+			stop()
+		case <-ctx.Done():
+		}
+	})
+	r.exchange.Stream = true
+	out := &eventWriter{w: w, control: http.NewResponseController(w), patience: s.Timeout + s.Beat}
 	if err := out.start(); err != nil {
 		return nil // the client went away
 	}
@@ -87,9 +102,10 @@ func (s *server) streamEvents(w http.ResponseWriter, r *request, after int64) er
 // eventWriter writes the format of the HTML standard's section on server-sent
 // events.
 type eventWriter struct {
-	w      http.ResponseWriter
-	flush  func() error
-	broken bool // the client is gone
+	w        http.ResponseWriter
+	control  *http.ResponseController
+	patience time.Duration // with a client that does not read
+	broken   bool          // the client is gone
 }
 
 func (o *eventWriter) start() error {
@@ -102,11 +118,13 @@ func (o *eventWriter) start() error {
 }
 
 func (o *eventWriter) send(text string) error {
+	// Not every writer has a deadline; the service's connections do.
+	_ = o.control.SetWriteDeadline(time.Now().Add(o.patience))
 	if _, err := fmt.Fprint(o.w, text); err != nil {
 		o.broken = true
 		return err
 	}
-	if err := o.flush(); err != nil {
+	if err := o.control.Flush(); err != nil {
 		o.broken = true
 		return err
 	}

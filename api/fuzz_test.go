@@ -2,11 +2,18 @@ package api_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
+	"strings"
 	"testing"
+
+	"github.com/jeroboam-cloud/jeroboam/api"
+	"github.com/jeroboam-cloud/jeroboam/api/wire"
+	"github.com/jeroboam-cloud/jeroboam/test/apikit"
 )
 
 // FuzzRequests sends anything to any route: never a panic, never a 500.
@@ -44,6 +51,34 @@ func FuzzRequests(f *testing.F) {
 			p.Server.Config.Handler.ServeHTTP(w, r.WithContext(t.Context()))
 			if w.Code >= 500 {
 				t.Fatalf("%d: %s", w.Code, w.Body)
+			}
+		}
+	})
+}
+
+// FuzzForwarding lets a trusted proxy say anything: the links stay links.
+func FuzzForwarding(f *testing.F) {
+	f.Add(`for=unknown;host=evil.example, For="[2001:db8::7]:99";Proto=HTTPS;host="cloud.example"`, "10.0.0.1, 198.51.100.7", "https", "cloud.example:8443")
+	f.Add(`for=;;=,"`, ",, 1", "javascript", `x"/><script>`)
+	h := apikit.New(f)
+	f.Add("host="+strings.Repeat("a", 300), "::1%eth0", "", "[::1]:x")
+	o := api.Options{Service: h.Service, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}}
+	handlers := []http.Handler{api.New(o)}
+	o.Forwarded = true
+	handlers = append(handlers, api.New(o))
+	f.Fuzz(func(t *testing.T, forwarded, client, proto, host string) {
+		for _, handler := range handlers {
+			r, w := httptest.NewRequest("GET", "http://magnum.example/", nil), httptest.NewRecorder()
+			r.Header = http.Header{"Forwarded": {forwarded}, "X-Forwarded-For": {client}, "X-Forwarded-Proto": {proto}, "X-Forwarded-Host": {host}}
+			handler.ServeHTTP(w, r)
+			var root wire.Discovery
+			if err := json.Unmarshal(w.Body.Bytes(), &root); err != nil || w.Code != 200 {
+				t.Fatalf("%d %v %s", w.Code, err, w.Body)
+			}
+			for _, link := range root.Versions[0].Links {
+				if !strings.HasPrefix(link.Href, "http://") && !strings.HasPrefix(link.Href, "https://") || strings.ContainsAny(link.Href, "\"'<> \r\n") {
+					t.Errorf("%q", link.Href)
+				}
 			}
 		}
 	})

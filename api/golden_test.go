@@ -67,8 +67,8 @@ type player struct {
 	answer string
 }
 
-func newPlayer(t testing.TB) *player {
-	h := apikit.New(t)
+func newPlayer(t testing.TB, options ...apikit.Option) *player {
+	h := apikit.New(t, options...)
 	return &player{House: h, tokens: map[string]string{
 		"owner":    h.Token("olga", "p1", "member", "reader"),
 		"mate":     h.Token("max", "p1", "member", "reader"),

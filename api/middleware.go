@@ -10,8 +10,8 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"strings"
-	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/api/wire"
@@ -22,69 +22,51 @@ const (
 	maxRequestID  = 64
 )
 
-type contextKey struct{}
-
-// notes are what the one log line of a request tells beside the request itself.
-type notes struct {
-	id      string // of this request: "req-<uuid>"
-	global  string // the id that the client brought
-	project string
-	user    string
-	status  int
-	err     error
-}
-
-func notesOf(ctx context.Context) *notes {
-	n, _ := ctx.Value(contextKey{}).(*notes)
-	return n
-}
-
-func requestID(ctx context.Context) string { return notesOf(ctx).id }
-
 // observe gives each request an id and one line in the log, and turns a panic
 // into a 500.
 func (s *server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		start := s.Now()
-		n := &notes{id: newRequestID(), global: cleanID(r.Header.Get(requestHeader)), status: http.StatusOK}
-		w.Header().Set(requestHeader, n.id)
-		rec := &recorder{ResponseWriter: w, notes: n}
+		r, x, end := s.begin(r)
+		w.Header().Set(requestHeader, x.ID)
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		rec := &recorder{ResponseWriter: w, exchange: x}
 		defer func() {
 			if p := recover(); p != nil {
-				s.panicked(rec, n, p)
+				s.panicked(rec, x, p)
 			}
-			s.log(r, n, s.Now().Sub(start))
+			end()
+			s.log(r.Context(), x)
 		}()
-		next.ServeHTTP(rec, r.WithContext(context.WithValue(r.Context(), contextKey{}, n)))
+		next.ServeHTTP(rec, r)
 	})
 }
 
-func (s *server) panicked(w *recorder, n *notes, p any) {
-	n.err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+func (s *server) panicked(w *recorder, x *Exchange, p any) {
+	x.Err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 	if !w.wrote {
-		s.writeError(w, n.err)
+		s.writeError(w, x.Err)
 	}
 }
 
 // log writes the line: an error of ours or of what we depend on is an error.
-func (s *server) log(r *http.Request, n *notes, dur time.Duration) {
+func (s *server) log(ctx context.Context, x *Exchange) {
 	level := slog.LevelInfo
-	attrs := []slog.Attr{slog.String("request", n.id), slog.String("method", r.Method), slog.String("path", r.URL.Path),
-		slog.Int("status", n.status), slog.Duration("dur", dur)}
-	for _, a := range []slog.Attr{slog.String("global", n.global), slog.String("project", n.project), slog.String("user", n.user)} {
+	attrs := []slog.Attr{slog.String("request", x.ID), slog.String("method", x.Request.Method), slog.String("path", x.Request.URL.Path),
+		slog.Int("status", x.Status), slog.Duration("dur", x.Duration)}
+	for _, a := range []slog.Attr{slog.String("client", x.Address()), slog.String("global", x.Global), slog.String("project", x.Caller.ProjectID), slog.String("user", x.Caller.UserID)} {
 		if a.Value.String() != "" {
 			attrs = append(attrs, a)
 		}
 	}
-	if n.err != nil {
-		cause := jeroboam.CauseOf(n.err)
+	if x.Err != nil {
+		cause := jeroboam.CauseOf(x.Err)
 		attrs = append(attrs, slog.String("kind", string(cause.Kind)), slog.String("reason", cause.Reason))
-		if n.status >= http.StatusInternalServerError {
+		if x.Status >= http.StatusInternalServerError {
 			level = slog.LevelError
-			attrs = append(attrs, slog.String("err", n.err.Error()))
+			attrs = append(attrs, slog.String("err", x.Err.Error()))
 		}
 	}
-	s.Logger.LogAttrs(r.Context(), level, "request", attrs...)
+	s.Logger.LogAttrs(ctx, level, "request", attrs...)
 }
 
 func newRequestID() string {
@@ -110,13 +92,13 @@ func cleanID(id string) string {
 // recorder notes the status that was written.
 type recorder struct {
 	http.ResponseWriter
-	notes *notes
-	wrote bool
+	exchange *Exchange
+	wrote    bool
 }
 
 func (w *recorder) WriteHeader(status int) {
 	if !w.wrote {
-		w.wrote, w.notes.status = true, status
+		w.wrote, w.exchange.Status = true, status
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
@@ -131,32 +113,40 @@ func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // serve finds the route, lets the caller in and writes the answer.
 func (s *server) serve(w http.ResponseWriter, r *http.Request) {
-	if s.Identity != nil && (r.URL.Path == "/identity" || strings.HasPrefix(r.URL.Path, "/identity/")) {
-		http.StripPrefix("/identity", s.Identity).ServeHTTP(w, r)
+	if s.share(w, r) {
 		return
 	}
-	rep, err := s.answer(w, r)
+	x := exchangeOf(r.Context())
+	rep, err := s.answer(w, r, x)
 	switch {
 	case err != nil:
-		notesOf(r.Context()).err = err
+		x.Err = err
 		if jeroboam.KindOf(err) == jeroboam.Unauthenticated {
 			w.Header().Set("WWW-Authenticate", fmt.Sprintf("Keystone uri=%q", s.identityURL(r)))
 		}
 		s.writeError(w, err)
 	case rep.stream != nil:
-		notesOf(r.Context()).err = rep.stream(w)
+		x.Err = rep.stream(w)
 	default:
+		x.Made = rep.made
 		s.write(w, rep)
 	}
 }
 
-func (s *server) answer(w http.ResponseWriter, r *http.Request) (reply, error) {
+func (s *server) answer(w http.ResponseWriter, r *http.Request, x *Exchange) (reply, error) {
+	if s.Identity != nil && (r.URL.Path == IdentityRoute || strings.HasPrefix(r.URL.Path, IdentityRoute+"/")) {
+		x.Route = IdentityRoute
+		return s.identify(r), s.admitStranger(x)
+	}
 	path, sound := segments(r)
 	if !sound {
 		return reply{}, notFound
 	}
 	rt, vars, verbs := match(s.routes, r.Method, path)
-	caller, err := s.enter(r, rt != nil && rt.public)
+	if rt != nil {
+		x.Route, x.Vars = rt.path, vars
+	}
+	caller, err := s.enter(r, x, rt)
 	switch {
 	case err != nil:
 		return reply{}, err
@@ -166,25 +156,46 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request) (reply, error) {
 	case rt == nil:
 		return reply{}, notFound
 	}
-	return s.dispatch(w, r, rt, &request{caller: caller, vars: vars})
+	return s.dispatch(w, r, rt, &request{caller: caller, vars: vars, exchange: x})
 }
 
-// enter identifies the caller; a public route needs none.
-func (s *server) enter(r *http.Request, public bool) (jeroboam.Caller, error) {
-	if public {
-		return anonymous(r.Context()), nil
+// identify leaves the request to the service's own Keystone.
+func (s *server) identify(r *http.Request) reply {
+	return reply{stream: func(w http.ResponseWriter) error {
+		defer s.hurry(w)()
+		http.StripPrefix(IdentityRoute, s.Identity).ServeHTTP(w, r)
+		return nil
+	}}
+}
+
+// enter identifies the caller; a public route needs none. Who may not come in
+// is counted by address, everybody else by project; a health check is free.
+func (s *server) enter(r *http.Request, x *Exchange, rt *route) (jeroboam.Caller, error) {
+	if rt != nil && rt.public {
+		if rt.free {
+			return anonymous(r.Context()), nil
+		}
+		return anonymous(r.Context()), s.admitStranger(x)
 	}
 	caller, err := s.Auth.Authenticate(r.Context(), r.Header.Get("X-Auth-Token"))
+	if jeroboam.KindOf(err) == jeroboam.Unauthenticated {
+		if limited := s.admitStranger(x); limited != nil {
+			return caller, limited
+		}
+	}
 	if err != nil {
 		return caller, fmt.Errorf("authenticate: %w", err)
 	}
-	n := notesOf(r.Context())
-	caller.RequestID, n.project, n.user = n.id, caller.ProjectID, caller.UserID
-	return caller, nil
+	caller.RequestID, caller.Trace = x.ID, x.Trace
+	x.Caller = caller
+	return caller, s.admit(caller)
 }
 
 // dispatch settles the version, reads the body and calls the handler.
 func (s *server) dispatch(w http.ResponseWriter, r *http.Request, rt *route, req *request) (reply, error) {
+	if rt.secret {
+		w.Header().Set("Cache-Control", "no-store")
+	}
 	version := wire.MinVersion
 	if len(split(rt.path)) > 1 {
 		var err error
@@ -220,6 +231,7 @@ func (s *server) handle(w http.ResponseWriter, req *request, rt *route) (reply, 
 		if err != nil {
 			return reply{}, err
 		}
+		req.exchange.Rehearsal = true
 		return s.rehearse(rt, req)
 	}
 	return rt.do(s, req)
@@ -229,7 +241,7 @@ func setVersion(h http.Header, v wire.Version) {
 	h.Set(wire.MinVersionHeader, wire.MinVersion.Header())
 	h.Set(wire.MaxVersionHeader, wire.MaxVersion.Header())
 	h.Set(wire.VersionHeader, v.Header())
-	h.Set("Vary", wire.VersionHeader)
+	h.Add("Vary", wire.VersionHeader)
 }
 
 func (s *server) write(w http.ResponseWriter, rep reply) {
@@ -258,7 +270,11 @@ func (s *server) write(w http.ResponseWriter, rep reply) {
 
 func (s *server) writeError(w http.ResponseWriter, err error) {
 	status, body := wire.EncodeError(err, w.Header().Get(requestHeader))
-	if status == http.StatusServiceUnavailable {
+	var framework *wire.StatusError
+	switch {
+	case errors.As(err, &framework) && framework.RetryAfter > 0:
+		w.Header().Set("Retry-After", strconv.Itoa(framework.RetryAfter))
+	case status == http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", "5")
 	}
 	s.write(w, reply{status: status, body: body})

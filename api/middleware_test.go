@@ -156,26 +156,6 @@ func TestABodyThatIsTooLongIs413(t *testing.T) {
 	}
 }
 
-func TestForwardedHeadersAreBelievedOnlyOnRequest(t *testing.T) {
-	t.Parallel()
-	for trust, want := range map[bool]string{false: "http://example.com/v1/", true: "https://cloud.example/v1/"} {
-		o := house(t)
-		o.TrustForwarded = trust
-		response, _ := call(t, o, func(r *http.Request) {
-			*r = *httptest.NewRequest("GET", "http://example.com/", nil)
-			r.Header.Set("X-Forwarded-Proto", "https")
-			r.Header.Set("X-Forwarded-Host", "cloud.example")
-		})
-		var body bytes.Buffer
-		if _, err := body.ReadFrom(response.Body); err != nil {
-			t.Fatal(err)
-		}
-		if !strings.Contains(body.String(), `"`+want+`"`) {
-			t.Errorf("trust %v: %s", trust, &body)
-		}
-	}
-}
-
 func TestTheServicesOwnKeystoneAnswersBelowIdentity(t *testing.T) {
 	t.Parallel()
 	o := house(t)

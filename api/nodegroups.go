@@ -62,7 +62,7 @@ func createGroup(s *server, r *request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return reply{status: http.StatusAccepted, body: r.group(g), warnings: s.Service.GroupLabelWarnings(g)}, nil
+	return reply{status: http.StatusAccepted, body: r.group(g), made: g.ID, warnings: s.Service.GroupLabelWarnings(g)}, nil
 }
 
 func updateGroup(s *server, r *request) (reply, error) {

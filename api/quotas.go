@@ -54,7 +54,7 @@ func createQuota(s *server, r *request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return reply{status: http.StatusCreated, body: wire.QuotaOf(q)}, nil
+	return reply{status: http.StatusCreated, body: wire.QuotaOf(q), made: q.Project}, nil
 }
 
 func updateQuota(s *server, r *request) (reply, error) {

@@ -120,7 +120,11 @@ func (r *route) describe(o operation, schemas *openapi.Schemas) openapi.Operatio
 		out.Body = &openapi.Body{Required: true, Content: openapi.JSON(schemas.Of(reflect.TypeOf(o.in)))}
 	}
 	for _, status := range r.failures(o) {
-		out.Responses[strconv.Itoa(status)] = openapi.Response{Description: http.StatusText(status), Content: openapi.JSON(refusal(status, schemas))}
+		body := openapi.JSON(refusal(status, schemas))
+		if r.free && status == http.StatusServiceUnavailable {
+			body = content(o.out, schemas)
+		}
+		out.Responses[strconv.Itoa(status)] = openapi.Response{Description: http.StatusText(status), Content: body}
 	}
 	if r.plans {
 		out.Responses["200"] = openapi.Response{Description: "The plan of a dry run", Content: content(wire.Plan{}, schemas)}
@@ -158,7 +162,10 @@ func content(body any, schemas *openapi.Schemas) map[string]openapi.Content {
 
 // failures are the statuses of refusals that a route may answer with.
 func (r *route) failures(o operation) []int {
-	all := []int{http.StatusBadRequest, http.StatusInternalServerError}
+	all := []int{http.StatusBadRequest, http.StatusTooManyRequests, http.StatusInternalServerError}
+	if r.free {
+		all[1] = http.StatusServiceUnavailable // which it tells in its own words
+	}
 	if r.public {
 		return all
 	}

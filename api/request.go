@@ -28,12 +28,14 @@ type request struct {
 	// connection ends when the client goes away; the request's own context ends
 	// with its time limit, which a stream does not have.
 	connection context.Context
+	exchange   *Exchange
 }
 
 // reply is a handler's answer: a body as JSON, nothing, or a stream.
 type reply struct {
 	status   int
 	body     any
+	made     string // ID of what a POST has made
 	location string
 	warnings []string // see wire.WarningHeader
 	stream   func(http.ResponseWriter) error
@@ -67,14 +69,20 @@ func segments(r *http.Request) ([]string, bool) {
 	return out, true
 }
 
+// hurry limits the time for reading the body: a client that sends it drop by
+// drop must not hold a handler. What it returns takes the limit away, because a
+// stream reads on to notice its end.
+func (s *server) hurry(w http.ResponseWriter) (calm func()) {
+	control := http.NewResponseController(w)
+	if control.SetReadDeadline(time.Now().Add(s.Timeout)) != nil {
+		return func() {}
+	}
+	return func() { _ = control.SetReadDeadline(time.Time{}) }
+}
+
 // readBody reads a JSON body. An empty one may have any media type.
 func (s *server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	// A client that sends its body drop by drop must not hold a handler; the
-	// deadline goes again, because a stream reads on to notice its end.
-	control := http.NewResponseController(w)
-	if control.SetReadDeadline(time.Now().Add(s.Timeout)) == nil {
-		defer func() { _ = control.SetReadDeadline(time.Time{}) }()
-	}
+	defer s.hurry(w)()
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.MaxBody))
 	var tooLong *http.MaxBytesError
 	switch {
@@ -96,23 +104,6 @@ func (s *server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error
 		return body, nil
 	}
 	return nil, &wire.StatusError{Status: http.StatusUnsupportedMediaType, Detail: "Unknown mimetype: " + given}
-}
-
-// siteOf is the address under which the client reached the service.
-func (s *server) siteOf(r *http.Request, v wire.Version) wire.Site {
-	scheme, host := "http", r.Host
-	if r.TLS != nil {
-		scheme = "https"
-	}
-	if s.TrustForwarded {
-		if proto := r.Header.Get("X-Forwarded-Proto"); proto == "http" || proto == "https" {
-			scheme = proto
-		}
-		if forwarded := r.Header.Get("X-Forwarded-Host"); forwarded != "" {
-			host = forwarded
-		}
-	}
-	return wire.Site{URL: scheme + "://" + host, Version: v}
 }
 
 func (s *server) identityURL(r *http.Request) string {

@@ -22,6 +22,8 @@ type route struct {
 	method string
 	public bool // answers without a token
 	plans  bool // a change of a cluster: takes wire.DryRunArg
+	free   bool // counts for no limit
+	secret bool // its answers rest in no cache
 }
 
 // routes are every path of the API.
@@ -32,7 +34,7 @@ func routes() []route {
 	return []route{
 		{verb: "GET", path: "/", do: root, public: true},
 		{verb: "GET", path: "/v1", do: v1, public: true},
-		{verb: "GET", path: "/healthcheck", do: healthcheck, public: true},
+		{verb: "GET", path: "/healthcheck", do: healthcheck, public: true, free: true},
 		{verb: "GET", path: "/v1/openapi.json", do: describe, public: true},
 
 		{verb: "GET", path: "/v1/clustertemplates", do: listTemplates, args: page},
@@ -57,10 +59,10 @@ func routes() []route {
 		{verb: "PATCH", path: "/v1/clusters/{cluster}/nodegroups/{group}", do: updateGroup, since: groups, method: "get_one", plans: true},
 		{verb: "DELETE", path: "/v1/clusters/{cluster}/nodegroups/{group}", do: deleteGroup, since: groups, method: "get_one", plans: true},
 
-		{verb: "POST", path: "/v1/certificates", do: signCertificate},
-		{verb: "GET", path: "/v1/certificates/{cluster}", do: showCertificate, args: []string{"ca_cert_type"}},
-		{verb: "PATCH", path: "/v1/certificates/{cluster}", do: rotateCertificate},
-		{verb: "PATCH", path: "/v1/credentials/{cluster}", do: rotateCredential, since: wire.VersionCredential, method: "patch"},
+		{verb: "POST", path: "/v1/certificates", do: signCertificate, secret: true},
+		{verb: "GET", path: "/v1/certificates/{cluster}", do: showCertificate, args: []string{"ca_cert_type"}, secret: true},
+		{verb: "PATCH", path: "/v1/certificates/{cluster}", do: rotateCertificate, secret: true},
+		{verb: "PATCH", path: "/v1/credentials/{cluster}", do: rotateCredential, since: wire.VersionCredential, method: "patch", secret: true},
 
 		{verb: "GET", path: "/v1/quotas", do: listQuotas, args: with("all_tenants")},
 		{verb: "POST", path: "/v1/quotas", do: createQuota},

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jeroboam-cloud/jeroboam/api"
+	"github.com/jeroboam-cloud/jeroboam/test/apikit"
 )
 
 // access is what each kind of caller gets from a route whose object belongs to
@@ -104,8 +105,11 @@ func TestTheTableHasEveryRoute(t *testing.T) {
 }
 
 // playerWithCluster is a house in which olga of p1 has the cluster c1.
-func playerWithCluster(t testing.TB) *player {
-	p := newPlayer(t)
+func playerWithCluster(t testing.TB) *player { return playerWith(t) }
+
+// playerWith is such a house, made otherwise.
+func playerWith(t testing.TB, options ...apikit.Option) *player {
+	p := newPlayer(t, options...)
 	p.tokens["reader"] = p.Token("olga", "p1", "reader")
 	p.must(t, "POST /v1/clustertemplates "+strings.Replace(templateBody, "{", `{"name":"k8s",`, 1), "201")
 	p.must(t, `POST /v1/clusters {"cluster_template_id":"k8s","name":"c1"}`, "202")

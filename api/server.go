@@ -7,6 +7,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
@@ -24,22 +25,31 @@ type Options struct {
 	// "http://127.0.0.1:9511/identity/v3"; "" names the service's own.
 	IdentityURL string
 	Logger      *slog.Logger
-	// TrustForwarded believes X-Forwarded-Proto and -Host: only behind a proxy
-	// that sets them.
-	TrustForwarded bool
+	Observers   []Observer // told of each request, in this order
+	// TrustedProxies are believed when they say for whom they ask, and under
+	// which address: see originOf.
+	TrustedProxies []netip.Prefix
+	Forwarded      bool          // they write Forwarded (RFC 7239), not X-Forwarded-*
+	Origins        []string      // whose pages may call from a browser, e.g. "https://horizon.example"
+	ProjectRate    float64       // requests per second of one project; 0: no limit
+	StrangerRate   float64       // of one address without a good token; 0: no limit
 	Timeout        time.Duration // of one request that is no stream; 0: 30 s
 	Beat           time.Duration // between signs of life on a stream; 0: 15 s
 	MaxBody        int64         // bytes; 0: 1 MiB
 	Now            func() time.Time
+	// Stopping is closed when the service is about to end: streams end, and the
+	// health check says so. Nil never is.
+	Stopping <-chan struct{}
 }
 
 type server struct {
 	Options
-	routes []route
+	routes    []route
+	projects  *limiter
+	strangers *limiter
 }
 
-// New returns the handler of the whole API. Streams end when the request's
-// context does: cancel the server's base context before its Shutdown.
+// New returns the handler of the whole API.
 func New(o Options) http.Handler {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -56,7 +66,7 @@ func New(o Options) http.Handler {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &server{Options: o, routes: routes()}
+	s := &server{Options: o, routes: routes(), projects: newLimiter(o.ProjectRate, o.Now), strangers: newLimiter(o.StrangerRate, o.Now)}
 	return s.observe(http.HandlerFunc(s.serve))
 }
 

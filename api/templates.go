@@ -58,7 +58,7 @@ func createTemplate(s *server, r *request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return reply{status: http.StatusCreated, body: r.site.TemplateOf(t),
+	return reply{status: http.StatusCreated, body: r.site.TemplateOf(t), made: t.ID,
 		location: r.site.URL + "/v1/clustertemplates/" + t.ID, warnings: s.Service.LabelWarnings(t.COE, t.Labels)}, nil
 }
 

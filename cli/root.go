@@ -72,6 +72,7 @@ type app struct {
 	warned map[string]bool // what has been told of the service's warnings
 	format string
 	cloud  string
+	caCert string
 	state  string
 }
 
@@ -105,6 +106,7 @@ func (a *app) root() *cobra.Command {
 	f := root.PersistentFlags()
 	f.StringVarP(&a.format, "output", "o", "table", "output format: table, json or yaml")
 	f.StringVar(&a.cloud, "os-cloud", "", "cloud of clouds.yaml to use (OS_CLOUD)")
+	f.StringVar(&a.caCert, "os-cacert", "", "PEM file of the authority of the service's certificate (OS_CACERT)")
 	a.state = a.getenv("JEROBOAM_STATE")
 	if a.state == "" {
 		a.state = ".state"
@@ -158,6 +160,9 @@ func (a *app) client() (*client.Client, error) {
 	found, err := credentials.Find(credentials.Source{Cloud: a.cloud, State: a.state, Getenv: a.getenv, Home: home})
 	if err != nil {
 		return nil, err
+	}
+	if a.caCert != "" {
+		found.CACert = a.caCert
 	}
 	s, err := client.New(client.Options(found))
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
@@ -56,21 +57,13 @@ type Options struct {
 	Drivers map[string]Driver // by the driver's name, jeroboam.ClusterSpec.Driver
 	// Bundle finds the software of a COE's version in the release catalogue;
 	// jeroboam.NotFound blocks until the operator has built it.
-	Bundle  func(ctx context.Context, coe, version string) (node.Bundle, error)
-	Gateway Gateway
-	Dial    func(ctx context.Context, network, address string) (net.Conn, error) // to machines; nil: net.Dialer
-	Now     func() time.Time                                                     // nil: time.Now
-	Log     *slog.Logger                                                         // nil: none
-	Limits  Limits
-	// Measure is called at the end of each attempt of a step; nil: nobody counts.
-	Measure func(Measurement)
-}
-
-// Measurement is one attempt of a step.
-type Measurement struct {
-	Action   string // plan.Action
-	Duration time.Duration
-	Kind     jeroboam.Kind // of its error; "" when it was done
+	Bundle   func(ctx context.Context, coe, version string) (node.Bundle, error)
+	Gateway  Gateway
+	Dial     func(ctx context.Context, network, address string) (net.Conn, error) // to machines; nil: net.Dialer
+	Now      func() time.Time                                                     // nil: time.Now
+	Log      *slog.Logger                                                         // nil: none
+	Limits   Limits
+	Observer Observer // nil: nobody
 }
 
 // Engine converges clusters. It is safe for concurrent use.
@@ -82,6 +75,7 @@ type Engine struct {
 	pauses  pauses
 	changes *changes
 	gates   gates
+	working atomic.Int64
 }
 
 // New makes an engine; Run starts it.
@@ -95,8 +89,8 @@ func New(o Options) *Engine {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if o.Measure == nil {
-		o.Measure = func(Measurement) {}
+	if o.Observer == nil {
+		o.Observer = nobody{}
 	}
 	o.Limits = o.Limits.orDefault()
 	return &Engine{Options: o, changes: newChanges()}

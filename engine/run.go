@@ -26,9 +26,19 @@ type run struct {
 
 // flight is a step under way.
 type flight struct {
-	step    plan.Step
-	cancel  context.CancelFunc
-	started time.Time
+	step   plan.Step
+	cancel context.CancelFunc
+	ended  func(jeroboam.StepState, error) // see Observer
+}
+
+// stopped tells of a flight that nobody waits for any more; it may have got to
+// its end all the same, as the step that forgets the cluster itself.
+func (f *flight) stopped(err error) {
+	if err == nil {
+		f.ended(jeroboam.StepDone, nil)
+		return
+	}
+	f.ended("", err)
 }
 
 // landing is how a flight ended.
@@ -51,6 +61,8 @@ const (
 func (e *Engine) converge(ctx context.Context, cluster string, woken <-chan struct{}) (time.Duration, error) {
 	r := &run{Engine: e, id: cluster, flights: map[string]*flight{}, landed: make(chan landing),
 		journal: newJournal(), watch: watch{stale: true}, idle: e.Now()}
+	e.working.Add(1)
+	defer e.working.Add(-1)
 	defer r.ground()
 	for {
 		leave, after, err := r.turn(ctx)
@@ -105,6 +117,7 @@ func (r *run) ground() {
 	for len(r.flights) > 0 {
 		l := <-r.landed
 		r.flights[l.name].cancel()
+		r.flights[l.name].stopped(l.err)
 		delete(r.flights, l.name)
 	}
 }
@@ -112,7 +125,11 @@ func (r *run) ground() {
 // launch starts do, which ends before converge returns: see ground.
 func (r *run) launch(ctx context.Context, step plan.Step, do func(context.Context) error) {
 	ctx, cancel := context.WithCancel(ctx)
-	r.flights[step.Name] = &flight{step: step, cancel: cancel, started: r.Now()}
+	ended := func(jeroboam.StepState, error) {} // looking and probing are no steps
+	if op := r.op.Load(); op != nil && step.Action != "" {
+		ctx, ended = r.Observer.Step(ctx, *op, string(step.Action), step.Name)
+	}
+	r.flights[step.Name] = &flight{step: step, cancel: cancel, ended: ended}
 	go func() { r.landed <- landing{name: step.Name, err: do(ctx)} }()
 }
 
@@ -135,19 +152,21 @@ func (r *run) landStep(f *flight, err error) {
 	r.idle = r.Now()
 	op := r.op.Load()
 	if op == nil || errors.Is(err, context.Canceled) {
+		f.stopped(err)
 		return // the plan no longer holds the step, or all has ended
 	}
 	name, p := f.step.Name, r.pauses.get(r.id, f.step.Name)
 	if l, ok := asLater(err); ok {
 		r.pauses.set(r.id, name, p.wait(r.Now()))
 		r.journal.say(name, entry{state: jeroboam.StepWaiting, message: l.message})
+		f.ended(jeroboam.StepWaiting, nil)
 		return
 	}
-	r.Measure(Measurement{Action: string(f.step.Action), Duration: r.Now().Sub(f.started), Kind: jeroboam.KindOf(err)})
 	if err != nil {
-		r.failed(op, name, p, err)
+		f.ended(r.failed(op, name, p, err), err)
 		return
 	}
+	f.ended(jeroboam.StepDone, nil)
 	r.pauses.set(r.id, name, pause{})
 	r.journal.closed(name)
 	if f.step.Action == plan.MakeMachine {
@@ -156,8 +175,9 @@ func (r *run) landStep(f *flight, err error) {
 	r.logEntry(op, name, jeroboam.StepDone, p.attempts+1, nil)
 }
 
-// failed decides when a step that met trouble is tried again.
-func (r *run) failed(op *jeroboam.Operation, name string, p pause, err error) {
+// failed decides when a step that met trouble is tried again, and says how it
+// stands until then.
+func (r *run) failed(op *jeroboam.Operation, name string, p pause, err error) jeroboam.StepState {
 	if p.attempts++; p.attempts == 1 {
 		p.since = r.Now()
 	}
@@ -173,4 +193,5 @@ func (r *run) failed(op *jeroboam.Operation, name string, p pause, err error) {
 	r.pauses.set(r.id, name, p)
 	r.journal.say(name, v)
 	r.logEntry(op, name, v.state, p.attempts, err)
+	return v.state
 }

@@ -84,7 +84,7 @@ func (t task) deleteObject(ctx context.Context) error {
 	if object.ID == "" {
 		object.ID = r.Attributes[attributeID]
 	}
-	err := t.call(ctx, func() error { return t.driver.Cloud.Delete(ctx, t.scope(), object) })
+	err := t.call(ctx, "delete "+object.Kind, func() error { return t.driver.Cloud.Delete(ctx, t.scope(), object) })
 	if slow(err, reasonDeleting) {
 		return wait("")
 	}
@@ -121,7 +121,7 @@ func (t task) clearNetwork(ctx context.Context) error {
 
 func (t task) listTagged(ctx context.Context) ([]cloud.Object, error) {
 	var all []cloud.Object
-	err := t.call(ctx, func() (err error) {
+	err := t.call(ctx, "list", func() (err error) {
 		all, err = t.driver.Cloud.List(ctx, t.scope())
 		return err
 	})
@@ -155,7 +155,12 @@ func (t task) sweep(ctx context.Context) error {
 	if err := t.run.Vault.Forget(ctx, t.run.id); err != nil {
 		return fmt.Errorf("forget secrets: %w", err)
 	}
-	return t.commit(ctx, func(tx store.Tx) error { return t.run.forgetCluster(tx, t.operation()) })
+	op := t.operation()
+	if err := t.commit(ctx, func(tx store.Tx) error { return t.run.forgetCluster(tx, op) }); err != nil {
+		return err
+	}
+	t.run.ended(op, jeroboam.OperationComplete, nil)
+	return nil
 }
 
 // adopt writes objects that the ledger did not know into it, to be deleted.

@@ -32,7 +32,7 @@ func (t task) makeMachine(ctx context.Context) error {
 	spec.ID = m.ID
 	spec.UserData = func() ([]byte, error) { return t.userData(ctx, m, spec.Image) }
 	var made cloud.Machine
-	err = t.call(ctx, func() (err error) {
+	err = t.call(ctx, "ensure machine", func() (err error) {
 		made, err = t.driver.Cloud.EnsureMachine(ctx, t.scope(), spec)
 		return err
 	})

@@ -96,7 +96,7 @@ func (t task) makeNetwork(ctx context.Context) error {
 func (t task) ensureNetwork(ctx context.Context) (cloud.Network, error) {
 	spec := t.snap.cluster.Spec
 	var n cloud.Network
-	err := t.call(ctx, func() (err error) {
+	err := t.call(ctx, "ensure network", func() (err error) {
 		n, err = t.driver.Cloud.EnsureNetwork(ctx, t.scope(), cloud.NetworkSpec{Name: t.snap.cluster.Name,
 			FixedNetwork: spec.FixedNetwork, FixedSubnet: spec.FixedSubnet, DNSNameserver: spec.DNSNameserver})
 		return err
@@ -153,7 +153,7 @@ func (t task) ensureBalancer(ctx context.Context, backends []string) (cloud.Bala
 		return cloud.Balancer{}, err
 	}
 	var b cloud.Balancer
-	err = t.call(ctx, func() (err error) {
+	err = t.call(ctx, "ensure balancer", func() (err error) {
 		b, err = balancers.EnsureBalancer(ctx, t.scope(), cloud.BalancerSpec{Name: t.snap.cluster.Name, Network: network,
 			Port: t.driver.COE.Traits().APIPort, Backends: backends})
 		return err

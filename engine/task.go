@@ -78,14 +78,17 @@ func (t task) operation() jeroboam.Operation {
 	return t.op
 }
 
-// call does a cloud call when it is its turn.
-func (t task) call(ctx context.Context, f func() error) error {
+// call does a cloud call when it is its turn; name is what it is counted as.
+func (t task) call(ctx context.Context, name string, f func() error) error {
 	leave, err := t.run.enter(ctx, t.snap.cluster)
 	if err != nil {
 		return err
 	}
 	defer leave()
-	if err := f(); err != nil {
+	ended := t.run.Observer.Call(ctx, t.snap.cluster.Spec.Driver, name)
+	err = f()
+	ended(err)
+	if err != nil {
 		return fmt.Errorf("%s: %w", t.step.Name, err)
 	}
 	return nil

@@ -58,7 +58,8 @@ func (r *run) forget() {
 // takeUp makes the newest open operation the run's own.
 func (r *run) takeUp(ctx context.Context, s *snapshot) error {
 	have := r.op.Load()
-	switch n := len(s.operations); {
+	n := len(s.operations)
+	switch {
 	case n == 0:
 		r.op.Store(nil)
 		return nil
@@ -76,6 +77,9 @@ func (r *run) takeUp(ctx context.Context, s *snapshot) error {
 	})
 	if err != nil {
 		return err
+	}
+	for _, old := range s.operations[:n-1] {
+		r.ended(old, jeroboam.OperationSuperseded, nil)
 	}
 	if s.newest.State == jeroboam.OperationPending {
 		r.pauses.keep(r.id, nil) // a new word of the user: no old back-off counts
@@ -222,6 +226,7 @@ func (r *run) conclude(ctx context.Context, s *snapshot) (bool, time.Duration, e
 	if err != nil {
 		return true, 0, err
 	}
+	r.ended(op, jeroboam.OperationComplete, nil)
 	r.op.Store(nil)
 	r.journal = newJournal()
 	// One more turn: what came meanwhile is found at once, not at the next wake.
@@ -260,6 +265,7 @@ func (r *run) abandon(ctx context.Context, cause *jeroboam.Cause) (bool, time.Du
 	if err != nil {
 		return true, 0, err
 	}
+	r.ended(op, jeroboam.OperationFailed, cause)
 	r.op.Store(nil)
 	r.pauses.keep(r.id, nil)
 	r.journal = newJournal()

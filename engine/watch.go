@@ -63,7 +63,7 @@ func (r *run) startLook(ctx context.Context, s *snapshot, d Driver) {
 }
 
 func (t task) look(ctx context.Context, l *look) error {
-	return t.call(ctx, func() error {
+	return t.call(ctx, "machines", func() error {
 		machines, err := t.driver.Cloud.Machines(ctx, t.scope())
 		for _, m := range machines {
 			l.lives[m.ID] = m.State == cloud.Active || m.State == cloud.Building

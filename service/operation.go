@@ -22,7 +22,7 @@ type change struct {
 // the change about, and wakes the engine.
 func (s *Service) begin(tx store.Tx, caller jeroboam.Caller, c *jeroboam.Cluster, ch change) error {
 	now := s.now()
-	op := jeroboam.Operation{ID: s.NewID(), Cluster: c.ID, Project: c.Project, User: caller.UserID, Request: caller.RequestID,
+	op := jeroboam.Operation{ID: s.NewID(), Cluster: c.ID, Project: c.Project, User: caller.UserID, Request: caller.RequestID, Trace: caller.Trace,
 		Verb: ch.verb, Summary: ch.summary, State: jeroboam.OperationPending, CreatedAt: now}
 	if ch.timeout > 0 {
 		op.Deadline = now.Add(ch.timeout)

@@ -96,3 +96,16 @@ func CheckSort(field string) error {
 	}
 	return jeroboam.Errorf(jeroboam.Invalid, ReasonSort, "%q is no field to sort by.", field)
 }
+
+// CheckFacets keeps facets, of which there is at least one, to plain fields.
+func CheckFacets(by []Facet) error {
+	for _, f := range by {
+		if err := CheckSort(f.Field); err != nil {
+			return err
+		}
+	}
+	if len(by) == 0 || by[0].Field == "" {
+		return jeroboam.Errorf(jeroboam.Internal, "tally", "A tally needs fields to count by.")
+	}
+	return nil
+}

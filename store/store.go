@@ -36,6 +36,21 @@ type Query struct {
 	Limit   int    // 0: all
 }
 
+// Facet is what documents are counted by: the text or truth in a top-level or
+// dotted field ("" where it is absent, "true" and "false"), or with Has whether
+// there is anything in it.
+type Facet struct {
+	Field string
+	Has   bool
+}
+
+// Group is how many documents have the same values of the facets, in the order
+// of these.
+type Group struct {
+	Values []string
+	Count  int
+}
+
 // Tx is one transaction. Its errors are jeroboam.Errors: NotFound, Conflict
 // (a Put or Delete met another revision than it expected, or an ID that is
 // taken), Unavailable (the database is busy, full or gone).
@@ -43,6 +58,9 @@ type Tx interface {
 	Get(kind, id string) (Record, error)
 	List(Query) ([]Record, error)
 	Count(Query) (int, error)
+	// Tally counts all records of a kind by what their documents hold, in the
+	// order of the values. The database reads every one of them.
+	Tally(kind string, by ...Facet) ([]Group, error)
 	// Put inserts a record of Revision 0 and replaces one of the same revision;
 	// it returns the record with its new Revision and Seq.
 	Put(Record) (Record, error)

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -12,8 +13,16 @@ import (
 // StatusError is an answer of the HTTP framework itself: no such path, wrong
 // verb, wrong media type, wrong version.
 type StatusError struct {
-	Status int
-	Detail string
+	Status     int
+	Detail     string
+	Reason     string // "" says no more than the status
+	Remedy     string
+	RetryAfter int // seconds; 0: not told
+}
+
+// Unwrap lets others see its kind.
+func (e *StatusError) Unwrap() error {
+	return &jeroboam.Error{Kind: kindOf(e.Status), Reason: cmp.Or(e.Reason, "http"), Detail: e.Error(), Remedy: e.Remedy}
 }
 
 func (e *StatusError) Error() string {
@@ -135,7 +144,8 @@ func frameworkBody(e *StatusError, requestID string) Errors {
 	if e.Detail != "" {
 		heading = title(e.Detail)
 	}
-	return Errors{[]Error{{RequestID: requestID, Status: e.Status, Title: heading, Detail: e.Detail, Links: []Link{}}}}
+	return Errors{[]Error{{RequestID: requestID, Status: e.Status, Title: heading, Detail: e.Detail,
+		Reason: e.Reason, Remedy: e.Remedy, Links: []Link{}}}}
 }
 
 func versionBody(e *VersionError) VersionErrors {

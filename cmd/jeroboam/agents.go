@@ -72,7 +72,7 @@ func listenForAgents(s *state, tcp string) (_ []net.Listener, err error) {
 	}
 	all := []net.Listener{socket}
 	if tcp != "" {
-		l, err := listen(tcp)
+		l, err := listen(tcp, "--gateway-listen")
 		if err != nil {
 			return nil, errors.Join(err, socket.Close())
 		}

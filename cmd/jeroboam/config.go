@@ -36,6 +36,8 @@ type config struct {
 	Keystone      keystoneConfig
 	Vault         vaultConfig
 	PolicyFile    string // overrides rules of the policy; "": none
+	Public        publicConfig
+	Observe       observeConfig
 	LogFormat     string // "text" or "json"
 	LogLevel      string // "debug", "info", "warn" or "error"
 }
@@ -66,6 +68,8 @@ func (c *config) flags(f *pflag.FlagSet, dir string) {
 	c.Keystone.flags(f)
 	c.Vault.flags(f)
 	f.StringVar(&c.PolicyFile, "policy-file", "", "YAML file of rules in oslo.policy's language that override the policy's")
+	c.Public.flags(f)
+	c.Observe.flags(f)
 	f.StringVar(&c.LogFormat, "log-format", "text", "format of the log: text or json")
 	f.StringVar(&c.LogLevel, "log-level", "info", "least level logged: debug, info, warn or error")
 }
@@ -211,6 +215,8 @@ func (c *config) validate() error {
 	if c.Identity == identityKeystone || c.Vault.Kind == vaultBarbican {
 		c.Keystone.validate(wrong)
 	}
+	c.Public.validate(wrong)
+	c.Observe.validate(wrong)
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		wrong("log_format", "Give text or json.", "log_format: %q is not a format.", c.LogFormat)
 	}

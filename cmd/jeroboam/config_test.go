@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -43,6 +44,7 @@ func TestFlagsWinOverEnvironmentOverFileOverDefaults(t *testing.T) {
 		Drivers: []string{"k8s_sim"},
 		Bundles: "/opt/jeroboam/bundles", Agent: "/opt/jeroboam/jeroboam-agent", Labels: "warn", ClusterQuota: 20, LogFormat: "text",
 		Identity: "embedded",
+		Public:   publicConfig{ProxyHeaders: "x-forwarded", StopLimit: 15 * time.Second},
 		Keystone: keystoneConfig{Username: "jeroboam", UserDomain: "Default", Project: "service", ProjectDomain: "Default"},
 		Vault:    vaultConfig{Kind: "sealed", Prefix: "jeroboam"},
 	}
@@ -74,6 +76,9 @@ func TestAWrongSettingIsNamedWithWhatToDo(t *testing.T) {
 		"keystone without a login": {args: []string{"--identity", "keystone"}, says: []string{"keystone_auth_url is empty", "--keystone-cloud", "JEROBOAM_KEYSTONE_PASSWORD"}},
 		"keystone in the wrong": {args: []string{"--identity", "keystone", "--keystone-auth-url", "k:5000", "--keystone-interface", "secret"},
 			says: []string{`"k:5000" is not an address`, `no interface "secret"`}},
+		"a public face that cannot be": {args: []string{"--tls-cert", "x", "--trusted-proxies", "proxy.example", "--cors-origins", "*", "--proxy-headers", "via", "--rate-limit", "-1", "--stop-limit", "-1s", "--public-url", "x"},
+			says: []string{"one without the other", `"proxy.example" is neither`, `"*" is not an origin`, `proxy_headers: "via"`, "rate_limit: -1", "stop_limit: -1s is negative", `public_url: "x"`}},
+		"what is watched":          {args: []string{"--metrics-listen", "9512", "--traces", "collector"}, says: []string{`metrics_listen: "9512"`, `traces: "collector"`}},
 		"a password in the file":   {file: "keystone_password: x\n", says: []string{`"keystone_password", which is not a setting`}},
 		"a file that is not there": {env: map[string]string{"JEROBOAM_CONFIG": "/nowhere/x.yaml"}, says: []string{"/nowhere/x.yaml"}},
 	} {

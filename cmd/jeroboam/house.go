@@ -32,7 +32,7 @@ type house struct {
 	config     config
 	state      *state
 	log        *slog.Logger
-	url        string // of the API
+	url        string // where callers find the API
 	store      store.Backend
 	vault      vault.Vault
 	closeVault func() error
@@ -43,17 +43,20 @@ type house struct {
 	engine     *engine.Engine
 	gateway    *gateway.Gateway
 	agents     []net.Listener
+
+	watching     *watching
+	certificates *certificates // nil: plain HTTP
 }
 
 // build makes every room and opens none of them to callers.
 func build(ctx context.Context, c config, s *state, address net.Addr, log *slog.Logger) (_ *house, err error) {
-	h := &house{config: c, state: s, log: log, url: endpoint(address)}
+	h := &house{config: c, state: s, log: log, url: c.Public.url(address)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, h.close())
 		}
 	}()
-	for _, step := range []func(context.Context) error{h.openPolicy, h.openStore, h.openIdentity, h.openBundles, h.openDrivers, h.openGateway} {
+	for _, step := range []func(context.Context) error{h.openDoor, h.openPolicy, h.openStore, h.openIdentity, h.openBundles, h.openDrivers, h.openGateway} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -66,8 +69,19 @@ func (h *house) openStore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	h.store = backend
-	h.vault, h.closeVault, err = openVault(ctx, h.config, h.state.dir, backend)
+	h.store = h.watching.store(backend)
+	h.vault, h.closeVault, err = openVault(ctx, h.config, h.state.dir, h.store)
+	return err
+}
+
+// openDoor makes what stands between the rooms and the world.
+func (h *house) openDoor(ctx context.Context) (err error) {
+	if c := h.config.Public; c.TLSCert != "" {
+		if h.certificates, err = openCertificates(c.TLSCert, c.TLSKey, h.log); err != nil {
+			return err
+		}
+	}
+	h.watching, err = openWatching(ctx, h.config.Observe, h.log)
 	return err
 }
 
@@ -128,7 +142,7 @@ func (h *house) openGateway(ctx context.Context) error {
 	h.engine = engine.New(engine.Options{
 		Store: h.store, Vault: h.vault, Drivers: engineDrivers(h.drivers), Bundle: h.bundles.find, Log: h.log,
 		Gateway: engine.Gateway{URL: agentURL, Remote: h.config.GatewayURL, CA: authority.PEM(), Agent: options.Agent},
-		Limits:  engine.Limits{Clusters: h.config.Concurrency},
+		Limits:  engine.Limits{Clusters: h.config.Concurrency}, Observer: h.watching.engine(),
 	})
 	options.Registry = h.engine
 	h.gateway = gateway.New(options)
@@ -149,26 +163,28 @@ func (h *house) introduce(stdout io.Writer) error {
 	return err
 }
 
-// run serves until ctx ends or a room fails, then lets what is under way end.
+// run serves until ctx ends or a room fails. Then it ends from the door inwards:
+// the API first, while the rooms behind it still work; see leave.
 func (h *house) run(ctx context.Context, listener net.Listener) error {
 	g, ctx := errgroup.WithContext(ctx)
-	server := h.server(ctx)
-	g.Go(func() error { return h.engine.Run(ctx) })
-	g.Go(func() error { return h.monitor().Run(ctx) })
-	g.Go(func() error { return h.admit(ctx) })
+	rooms, closeRooms := context.WithCancel(context.WithoutCancel(ctx))
+	defer closeRooms()
+	stopping := make(chan struct{})
+	server := h.server(rooms, stopping)
+	g.Go(func() error { return h.engine.Run(rooms) })
+	g.Go(func() error { return h.monitor().Run(rooms) })
+	g.Go(func() error { return h.admit(rooms) })
+	g.Go(func() error { return h.watching.serve(rooms, h) })
+	g.Go(func() error { return h.answer(server, listener) })
+	g.Go(func() error { return h.reload(rooms) })
 	g.Go(func() error {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serve the API: %w", err)
-		}
-		return nil
-	})
-	g.Go(func() error {
+		defer closeRooms()
 		<-ctx.Done()
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		return server.Shutdown(grace)
+		close(stopping)
+		return h.leave(rooms, server)
 	})
 	g.Go(func() error { return h.state.write("endpoint", h.url) })
+	h.tell("READY=1")
 	return g.Wait()
 }
 
@@ -186,15 +202,19 @@ func (h *house) admit(ctx context.Context) error {
 	return h.gateway.Serve(ctx, h.agents...)
 }
 
-// server answers the API; streams end with ctx.
-func (h *house) server(ctx context.Context) *http.Server {
+// server answers the API; streams end when stopping is closed.
+func (h *house) server(ctx context.Context, stopping <-chan struct{}) *http.Server {
 	verbs := service.New(service.Options{
 		Store: h.store, Drivers: serviceDrivers(h.drivers), Policy: h.policy, Signer: signer{h.vault}, Versions: h.bundles.versions,
 		Limits: service.Limits{Clusters: h.config.ClusterQuota}, Host: hostname(), StrictLabels: h.config.Labels == labelsStrict,
 	})
+	options := api.Options{Service: verbs, Logger: h.log, Stopping: stopping}
 	return &http.Server{
-		Handler:           api.New(h.callers.offer(api.Options{Service: verbs, Logger: h.log})),
+		Handler:           api.New(h.watching.offer(h.config.Public.offer(h.callers.offer(options)))),
 		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		WriteTimeout:      answerLimit,
+		MaxHeaderBytes:    maxHeader,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ErrorLog:          slog.NewLogLogger(h.log.Handler(), slog.LevelWarn),
 	}
@@ -213,6 +233,9 @@ func (h *house) close() error {
 	}
 	if h.store != nil {
 		errs = append(errs, h.store.Close())
+	}
+	if h.watching != nil {
+		errs = append(errs, h.watching.close(context.Background()))
 	}
 	return errors.Join(errs...)
 }

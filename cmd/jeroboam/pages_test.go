@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/pflag"
 )
 
 // pages are the texts whose commands must work. test/e2e runs the same on real
@@ -55,6 +56,23 @@ func TestTheCommandsOfThePagesWork(t *testing.T) {
 			testscript.Run(t, p)
 		})
 	}
+}
+
+// TestThePageOfOperatingNamesEverySettingOfThePublicService keeps the page
+// complete.
+func TestThePageOfOperatingNamesEverySettingOfThePublicService(t *testing.T) {
+	page, err := os.ReadFile("../../docs/operating.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+	new(publicConfig).flags(f)
+	new(observeConfig).flags(f)
+	f.VisitAll(func(flag *pflag.Flag) {
+		if key := strings.ReplaceAll(flag.Name, "-", "_"); !strings.Contains(string(page), "`"+key) {
+			t.Errorf("the page does not name %s", key)
+		}
+	})
 }
 
 var fence = regexp.MustCompile("(?ms)^```sh\n(.*?)^```$")

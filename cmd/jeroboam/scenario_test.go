@@ -5,10 +5,10 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +55,20 @@ func params() testscript.Params {
 			"tmpfs":    mountSmall,
 			"listen":   occupy,
 			"database": makeDatabase,
+
+			"certificate": makeCertificate,
+			"collector":   collectSpans,
+			"ask":         askService,
+			"half":        askHalf,
+			"finish":      askRest,
+			"follow":      followEvents,
+			"followed":    endOfEvents,
+			"free":        chooseAddress,
+			"spend":       askOften,
+			"await":       awaitText,
+			"refused":     awaitRefusal,
+			"signal":      signalService,
+			"ended":       endOfService,
 		},
 	}
 }
@@ -66,6 +80,7 @@ func setUp(e *testscript.Env) error {
 		key, value, _ := strings.Cut(pair, "=")
 		e.Setenv(key, value)
 	}
+	e.Values[runningKey{}] = &newest{}
 	return nil
 }
 
@@ -94,9 +109,15 @@ func serveInBackground(ts *testscript.TestScript, neg bool, args []string) {
 	service.Stderr, err = os.Create(ts.MkAbs("serve.log"))
 	ts.Check(err)
 	ts.Check(service.Start())
-	ts.Defer(func() { end(ts, service) })
+	r := &running{service: service, ended: make(chan error, 1), client: clientFor(ts, args), url: "http://" + address}
+	ts.Value(runningKey{}).(*newest).running = r
+	go func() { r.ended <- service.Wait() }()
+	ts.Defer(func() { end(ts, r) })
+	if slices.Contains(args, "--tls-cert") {
+		r.url = "https://" + address
+	}
 	until(ts, "the service answers", func() bool {
-		response, err := http.Get("http://" + address + "/healthcheck")
+		response, err := r.client.Get(r.url + "/healthcheck")
 		return err == nil && response.Body.Close() == nil
 	})
 	var password string
@@ -106,18 +127,20 @@ func serveInBackground(ts *testscript.TestScript, neg bool, args []string) {
 		password = strings.TrimSpace(string(after))
 		return err == nil && found
 	})
-	url := "http://" + address + "/identity/v3"
-	ts.Setenv("OS_AUTH_URL", url)
-	ts.Setenv("OS_TOKEN", token(ts, url, password))
+	ts.Setenv("URL", r.url)
+	ts.Setenv("OS_AUTH_URL", r.url+"/identity/v3")
+	ts.Setenv("OS_TOKEN", token(ts, r, password))
 }
 
 // token logs in once for the whole scenario: hashing a password takes its time,
 // by design, and much of it under the race detector.
-func token(ts *testscript.TestScript, url, password string) string {
-	provider, err := openstack.AuthenticatedClient(context.Background(), gophercloud.AuthOptions{
-		IdentityEndpoint: url, Username: "admin", Password: password, DomainID: "default", TenantName: "admin",
-	})
+func token(ts *testscript.TestScript, r *running, password string) string {
+	provider, err := openstack.NewClient(r.url + "/identity/v3")
 	ts.Check(err)
+	provider.HTTPClient = *r.client
+	ts.Check(openstack.Authenticate(context.Background(), provider, gophercloud.AuthOptions{
+		IdentityEndpoint: r.url + "/identity/v3", Username: "admin", Password: password, DomainID: "default", TenantName: "admin",
+	}))
 	return provider.TokenID
 }
 
@@ -143,7 +166,7 @@ func wantCode(ts *testscript.TestScript, neg bool, args []string) {
 func program(ts *testscript.TestScript, args []string) *exec.Cmd {
 	cmd := &exec.Cmd{Path: find(ts, "jeroboam"), Args: append([]string{"jeroboam"}, args...), Dir: ts.MkAbs(".")}
 	for _, key := range []string{"PATH", "GORACE", "HOME", "TMPDIR", "JEROBOAM_STATE", "JEROBOAM_DATABASE", "JEROBOAM_DRIVERS", "JEROBOAM_BUNDLES", "OS_AUTH_URL",
-		"OS_TOKEN", "OS_USERNAME", "OS_PASSWORD", "OS_PROJECT_NAME", "OS_USER_DOMAIN_ID", "OS_PROJECT_DOMAIN_ID"} {
+		"OS_CACERT", "OS_TOKEN", "OS_USERNAME", "OS_PASSWORD", "OS_PROJECT_NAME", "OS_USER_DOMAIN_ID", "OS_PROJECT_DOMAIN_ID"} {
 		if value := ts.Getenv(key); value != "" {
 			cmd.Env = append(cmd.Env, key+"="+value)
 		}
@@ -165,9 +188,13 @@ func find(ts *testscript.TestScript, name string) string {
 }
 
 // end stops a service, which must end well.
-func end(ts *testscript.TestScript, service *exec.Cmd) {
-	ts.Check(service.Process.Signal(unix.SIGTERM))
-	if err := service.Wait(); err != nil {
+func end(ts *testscript.TestScript, r *running) {
+	r.client.CloseIdleConnections()
+	if r.seen {
+		return // the scenario has ended it
+	}
+	ts.Check(r.service.Process.Signal(unix.SIGTERM))
+	if err := <-r.ended; err != nil {
 		log, _ := os.ReadFile(ts.MkAbs("serve.log"))
 		ts.Logf("the service ended badly: %v\n%s", err, log)
 		ts.Check(err)

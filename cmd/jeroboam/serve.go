@@ -59,7 +59,7 @@ func serve(ctx context.Context, c config, stdout, stderr io.Writer) (err error) 
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	listener, err := listen(c.Listen)
+	listener, err := listen(c.Listen, "--listen")
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,10 @@ func serve(ctx context.Context, c config, stdout, stderr io.Writer) (err error) 
 		return errors.Join(err, h.close())
 	}
 	s.keep()
-	log.InfoContext(ctx, "serving", "address", listener.Addr().String(), "state", s.dir, "version", version)
+	if c.Public.bare(listener.Addr()) {
+		log.WarnContext(ctx, "passwords and tokens cross the network in the clear: give --tls-cert, or --trusted-proxies if a proxy speaks TLS")
+	}
+	log.InfoContext(ctx, "serving", "address", listener.Addr().String(), "url", h.url, "state", s.dir, "version", version)
 	err = errors.Join(h.run(ctx, listener), h.close())
 	log.InfoContext(context.WithoutCancel(ctx), "stopped")
 	return err
@@ -88,21 +91,21 @@ func newLogger(c config, w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, options))
 }
 
-// listen opens the API's address, saying who has it if it is taken.
-func listen(address string) (net.Listener, error) {
+// listen opens the address of a setting, saying who has it if it is taken.
+func listen(address, flag string) (net.Listener, error) {
 	l, err := net.Listen("tcp", address)
 	switch {
 	case err == nil:
 		return l, nil
 	case errors.Is(err, unix.EADDRINUSE):
 		return nil, jeroboam.Errorf(jeroboam.Conflict, "port-taken", "Something else listens on %s.", address).
-			WithRemedy("Stop it (ss -ltnp shows who it is), or choose another address with --listen.")
+			WithRemedy("Stop it (ss -ltnp shows who it is), or choose another address with %s.", flag)
 	case errors.Is(err, unix.EACCES):
 		return nil, jeroboam.Errorf(jeroboam.Forbidden, "port", "This user may not listen on %s.", address).
-			WithRemedy("Choose a port above 1023 with --listen, or run as root.")
+			WithRemedy("Choose a port above 1023 with %s, or run as root.", flag)
 	}
 	return nil, jeroboam.Errorf(jeroboam.Invalid, "listen", "The service cannot listen on %s.", address).
-		WithRemedy("Choose an address of this host with --listen.").Wrap(err)
+		WithRemedy("Choose an address of this host with %s.", flag).Wrap(err)
 }
 
 // endpoint is the URL of the API as callers on this host reach it.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/identity"
 )
 
 // reasonLimited is answered 429.
@@ -88,6 +89,7 @@ func (i *Identity) authenticated(answer func(call) (reply, error)) http.Handler 
 		if err != nil {
 			return reply{}, err
 		}
+		identity.Tell(r.Context(), who.caller())
 		return answer(call{r, who})
 	})
 }
@@ -95,7 +97,7 @@ func (i *Identity) authenticated(answer func(call) (reply, error)) http.Handler 
 // framed adds what every answer carries, and bounds every body.
 func framed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Vary", "X-Auth-Token")
+		w.Header().Add("Vary", "X-Auth-Token")
 		w.Header().Set("Cache-Control", "no-store")
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		if r.URL.Path == "" { // "/identity" itself

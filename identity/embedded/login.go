@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -84,6 +85,16 @@ func (i *Identity) login(text []byte) (claims, error) {
 		return i.byCredential(d, *id.Credential, want)
 	}
 	return claims{}, errLogin
+}
+
+// attempted is the name of the user that a login which failed was about.
+func attempted(text []byte) string {
+	var body loginBody
+	if json.Unmarshal(text, &body) != nil || body.Auth.Identity.Password == nil {
+		return ""
+	}
+	who := body.Auth.Identity.Password.User
+	return cmp.Or(who.Name, who.ID)
 }
 
 func parseScope(raw json.RawMessage) (wanted, error) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/identity"
 )
 
 // postToken logs in.
@@ -15,6 +16,7 @@ func (i *Identity) postToken(r *http.Request) (reply, error) {
 	}
 	c, err := i.login(text)
 	if err != nil {
+		identity.Tell(r.Context(), jeroboam.Caller{UserName: attempted(text)})
 		return reply{}, err
 	}
 	token, c := i.tokens.issue(c)
@@ -26,6 +28,7 @@ func (i *Identity) postToken(r *http.Request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	identity.Tell(r.Context(), s.caller())
 	return reply{status: http.StatusCreated, token: token, body: i.tokenBody(s, !r.URL.Query().Has("nocatalog"))}, nil
 }
 

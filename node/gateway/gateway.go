@@ -103,6 +103,13 @@ func (g *Gateway) Serve(ctx context.Context, listeners ...net.Listener) error {
 	return group.Wait()
 }
 
+// Connected is how many agents have a stream open.
+func (g *Gateway) Connected() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.sessions)
+}
+
 // end waits for the calls under way, whose context has ended, and closes the
 // server, which cuts off the ones that hang on their peer. Shutdown would keep
 // every HTTP/2 connection open for a second.

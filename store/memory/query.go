@@ -3,7 +3,9 @@ package memory
 import (
 	"cmp"
 	"encoding/json"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jeroboam-cloud/jeroboam/store"
@@ -45,6 +47,44 @@ func (t *tx) List(q store.Query) ([]store.Record, error) {
 
 // Count counts what q selects: its page (Marker, Limit) does not matter.
 func (t *tx) Count(q store.Query) (int, error) { return len(t.selected(q)), nil }
+
+// Tally counts by what is in documents.
+func (t *tx) Tally(kind string, by ...store.Facet) ([]store.Group, error) {
+	if err := store.CheckFacets(by); err != nil {
+		return nil, err
+	}
+	counts := map[string]*store.Group{}
+	for _, r := range t.state.kinds[kind] {
+		values := make([]string, len(by))
+		for i, f := range by {
+			values[i] = facet(r.Data, f)
+		}
+		key := strings.Join(values, "\x00")
+		if counts[key] == nil {
+			counts[key] = &store.Group{Values: values}
+		}
+		counts[key].Count++
+	}
+	var out []store.Group
+	for _, key := range slices.Sorted(maps.Keys(counts)) {
+		out = append(out, *counts[key])
+	}
+	return out, nil
+}
+
+func facet(data []byte, f store.Facet) string {
+	v := field(data, f.Field)
+	if f.Has {
+		return strconv.FormatBool(v != nil)
+	}
+	switch v := v.(type) {
+	case string:
+		return v
+	case bool:
+		return strconv.FormatBool(v)
+	}
+	return ""
+}
 
 func (t *tx) selected(q store.Query) []store.Record {
 	var rows []store.Record

@@ -61,6 +61,40 @@ func (t reading) Count(q store.Query) (int, error) {
 	return n, err
 }
 
+// Tally counts by what is in documents.
+func (t reading) Tally(kind string, by ...store.Facet) ([]store.Group, error) {
+	if err := store.CheckFacets(by); err != nil || !storable(kind) {
+		return nil, err
+	}
+	// OFFSET keeps the planner from reading a document once for each facet.
+	tally := query.Tally(by, facet, " FROM (SELECT "+document+" AS doc FROM records WHERE kind = $1 OFFSET 0) AS documents")
+	rows, err := t.tx.Query(t.ctx, tally, kind)
+	if err != nil {
+		return nil, t.check(err)
+	}
+	out, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.Group, error) {
+		g := store.Group{Values: make([]string, len(by))}
+		return g, row.Scan(query.Into(&g)...)
+	})
+	if len(out) == 0 {
+		out = nil
+	}
+	return out, t.check(err)
+}
+
+// facet is the expression of a checked one.
+func facet(f store.Facet) string {
+	path := "'{" + strings.ReplaceAll(f.Field, ".", ",") + "}'"
+	if f.Has {
+		return "(coalesce(jsonb_typeof(doc #> " + path + "), 'null') <> 'null')::text"
+	}
+	return "CASE WHEN jsonb_typeof(doc #> " + path + ") IN ('string', 'boolean') THEN doc #>> " + path + ` ELSE '' END COLLATE "C"`
+}
+
+// document is the stored text as a value. JSON in text may have an escaped
+// zero, jsonb may not.
+const document = `replace(data, '\u0000', '\ufffd')::jsonb`
+
 func selectable(q store.Query) bool {
 	return storable(append([]string{q.Kind, q.Project, q.Parent, q.Name}, q.Parents...)...)
 }
@@ -68,12 +102,12 @@ func selectable(q store.Query) bool {
 // sortKey is what records are ordered by: columns without NULL, so that a page
 // can start after a row of them. Of a field these are the rank of its type
 // (absent, number or truth, text), its number and its text; a checked field
-// needs no quotes. JSON in text may have an escaped zero, jsonb may not.
+// needs no quotes.
 func sortKey(field string) []string {
 	if field == "" {
 		return []string{"seq"}
 	}
-	value := `(replace(data, '\u0000', '\ufffd')::jsonb #> '{` + strings.ReplaceAll(field, ".", ",") + `}')`
+	value := "(" + document + " #> '{" + strings.ReplaceAll(field, ".", ",") + "}')"
 	text := value + " #>> '{}'"
 	if strings.HasSuffix(field, "_at") { // times end in Z after a fraction of any length
 		text = "rtrim(" + text + ", 'Z')"

@@ -55,6 +55,40 @@ func (t reading) Count(q store.Query) (int, error) {
 	return n, err
 }
 
+// Tally counts by what is in documents.
+func (t reading) Tally(kind string, by ...store.Facet) ([]store.Group, error) {
+	if err := store.CheckFacets(by); err != nil {
+		return nil, err
+	}
+	stmt, err := t.on.stmt(query.Tally(by, facet, " FROM records WHERE kind = ?"))
+	if err != nil {
+		return nil, err
+	}
+	rows, err := stmt.Query(kind)
+	if err != nil {
+		return nil, t.on.check(err)
+	}
+	defer rows.Close()
+	var out []store.Group
+	for rows.Next() {
+		g := store.Group{Values: make([]string, len(by))}
+		if err := rows.Scan(query.Into(&g)...); err != nil {
+			return nil, t.on.check(err)
+		}
+		out = append(out, g)
+	}
+	return out, t.on.check(rows.Err())
+}
+
+// facet is the expression of a checked one. A truth is a number in SQLite.
+func facet(f store.Facet) string {
+	path := "data, '$." + f.Field + "'"
+	if f.Has {
+		return "CASE coalesce(json_type(" + path + "), 'null') WHEN 'null' THEN 'false' ELSE 'true' END"
+	}
+	return "CASE json_type(" + path + ") WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' WHEN 'text' THEN json_extract(" + path + ") ELSE '' END"
+}
+
 // sortKey is the expression a checked field is ordered by, "" for seq alone.
 // Times end in Z after a fraction of any length: without it they sort as text.
 func sortKey(field string) string {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/jeroboam-cloud/jeroboam"
@@ -135,6 +136,42 @@ func pages(t *testing.T, d Database) {
 			}
 		}
 	}
+}
+
+func tallies(t *testing.T, d Database) {
+	b := d.open(t)
+	sortable(t, b)
+	for name, test := range map[string]struct {
+		kind string
+		by   []store.Facet
+		want string
+	}{
+		"texts":            {"k", []store.Facet{{Field: "name"}}, "2 [], 1 [B], 2 [b], 1 [é]"},
+		"truths":           {"k", []store.Facet{{Field: "on"}}, "3 [], 1 [false], 2 [true]"},
+		"presence":         {"k", []store.Facet{{Field: "spec.count", Has: true}}, "3 [false], 3 [true]"},
+		"several":          {"k", []store.Facet{{Field: "on"}, {Field: "updated_at", Has: true}}, "2 [ false], 1 [ true], 1 [false true], 2 [true true]"},
+		"no numbers":       {"k", []store.Facet{{Field: "spec.count"}}, "6 []"},
+		"nor objects":      {"k", []store.Facet{{Field: "spec"}}, "6 []"},
+		"a kind of none":   {"none", []store.Facet{{Field: "name"}}, ""},
+		"a kind that lies": {"k' OR 1=1 --", []store.Facet{{Field: "name"}}, ""},
+	} {
+		view(t, b, func(tx store.Tx) error {
+			groups, err := tx.Tally(test.kind, test.by...)
+			var got []string
+			for _, g := range groups {
+				got = append(got, fmt.Sprint(g.Count, " ", g.Values))
+			}
+			if strings.Join(got, ", ") != test.want {
+				t.Errorf("%s: %q, want %q", name, got, test.want)
+			}
+			return err
+		})
+	}
+	view(t, b, func(tx store.Tx) error {
+		_, err := tx.Tally("k", store.Facet{Field: "na'me"})
+		wantErr(t, err, jeroboam.Invalid, store.ReasonSort)
+		return nil
+	})
 }
 
 func refusals(t *testing.T, d Database) {

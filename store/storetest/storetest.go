@@ -22,6 +22,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Database) {
 		"queries select by column":                                      selects,
 		"lists sort by any field, absent values first":                  sorts,
 		"pages follow one another in every order":                       pages,
+		"a tally counts by what documents hold":                         tallies,
 		"a query that cannot be answered is refused":                    refusals,
 		"concurrent updates are serial":                                 serial,
 		"updates that fail do not touch those beside them":              besideFailures,

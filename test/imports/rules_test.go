@@ -50,6 +50,8 @@ var mayEnter = map[string][]string{
 	"api/wire":    {},
 	"api/openapi": {},
 	"api":         {"api/wire", "api/openapi", "service", "identity"},
+	"audit":       {"api"},
+	"observe":     {"api", "engine", "store"},
 	"client":      {"api/wire"},
 	"cli":         {"client", "api/wire", "release"},
 
