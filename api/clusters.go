@@ -19,7 +19,7 @@ func (s *server) clusters(r *request) ([]service.Cluster, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	found, err := s.Service.Clusters(r.Context(), r.caller, page(p))
+	found, err := s.Service.Clusters(r.Context(), r.caller, r.page(p))
 	if err != nil || len(found) == 0 {
 		return nil, "", err
 	}
@@ -135,10 +135,8 @@ func checkRollback(r *request) error {
 	if r.site.Version < wire.VersionRollback {
 		return wire.CheckArgs(r.query, nil)
 	}
-	if _, known := wire.Bool(r.query.Get("rollback")); !known {
-		return jeroboam.Errorf(jeroboam.Invalid, "rollback", "Invalid input for field/attribute rollback. Value should be a boolean")
-	}
-	return nil
+	_, err := r.flag("rollback")
+	return err
 }
 
 func deleteCluster(s *server, r *request) (reply, error) {

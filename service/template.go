@@ -20,10 +20,10 @@ var templateFields = map[string]string{
 // Templates lists what the caller may use: its project's own and the public
 // ones that are not hidden; an administrator sees all.
 func (s *Service) Templates(ctx context.Context, caller jeroboam.Caller, p Page) ([]jeroboam.Template, error) {
-	if err := s.allow(caller, "clustertemplate:get_all", caller.ProjectID, caller.UserID); err != nil {
+	if err := s.allow(caller, p.rule("clustertemplate"), caller.ProjectID, caller.UserID); err != nil {
 		return nil, err
 	}
-	project, err := s.reach(caller, "clustertemplate:get_all_all_projects")
+	project, err := s.reach(caller, p.wide("clustertemplate"))
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +34,7 @@ func (s *Service) Templates(ctx context.Context, caller jeroboam.Caller, p Page)
 	q.Project, q.Public = project, project != ""
 	return view(ctx, s, func(tx store.Tx) ([]jeroboam.Template, error) {
 		if q.Marker != "" {
-			if _, err := s.visibleTemplate(tx, caller, q.Marker, "clustertemplate:get_all_all_projects"); err != nil {
+			if _, err := s.visibleTemplate(tx, caller, q.Marker, p.wide("clustertemplate")); err != nil {
 				return nil, err
 			}
 		}
