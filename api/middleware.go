@@ -155,6 +155,7 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request) (reply, error) {
 	if !sound {
 		return reply{}, notFound
 	}
+	older := today(path)
 	rt, vars, verbs := match(s.routes, r.Method, path)
 	caller, err := s.enter(r, rt != nil && rt.public)
 	switch {
@@ -166,7 +167,7 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request) (reply, error) {
 	case rt == nil:
 		return reply{}, notFound
 	}
-	return s.dispatch(w, r, rt, &request{caller: caller, vars: vars})
+	return s.dispatch(w, r, rt, &request{caller: caller, vars: vars, older: older})
 }
 
 // enter identifies the caller; a public route needs none.
@@ -196,6 +197,9 @@ func (s *server) dispatch(w http.ResponseWriter, r *http.Request, rt *route, req
 	if version < rt.since {
 		return reply{}, wire.Unversioned(version, rt.method)
 	}
+	if req.older && version > wire.VersionBays {
+		return reply{}, notFound
+	}
 	req.query, req.site, req.after = r.URL.Query(), s.siteOf(r, version), r.Header.Get("Last-Event-ID")
 	if err := wire.CheckArgs(req.query, rt.arguments()); err != nil {
 		return reply{}, err
@@ -216,13 +220,20 @@ func (s *server) handle(w http.ResponseWriter, req *request, rt *route) (reply, 
 	if req.body, err = s.readBody(w, req.Request); err != nil {
 		return reply{}, err
 	}
-	if dry, err := req.wantsDryRun(); dry || err != nil {
+	if req.older {
+		req.body = wire.FromBay(req.body)
+	}
+	if dry, err := req.flag(wire.DryRunArg); dry || err != nil {
 		if err != nil {
 			return reply{}, err
 		}
 		return s.rehearse(rt, req)
 	}
-	return rt.do(s, req)
+	rep, err := rt.do(s, req)
+	if err == nil && req.older {
+		return s.asBay(req, rep)
+	}
+	return rep, err
 }
 
 func setVersion(h http.Header, v wire.Version) {

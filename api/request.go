@@ -26,6 +26,7 @@ type request struct {
 	body   []byte
 	site   wire.Site
 	after  string // Last-Event-ID
+	older  bool   // asked for as bays or baymodels
 	// connection ends when the client goes away; the request's own context ends
 	// with its time limit, which a stream does not have.
 	connection context.Context
