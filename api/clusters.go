@@ -66,16 +66,16 @@ func createCluster(s *server, r *request) (reply, error) {
 	}
 	c, err := s.Service.CreateCluster(r.Context(), r.caller, clusterRequest(in))
 	if err != nil {
-		return reply{}, unknownTemplate(err, r.site.Version)
+		return reply{}, unknownTemplate(err, r)
 	}
 	return reply{status: http.StatusAccepted, body: wire.UUID{UUID: c.ID},
 		warnings: s.Service.LabelWarnings(c.Spec.COE, c.Spec.Labels)}, nil
 }
 
-// unknownTemplate keeps the 400 that older versions give for it.
-func unknownTemplate(err error, v wire.Version) error {
+// unknownTemplate keeps the 400 that older versions give for it, and bays always.
+func unknownTemplate(err error, r *request) error {
 	e, is := jeroboam.AsError(err)
-	if !is || e.Kind != jeroboam.NotFound || e.Reason != "template" || v >= wire.VersionZeroNodes {
+	if !is || e.Kind != jeroboam.NotFound || e.Reason != "template" || r.site.Version >= wire.VersionZeroNodes && !r.older {
 		return err
 	}
 	return invalid(e)

@@ -25,6 +25,7 @@ var operations = map[string]operation{
 	"GET /":                {says: "The versions of the API", out: wire.Discovery{}},
 	"GET /v1":              {says: "The resources of version 1", out: map[string]any{}},
 	"GET /healthcheck":     {says: "Whether the service answers", out: text("")},
+	"HEAD /healthcheck":    {says: "Whether the service answers"},
 	"GET /v1/openapi.json": {says: "This description", out: map[string]any{}},
 
 	"GET /v1/clustertemplates":               {says: "List templates", out: wire.Templates{}},

@@ -33,6 +33,7 @@ func routes() []route {
 		{verb: "GET", path: "/", do: root, public: true},
 		{verb: "GET", path: "/v1", do: v1, public: true},
 		{verb: "GET", path: "/healthcheck", do: healthcheck, public: true},
+		{verb: "HEAD", path: "/healthcheck", do: healthcheck, public: true}, // as balancers ask
 		{verb: "GET", path: "/v1/openapi.json", do: describe, public: true},
 
 		{verb: "GET", path: "/v1/clustertemplates", do: listTemplates, args: page},

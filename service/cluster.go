@@ -23,7 +23,8 @@ var clusterFields = map[string]string{
 	"cluster_id": "id", "api_address": "status.api_address", "coe_version": "status.coe_version",
 	"health_status": "observed.health", "project_id": "project", "user_id": "user", "discovery_url": "spec.discovery_url",
 	"fixed_network": "spec.fixed_network", "fixed_subnet": "spec.fixed_subnet", "created_at": "created_at",
-	"updated_at": "updated_at",
+	"updated_at": "updated_at", "container_version": "status.container_version",
+	"floating_ip_enabled": "spec.floating_ip_enabled", "master_lb_enabled": "spec.master_lb_enabled",
 }
 
 // Clusters lists the caller's clusters; an administrator sees all.

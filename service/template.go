@@ -14,7 +14,9 @@ var templateFields = map[string]string{
 	"volume_driver": "volume_driver", "apiserver_port": "apiserver_port", "docker_volume_size": "docker_volume_size",
 	"docker_storage_driver": "docker_storage_driver", "cluster_distro": "distro", "server_type": "server_type",
 	"public": "public", "hidden": "hidden", "tags": "tags", "driver": "driver", "project_id": "project", "user_id": "user",
-	"created_at": "created_at", "updated_at": "updated_at",
+	"created_at": "created_at", "updated_at": "updated_at", "http_proxy": "http_proxy", "https_proxy": "https_proxy",
+	"no_proxy": "no_proxy", "insecure_registry": "insecure_registry", "registry_enabled": "registry_enabled",
+	"tls_disabled": "tls_disabled", "master_lb_enabled": "master_lb_enabled", "floating_ip_enabled": "floating_ip_enabled",
 }
 
 // Templates lists what the caller may use: its project's own and the public
