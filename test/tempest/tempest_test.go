@@ -13,6 +13,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gophercloud/gophercloud/v2"
+	"github.com/gophercloud/gophercloud/v2/openstack/containerinfra/v1/clustertemplates"
+
 	"github.com/jeroboam-cloud/jeroboam/pki"
 	"github.com/jeroboam-cloud/jeroboam/test/testbed"
 )
@@ -35,7 +38,7 @@ func TestRealTempest(t *testing.T) {
 	if _, err := exec.LookPath("tempest"); err != nil {
 		t.Fatal("the tests need: apt-get install --no-install-recommends magnum-tempest-plugin")
 	}
-	url := serve(t, k)
+	url := k.Serve()
 	dir := workspace(t, configuration(k, url, template(t, k, url)), accounts(k))
 	run := exec.CommandContext(t.Context(), "tempest", "run", "--regex", `^magnum_tempest_plugin\.tests\.api`,
 		"--exclude-list", filepath.Join(dir, "left-out"), "--concurrency", strconv.Itoa(concurrency))
@@ -71,7 +74,7 @@ func workspace(t *testing.T, configuration, accounts string) string {
 	t.Helper()
 	dir := t.TempDir()
 	start := exec.CommandContext(t.Context(), "tempest", "init", filepath.Join(dir, place))
-	start.Env = environment(dir)
+	start.Dir, start.Env = dir, environment(dir)
 	if out, err := start.CombinedOutput(); err != nil {
 		t.Fatalf("tempest init: %v\n%s", err, out)
 	}
@@ -116,6 +119,20 @@ func write(t *testing.T, file, text string) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// template is the ID of a template that everybody may use, without a key pair:
+// the one that the plugin would make names one at random.
+func template(t *testing.T, k *testbed.Keystone, url string) string {
+	t.Helper()
+	admin := &gophercloud.ServiceClient{ProviderClient: k.Login("admin", "admin-pw", "admin"), Endpoint: url + "/v1/", Type: "container-infra"}
+	public := true
+	made, err := clustertemplates.Create(t.Context(), admin, clustertemplates.CreateOpts{Name: "tempest", COE: "kubernetes",
+		ImageID: "sim", FlavorID: "small", MasterFlavorID: "small", Public: &public}).Extract()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made.UUID
 }
 
 // accounts are users enough for every test that runs at the same time.
