@@ -1,6 +1,7 @@
 package api
 
 import (
+	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/api/wire"
 	"github.com/jeroboam-cloud/jeroboam/service"
 )
@@ -76,20 +77,15 @@ func updateFederation(s *server, r *request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	f, err := s.Service.Federation(r.Context(), r.caller, r.vars["federation"])
+	f, err := s.Service.UpdateFederation(r.Context(), r.caller, r.vars["federation"],
+		func(f jeroboam.Federation) (service.FederationChange, error) {
+			ch, err := patch.Federation(f)
+			return service.FederationChange(ch), err
+		})
 	if err != nil {
 		return reply{}, err
 	}
-	ch, err := patch.Federation(f.Federation)
-	if err != nil {
-		return reply{}, err
-	}
-	changed, err := s.Service.UpdateFederation(r.Context(), r.caller, f.ID, service.FederationChange{
-		Name: ch.Name, Host: ch.Host, Properties: ch.Properties, Join: ch.Join, Leave: ch.Leave})
-	if err != nil {
-		return reply{}, err
-	}
-	return accepted(wire.UUID{UUID: changed.ID})
+	return accepted(wire.UUID{UUID: f.ID})
 }
 
 func deleteFederation(s *server, r *request) (reply, error) {

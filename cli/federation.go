@@ -119,7 +119,9 @@ func (a *app) federationUpdate() *cobra.Command {
 		if len(patch) == 0 {
 			return usage("See "+c.CommandPath()+" --help.", "There is nothing to change.")
 		}
-		return a.regroup(c, func(ctx context.Context, s *client.Client) (string, error) { return s.UpdateFederation(ctx, args[0], patch) })
+		return a.regroup(c, func(ctx context.Context, s *client.Client) (string, error) {
+			return s.UpdateFederation(ctx, args[0], patch)
+		})
 	}
 	return c
 }
@@ -131,7 +133,9 @@ func (a *app) federationMembers(use, short, op string) *cobra.Command {
 		for _, cluster := range args[1:] {
 			patch = append(patch, wire.Change{Op: op, Path: "/member_ids", Value: cluster})
 		}
-		return a.regroup(c, func(ctx context.Context, s *client.Client) (string, error) { return s.UpdateFederation(ctx, args[0], patch) })
+		return a.regroup(c, func(ctx context.Context, s *client.Client) (string, error) {
+			return s.UpdateFederation(ctx, args[0], patch)
+		})
 	}}
 }
 

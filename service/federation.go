@@ -158,10 +158,15 @@ func (ch FederationChange) empty() bool {
 }
 
 // UpdateFederation changes what a federation is called, who belongs to it and
-// what is noted of it.
-func (s *Service) UpdateFederation(ctx context.Context, caller jeroboam.Caller, ident string, ch FederationChange) (jeroboam.Federation, error) {
+// what is noted of it, as edit says of the present one. edit may be asked again.
+func (s *Service) UpdateFederation(ctx context.Context, caller jeroboam.Caller, ident string,
+	edit func(jeroboam.Federation) (FederationChange, error)) (jeroboam.Federation, error) {
 	return update(ctx, s, func(tx store.Tx) (jeroboam.Federation, error) {
 		f, err := s.federation(tx, caller, ident, "federation:update")
+		if err != nil {
+			return f, err
+		}
+		ch, err := edit(f)
 		if err != nil || ch.empty() {
 			return f, err
 		}

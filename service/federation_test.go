@@ -74,10 +74,12 @@ func TestNobodyFederatesAnothersClusters(t *testing.T) {
 	f := federate(t, h.Service, service.FederationRequest{Members: []string{"one"}})
 	// An administrator sees the clusters of all projects, and still groups only its own.
 	for what, err := range map[string]error{
-		"join":   ignore(h.Service.CreateFederation(t.Context(), anna, service.FederationRequest{Members: []string{"one"}})),
-		"host":   ignore(h.Service.CreateFederation(t.Context(), anna, service.FederationRequest{Host: "one"})),
-		"show":   ignore(h.Service.Federation(t.Context(), anna, f.ID)),
-		"leave":  ignore(h.Service.UpdateFederation(t.Context(), anna, f.ID, service.FederationChange{Leave: []string{"one"}})),
+		"join": ignore(h.Service.CreateFederation(t.Context(), anna, service.FederationRequest{Members: []string{"one"}})),
+		"host": ignore(h.Service.CreateFederation(t.Context(), anna, service.FederationRequest{Host: "one"})),
+		"show": ignore(h.Service.Federation(t.Context(), anna, f.ID)),
+		"leave": ignore(h.Service.UpdateFederation(t.Context(), anna, f.ID, func(jeroboam.Federation) (service.FederationChange, error) {
+			return service.FederationChange{Leave: []string{"one"}}, nil
+		})),
 		"delete": h.Service.DeleteFederation(t.Context(), anna, f.ID),
 	} {
 		if jeroboam.KindOf(err) != jeroboam.NotFound {
