@@ -58,9 +58,9 @@ test-real: packages build ## tests with real machines and clusters on this host 
 REAL = $(shell grep -rl --include='*_test.go' JEROBOAM_TEST_REAL . 2>/dev/null | xargs -r -n 1 dirname | sort -u)
 
 .PHONY: test-openstack
-test-openstack: ## tests with a real Keystone and Barbican, of the testbed in ../shared/testbed/openstack (root)
-	@# the testbed's Keystone asks memcached through it
-	@dpkg -s python3-pymemcache >/dev/null 2>&1 || apt-get install -y -q python3-pymemcache
+test-openstack: ## tests with a real Keystone, Barbican and Magnum, of the testbed in ../shared/testbed/openstack, and Tempest (root)
+	@# the testbed's Keystone asks memcached through the first; the second are OpenStack's tests of the Magnum API
+	@for p in python3-pymemcache magnum-tempest-plugin; do dpkg -s $$p >/dev/null 2>&1 || apt-get install -y -q --no-install-recommends $$p; done
 	JEROBOAM_TEST_OPENSTACK=1 $(GO) test -v -count 1 -timeout 10m -p 1 -run Real $(OPENSTACK)
 
 # The packages whose tests use the testbed when they are asked to.

@@ -101,14 +101,16 @@ func (s State) InProgress() bool { return strings.HasSuffix(string(s), "_IN_PROG
 // Resting reports whether the cluster is whole and accepts any verb.
 func (s State) Resting() bool { return strings.HasSuffix(string(s), "_COMPLETE") }
 
-var clusterName = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_.-]*$`)
+var plainName = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_.-]*$`)
 
 // ValidateClusterName keeps Magnum's rule: 1-242 characters, a letter first.
-func ValidateClusterName(name string) error {
-	if len(name) > 0 && len(name) <= 242 && clusterName.MatchString(name) {
+func ValidateClusterName(name string) error { return validateName("cluster", name) }
+
+func validateName(of, name string) error {
+	if len(name) > 0 && len(name) <= 242 && plainName.MatchString(name) {
 		return nil
 	}
-	return Errorf(Invalid, "name", "%q is not a cluster name.", name).
+	return Errorf(Invalid, "name", "%q is not a %s name.", name, of).
 		WithRemedy("Use 1 to 242 letters, digits, dots, dashes and underscores, a letter first.")
 }
 

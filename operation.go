@@ -88,7 +88,7 @@ type Event struct {
 	Project   string    `json:"project"`
 	Operation string    `json:"operation,omitempty"`
 	Step      string    `json:"step,omitempty"`
-	Type      string    `json:"type"` // cluster, operation, step, node, warning
+	Type      string    `json:"type"` // cluster, operation, step, node, warning, federation
 	State     string    `json:"state,omitempty"`
 	Message   string    `json:"message"`
 	Cause     *Cause    `json:"cause,omitempty"`

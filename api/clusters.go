@@ -19,7 +19,7 @@ func (s *server) clusters(r *request) ([]service.Cluster, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	found, err := s.Service.Clusters(r.Context(), r.caller, page(p))
+	found, err := s.Service.Clusters(r.Context(), r.caller, r.page(p))
 	if err != nil || len(found) == 0 {
 		return nil, "", err
 	}
@@ -66,16 +66,16 @@ func createCluster(s *server, r *request) (reply, error) {
 	}
 	c, err := s.Service.CreateCluster(r.Context(), r.caller, clusterRequest(in))
 	if err != nil {
-		return reply{}, unknownTemplate(err, r.site.Version)
+		return reply{}, unknownTemplate(err, r)
 	}
 	return reply{status: http.StatusAccepted, body: wire.UUID{UUID: c.ID}, made: c.ID,
 		warnings: s.Service.LabelWarnings(c.Spec.COE, c.Spec.Labels)}, nil
 }
 
-// unknownTemplate keeps the 400 that older versions give for it.
-func unknownTemplate(err error, v wire.Version) error {
+// unknownTemplate keeps the 400 that older versions give for it, and bays always.
+func unknownTemplate(err error, r *request) error {
 	e, is := jeroboam.AsError(err)
-	if !is || e.Kind != jeroboam.NotFound || e.Reason != "template" || v >= wire.VersionZeroNodes {
+	if !is || e.Kind != jeroboam.NotFound || e.Reason != "template" || r.site.Version >= wire.VersionZeroNodes && !r.older {
 		return err
 	}
 	return invalid(e)
@@ -135,10 +135,8 @@ func checkRollback(r *request) error {
 	if r.site.Version < wire.VersionRollback {
 		return wire.CheckArgs(r.query, nil)
 	}
-	if _, known := wire.Bool(r.query.Get("rollback")); !known {
-		return jeroboam.Errorf(jeroboam.Invalid, "rollback", "Invalid input for field/attribute rollback. Value should be a boolean")
-	}
-	return nil
+	_, err := r.flag("rollback")
+	return err
 }
 
 func deleteCluster(s *server, r *request) (reply, error) {

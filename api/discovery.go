@@ -3,8 +3,6 @@ package api
 import (
 	"io"
 	"net/http"
-
-	"github.com/jeroboam-cloud/jeroboam/api/wire"
 )
 
 func root(_ *server, r *request) (reply, error) { return ok(r.site.Root()) }
@@ -25,10 +23,4 @@ func healthcheck(s *server, _ *request) (reply, error) {
 		_, err := io.WriteString(w, text)
 		return err
 	}}, nil
-}
-
-// federations tells that there are none.
-func federations(_ *server, r *request) (reply, error) {
-	_, err := wire.DecodePage(r.query)
-	return reply{status: http.StatusOK, body: wire.Federations{Items: []struct{}{}}}, err
 }

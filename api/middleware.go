@@ -142,6 +142,7 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request, x *Exchange) (re
 	if !sound {
 		return reply{}, notFound
 	}
+	older := today(path)
 	rt, vars, verbs := match(s.routes, r.Method, path)
 	if rt != nil {
 		x.Route, x.Vars = rt.path, vars
@@ -156,7 +157,7 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request, x *Exchange) (re
 	case rt == nil:
 		return reply{}, notFound
 	}
-	return s.dispatch(w, r, rt, &request{caller: caller, vars: vars, exchange: x})
+	return s.dispatch(w, r, rt, &request{caller: caller, vars: vars, older: older, exchange: x})
 }
 
 // identify leaves the request to the service's own Keystone.
@@ -207,6 +208,9 @@ func (s *server) dispatch(w http.ResponseWriter, r *http.Request, rt *route, req
 	if version < rt.since {
 		return reply{}, wire.Unversioned(version, rt.method)
 	}
+	if req.older && version > wire.VersionBays {
+		return reply{}, notFound
+	}
 	req.query, req.site, req.after = r.URL.Query(), s.siteOf(r, version), r.Header.Get("Last-Event-ID")
 	if err := wire.CheckArgs(req.query, rt.arguments()); err != nil {
 		return reply{}, err
@@ -227,14 +231,21 @@ func (s *server) handle(w http.ResponseWriter, req *request, rt *route) (reply, 
 	if req.body, err = s.readBody(w, req.Request); err != nil {
 		return reply{}, err
 	}
-	if dry, err := req.wantsDryRun(); dry || err != nil {
+	if req.older {
+		req.body = wire.FromBay(req.body)
+	}
+	if dry, err := req.flag(wire.DryRunArg); dry || err != nil {
 		if err != nil {
 			return reply{}, err
 		}
 		req.exchange.Rehearsal = true
 		return s.rehearse(rt, req)
 	}
-	return rt.do(s, req)
+	rep, err := rt.do(s, req)
+	if err == nil && req.older {
+		return s.asBay(req, rep)
+	}
+	return rep, err
 }
 
 func setVersion(h http.Header, v wire.Version) {

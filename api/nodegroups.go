@@ -15,7 +15,7 @@ func listGroups(s *server, r *request) (reply, error) {
 		return reply{}, err
 	}
 	role := r.query.Get("role")
-	found, err := s.Service.NodeGroups(r.Context(), r.caller, r.vars["cluster"], role, page(p))
+	found, err := s.Service.NodeGroups(r.Context(), r.caller, r.vars["cluster"], role, r.page(p))
 	if err != nil {
 		return reply{}, err
 	}

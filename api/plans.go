@@ -1,7 +1,6 @@
 package api
 
 import (
-	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/api/wire"
 	"github.com/jeroboam-cloud/jeroboam/service"
 )
@@ -30,18 +29,6 @@ func (s *server) rehearse(rt *route, r *request) (reply, error) {
 	rep, err := ok(planOf(p))
 	rep.warnings = warnings
 	return rep, err
-}
-
-// wantsDryRun reads the argument that asks for the plan of a change only.
-func (r *request) wantsDryRun() (bool, error) {
-	if !r.query.Has(wire.DryRunArg) {
-		return false, nil
-	}
-	on, known := wire.Bool(r.query.Get(wire.DryRunArg))
-	if !known {
-		return false, jeroboam.Errorf(jeroboam.Invalid, wire.DryRunArg, "%s is neither true nor false.", wire.DryRunArg)
-	}
-	return on, nil
 }
 
 func planOf(p service.Plan) wire.Plan {

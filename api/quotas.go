@@ -14,11 +14,11 @@ func listQuotas(s *server, r *request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	all, known := wire.Bool(r.query.Get("all_tenants"))
-	if r.query.Has("all_tenants") && !known {
-		return reply{}, jeroboam.Errorf(jeroboam.Invalid, "all_tenants", "Invalid input for field/attribute all_tenants. Value should be a boolean")
+	all, err := r.flag("all_tenants")
+	if err != nil {
+		return reply{}, err
 	}
-	found, err := s.Service.Quotas(r.Context(), r.caller, all, page(p))
+	found, err := s.Service.Quotas(r.Context(), r.caller, all, r.page(p))
 	if err != nil {
 		return reply{}, err
 	}

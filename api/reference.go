@@ -25,6 +25,7 @@ var operations = map[string]operation{
 	"GET /":                {says: "The versions of the API", out: wire.Discovery{}},
 	"GET /v1":              {says: "The resources of version 1", out: map[string]any{}},
 	"GET /healthcheck":     {says: "Whether the service answers", out: text("")},
+	"HEAD /healthcheck":    {says: "Whether the service answers"},
 	"GET /v1/openapi.json": {says: "This description", out: map[string]any{}},
 
 	"GET /v1/clustertemplates":               {says: "List templates", out: wire.Templates{}},
@@ -60,9 +61,15 @@ var operations = map[string]operation{
 	"PATCH /v1/quotas/{project}/{resource}":  {says: "Change a quota", in: wire.QuotaWrite{}, out: wire.Quota{}, status: 202},
 	"DELETE /v1/quotas/{project}/{resource}": {says: "Give a project the default quota again", status: 204},
 
-	"GET /v1/stats":       {says: "Count clusters and nodes", out: wire.Stats{}},
-	"GET /v1/mservices":   {says: "List the processes of the service", out: wire.Services{}},
-	"GET /v1/federations": {says: "List federations", out: wire.Federations{}},
+	"GET /v1/stats":     {says: "Count clusters and nodes", out: wire.Stats{}},
+	"GET /v1/mservices": {says: "List the processes of the service", out: wire.Services{}},
+
+	"GET /v1/federations":                 {says: "List federations", out: wire.FederationsBrief{}},
+	"POST /v1/federations":                {says: "Group clusters", in: wire.FederationCreate{}, out: wire.UUID{}, status: 202},
+	"GET /v1/federations/detail":          {says: "List federations in full", out: wire.Federations{}},
+	"GET /v1/federations/{federation}":    {says: "Show a federation, its members and their health", out: wire.Federation{}},
+	"PATCH /v1/federations/{federation}":  {says: "Change a federation, let clusters join and leave", in: []wire.Change{}, out: wire.UUID{}, status: 202},
+	"DELETE /v1/federations/{federation}": {says: "Forget a federation; its clusters stay", status: 204},
 
 	"POST /v1/clusters/{cluster}/actions/retry": {says: "Take up again what failed", out: wire.UUID{}, status: 202},
 	"GET /v1/clusters/{cluster}/plan":           {says: "What is still to be done for a cluster", out: wire.Plan{}},
@@ -172,7 +179,7 @@ func (r *route) failures(o operation) []int {
 	all = append(all, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusNotAcceptable,
 		http.StatusServiceUnavailable, http.StatusGatewayTimeout)
 	// A name may be that of more than one.
-	if named := strings.Contains(r.path, "{cluster}") || strings.Contains(r.path, "{template}"); named || r.verb != http.MethodGet {
+	if named := strings.Contains(r.path, "{cluster}") || strings.Contains(r.path, "{template}") || strings.Contains(r.path, "{federation}"); named || r.verb != http.MethodGet {
 		all = append(all, http.StatusConflict)
 	}
 	if o.in != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/api/wire"
+	"github.com/jeroboam-cloud/jeroboam/service"
 )
 
 // request is what a handler works from.
@@ -25,6 +26,7 @@ type request struct {
 	body   []byte
 	site   wire.Site
 	after  string // Last-Event-ID
+	older  bool   // asked for as bays or baymodels
 	// connection ends when the client goes away; the request's own context ends
 	// with its time limit, which a stream does not have.
 	connection context.Context
@@ -46,6 +48,35 @@ func accepted(body any) (reply, error) { return reply{status: http.StatusAccepte
 
 // done answers a delete.
 func done(err error) (reply, error) { return reply{status: http.StatusNoContent}, err }
+
+// flag reads a query argument that is a boolean; false if it is not given.
+func (r *request) flag(name string) (bool, error) {
+	v, known := wire.Bool(r.query.Get(name))
+	if r.query.Has(name) && !known {
+		return false, jeroboam.Errorf(jeroboam.Invalid, name, "Invalid input for field/attribute %s. Value should be a boolean", name)
+	}
+	return v, nil
+}
+
+// detailed tells whether a list is asked for in full.
+func (r *request) detailed() bool {
+	path := split(r.URL.Path)
+	return path[len(path)-1] == "detail"
+}
+
+// page is a page as the service asks for it.
+func (r *request) page(p wire.Page) service.Page {
+	return service.Page{Limit: p.Limit, Marker: p.Marker, Sort: p.Sort, Desc: p.Desc, Detail: r.detailed()}
+}
+
+// collection is the path of a list, which stays in its detailed form from page
+// to page.
+func (r *request) collection(name string) string {
+	if r.detailed() {
+		return name + "/detail"
+	}
+	return name
+}
 
 // segments are the parts of the request's path with /v1 put in front where the
 // client left it out.

@@ -35,6 +35,7 @@ func routes() []route {
 		{verb: "GET", path: "/", do: root, public: true},
 		{verb: "GET", path: "/v1", do: v1, public: true},
 		{verb: "GET", path: "/healthcheck", do: healthcheck, public: true, free: true},
+		{verb: "HEAD", path: "/healthcheck", do: healthcheck, public: true, free: true}, // as balancers ask
 		{verb: "GET", path: "/v1/openapi.json", do: describe, public: true},
 
 		{verb: "GET", path: "/v1/clustertemplates", do: listTemplates, args: page},
@@ -72,7 +73,13 @@ func routes() []route {
 
 		{verb: "GET", path: "/v1/stats", do: stats, args: []string{"project_id", "type"}},
 		{verb: "GET", path: "/v1/mservices", do: services},
-		{verb: "GET", path: "/v1/federations", do: federations, args: page},
+
+		{verb: "GET", path: "/v1/federations", do: listFederations, args: page},
+		{verb: "POST", path: "/v1/federations", do: createFederation},
+		{verb: "GET", path: "/v1/federations/detail", do: detailFederations, args: page},
+		{verb: "GET", path: "/v1/federations/{federation}", do: showFederation},
+		{verb: "PATCH", path: "/v1/federations/{federation}", do: updateFederation, args: []string{"rollback"}},
+		{verb: "DELETE", path: "/v1/federations/{federation}", do: deleteFederation},
 
 		// Beside Magnum: how a change goes on, step by step, and once more; and which labels there are.
 		{verb: "POST", path: "/v1/clusters/{cluster}/actions/retry", do: retryCluster, plans: true},

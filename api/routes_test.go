@@ -59,7 +59,13 @@ var table = []access{
 	{"GET /v1/stats", "200", "200", "200", "200", "200"},
 	{"GET /v1/stats?project_id=p1", "200", "200", "200", "403", "200"},
 	{"GET /v1/mservices", "403", "403", "403", "403", "200"},
+
 	{"GET /v1/federations", "200", "200", "200", "200", "200"},
+	{"GET /v1/federations/detail", "200", "200", "200", "200", "200"},
+	{"GET /v1/federations/f1", "200", "200", "200", "404", "404"},
+	{`POST /v1/federations {"member_ids":["c1"]}`, "202", "202", "403", "404", "404"},
+	{`PATCH /v1/federations/f1 [{"op":"remove","path":"/member_ids","value":"c1"}]`, "202", "202", "403", "404", "404"},
+	{"DELETE /v1/federations/f1", "204", "204", "403", "404", "404"},
 
 	{"POST /v1/clusters/c1/actions/retry", "409", "409", "403", "404", "409"},
 	{"GET /v1/clusters/c1/plan", "200", "200", "200", "404", "200"},
@@ -79,6 +85,7 @@ func TestEveryRouteForEveryCaller(t *testing.T) {
 			t.Run(caller+" "+row.route, func(t *testing.T) {
 				t.Parallel()
 				p := playerWithCluster(t)
+				p.must(t, `POST /v1/federations {"name":"f1","member_ids":["c1"]}`, "202")
 				if caller == "expired" {
 					p.tokens["expired"] = p.Token("olga", "p1", "member", "reader")
 					p.Clock.Advance(2 * time.Hour)

@@ -5,20 +5,14 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/api/wire"
-	"github.com/jeroboam-cloud/jeroboam/service"
 )
-
-// page is a page as the service asks for it.
-func page(p wire.Page) service.Page {
-	return service.Page{Limit: p.Limit, Marker: p.Marker, Sort: p.Sort, Desc: p.Desc}
-}
 
 func listTemplates(s *server, r *request) (reply, error) {
 	p, err := wire.DecodePage(r.query)
 	if err != nil {
 		return reply{}, err
 	}
-	found, err := s.Service.Templates(r.Context(), r.caller, page(p))
+	found, err := s.Service.Templates(r.Context(), r.caller, r.page(p))
 	if err != nil {
 		return reply{}, err
 	}
@@ -30,15 +24,6 @@ func listTemplates(s *server, r *request) (reply, error) {
 		list.Next = r.site.Next(r.collection("clustertemplates"), p, n, found[n-1].ID, nil)
 	}
 	return ok(list)
-}
-
-// collection is the path of a list, which stays in its detailed form from page
-// to page.
-func (r *request) collection(name string) string {
-	if path := split(r.URL.Path); path[len(path)-1] == "detail" {
-		return name + "/detail"
-	}
-	return name
 }
 
 func showTemplate(s *server, r *request) (reply, error) {

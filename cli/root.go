@@ -111,7 +111,7 @@ func (a *app) root() *cobra.Command {
 	if a.state == "" {
 		a.state = ".state"
 	}
-	root.AddCommand(a.host.Serve, a.host.Store, a.host.Vault, a.up(), a.down(), a.template(), a.cluster(), a.nodeGroup(), a.label(), a.certificate(),
+	root.AddCommand(a.host.Serve, a.host.Store, a.host.Vault, a.up(), a.down(), a.template(), a.cluster(), a.nodeGroup(), a.federation(), a.label(), a.certificate(),
 		a.quota(), a.stats(), a.user(), group("policy", "Who may do what", a.host.Policy...), a.bundle(), a.doctor(), a.version())
 	root.AddCommand(a.host.Hidden...)
 	return root
@@ -146,6 +146,13 @@ func exactly(names ...string) cobra.PositionalArgs {
 			return usage(remedy, "%q is one argument too many.", args[len(names)])
 		}
 		return usage(remedy, "The argument %s is missing.", names[len(args)])
+	}
+}
+
+// atLeast refuses fewer arguments than the names given.
+func atLeast(names ...string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		return exactly(names...)(c, args[:min(len(args), len(names))])
 	}
 }
 

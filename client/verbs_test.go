@@ -139,3 +139,24 @@ func TestWhatFailedIsRetriedByOurClient(t *testing.T) {
 		t.Errorf("%+v, %v", more, err)
 	}
 }
+
+func TestFederationsByOurClient(t *testing.T) {
+	h, id := newCluster(t)
+	c, ctx := connect(t, h.options), t.Context()
+	made, err := c.CreateFederation(ctx, wire.FederationCreate{Name: "prod", MemberIDs: []string{"demo"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f, err := c.Federation(ctx, "prod"); err != nil || f.UUID != made || len(f.Members) != 1 || f.Members[0].UUID != id || f.Members[0].Name != "demo" {
+		t.Errorf("%+v, %v", f, err)
+	}
+	if _, err := c.UpdateFederation(ctx, made, wire.Patch{{Op: "remove", Path: "/member_ids", Value: id}}); err != nil {
+		t.Error(err)
+	}
+	if all, err := c.Federations(ctx); err != nil || len(all) != 1 || len(all[0].MemberIDs) != 0 {
+		t.Errorf("%+v, %v", all, err)
+	}
+	if err := c.DeleteFederation(ctx, "prod"); err != nil {
+		t.Error(err)
+	}
+}

@@ -23,15 +23,16 @@ var clusterFields = map[string]string{
 	"cluster_id": "id", "api_address": "status.api_address", "coe_version": "status.coe_version",
 	"health_status": "observed.health", "project_id": "project", "user_id": "user", "discovery_url": "spec.discovery_url",
 	"fixed_network": "spec.fixed_network", "fixed_subnet": "spec.fixed_subnet", "created_at": "created_at",
-	"updated_at": "updated_at",
+	"updated_at": "updated_at", "container_version": "status.container_version",
+	"floating_ip_enabled": "spec.floating_ip_enabled", "master_lb_enabled": "spec.master_lb_enabled",
 }
 
 // Clusters lists the caller's clusters; an administrator sees all.
 func (s *Service) Clusters(ctx context.Context, caller jeroboam.Caller, p Page) ([]Cluster, error) {
-	if err := s.allow(caller, "cluster:get_all", caller.ProjectID, caller.UserID); err != nil {
+	if err := s.allow(caller, p.rule("cluster"), caller.ProjectID, caller.UserID); err != nil {
 		return nil, err
 	}
-	project, err := s.reach(caller, "cluster:get_all_all_projects")
+	project, err := s.reach(caller, p.wide("cluster"))
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +43,7 @@ func (s *Service) Clusters(ctx context.Context, caller jeroboam.Caller, p Page) 
 	q.Project = project
 	return view(ctx, s, func(tx store.Tx) ([]Cluster, error) {
 		if q.Marker != "" {
-			if _, err := s.visible(tx, caller, q.Marker, "cluster:get_all_all_projects"); err != nil {
+			if _, err := s.visible(tx, caller, q.Marker, p.wide("cluster")); err != nil {
 				return nil, err
 			}
 		}
@@ -247,6 +248,9 @@ func (s *Service) DeleteCluster(ctx context.Context, caller jeroboam.Caller, ide
 			return nil
 		}
 		c.Spec.Deleted = true
+		if err := s.leaveAll(tx, c); err != nil {
+			return err
+		}
 		return s.begin(tx, caller, &c, change{verb: jeroboam.VerbDelete, summary: c.Name, state: jeroboam.DeleteInProgress})
 	})
 }

@@ -12,7 +12,8 @@ import (
 var groupFields = map[string]string{
 	"uuid": "id", "name": "name", "role": "role", "flavor_id": "spec.flavor", "image_id": "spec.image",
 	"node_count": "spec.count", "min_node_count": "spec.min", "max_node_count": "spec.max", "is_default": "default",
-	"status": "status.state", "created_at": "created_at", "updated_at": "updated_at",
+	"status": "status.state", "created_at": "created_at", "updated_at": "updated_at", "status_reason": "status.reason",
+	"version": "status.version", "docker_volume_size": "spec.docker_volume_size", "cluster_id": "cluster", "stack_id": "cluster", "project_id": "project",
 }
 
 // NodeGroups lists the groups of a cluster, those of one role unless it is "".

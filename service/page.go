@@ -14,7 +14,19 @@ type Page struct {
 	Marker string // ID of the last item already seen
 	Sort   string
 	Desc   bool
+	Detail bool // the list in full, about which there are rules of its own
 }
+
+// rule names the policy's rule about a list of the resource.
+func (p Page) rule(resource string) string {
+	if p.Detail {
+		return resource + ":detail"
+	}
+	return resource + ":get_all"
+}
+
+// wide names the rule that opens the list of all projects.
+func (p Page) wide(resource string) string { return p.rule(resource) + "_all_projects" }
 
 // query selects the page; fields translates attributes into document fields.
 func (p Page) query(fields map[string]string) (store.Query, error) {

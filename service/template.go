@@ -14,16 +14,18 @@ var templateFields = map[string]string{
 	"volume_driver": "volume_driver", "apiserver_port": "apiserver_port", "docker_volume_size": "docker_volume_size",
 	"docker_storage_driver": "docker_storage_driver", "cluster_distro": "distro", "server_type": "server_type",
 	"public": "public", "hidden": "hidden", "tags": "tags", "driver": "driver", "project_id": "project", "user_id": "user",
-	"created_at": "created_at", "updated_at": "updated_at",
+	"created_at": "created_at", "updated_at": "updated_at", "http_proxy": "http_proxy", "https_proxy": "https_proxy",
+	"no_proxy": "no_proxy", "insecure_registry": "insecure_registry", "registry_enabled": "registry_enabled",
+	"tls_disabled": "tls_disabled", "master_lb_enabled": "master_lb_enabled", "floating_ip_enabled": "floating_ip_enabled",
 }
 
 // Templates lists what the caller may use: its project's own and the public
 // ones that are not hidden; an administrator sees all.
 func (s *Service) Templates(ctx context.Context, caller jeroboam.Caller, p Page) ([]jeroboam.Template, error) {
-	if err := s.allow(caller, "clustertemplate:get_all", caller.ProjectID, caller.UserID); err != nil {
+	if err := s.allow(caller, p.rule("clustertemplate"), caller.ProjectID, caller.UserID); err != nil {
 		return nil, err
 	}
-	project, err := s.reach(caller, "clustertemplate:get_all_all_projects")
+	project, err := s.reach(caller, p.wide("clustertemplate"))
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +36,7 @@ func (s *Service) Templates(ctx context.Context, caller jeroboam.Caller, p Page)
 	q.Project, q.Public = project, project != ""
 	return view(ctx, s, func(tx store.Tx) ([]jeroboam.Template, error) {
 		if q.Marker != "" {
-			if _, err := s.visibleTemplate(tx, caller, q.Marker, "clustertemplate:get_all_all_projects"); err != nil {
+			if _, err := s.visibleTemplate(tx, caller, q.Marker, p.wide("clustertemplate")); err != nil {
 				return nil, err
 			}
 		}

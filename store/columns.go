@@ -9,19 +9,20 @@ import (
 
 // Names of the kinds, as stored and as given to Backend.Watch.
 const (
-	KindCluster   = "cluster"
-	KindNodeGroup = "nodegroup"
-	KindTemplate  = "template"
-	KindMachine   = "machine"
-	KindOperation = "operation"
-	KindStep      = "step"
-	KindEvent     = "event"
-	KindResource  = "resource"
-	KindQuota     = "quota"
-	KindAuthority = "authority"
-	KindSealed    = "sealed"
-	KindVaultKey  = "vaultkey"
-	KindToken     = "token"
+	KindCluster    = "cluster"
+	KindNodeGroup  = "nodegroup"
+	KindTemplate   = "template"
+	KindMachine    = "machine"
+	KindOperation  = "operation"
+	KindStep       = "step"
+	KindEvent      = "event"
+	KindResource   = "resource"
+	KindQuota      = "quota"
+	KindAuthority  = "authority"
+	KindFederation = "federation"
+	KindSealed     = "sealed"
+	KindVaultKey   = "vaultkey"
+	KindToken      = "token"
 )
 
 func kindOf(v any) string { return columns(v).Kind }
@@ -59,6 +60,8 @@ func columns(v any) Record {
 		return Record{Kind: KindQuota, ID: v.ID, Project: v.Project, Name: v.Resource, Revision: v.Revision, Seq: v.Seq}
 	case jeroboam.Authority:
 		return Record{Kind: KindAuthority, ID: v.ID, Project: v.Project, Parent: v.Cluster, Name: v.Name, Revision: v.Revision, Seq: v.Seq}
+	case jeroboam.Federation:
+		return Record{Kind: KindFederation, ID: v.ID, Project: v.Project, Name: v.Name, Revision: v.Revision, Seq: v.Seq}
 	case Sealed:
 		return Record{Kind: KindSealed, ID: v.ID, Parent: v.Owner, Name: v.KeyID, Revision: v.Revision, Seq: v.Seq}
 	case VaultKey:
@@ -91,6 +94,8 @@ func stamp(v any, r Record) {
 	case *jeroboam.Quota:
 		revision, seq = &v.Revision, &v.Seq
 	case *jeroboam.Authority:
+		revision, seq = &v.Revision, &v.Seq
+	case *jeroboam.Federation:
 		revision, seq = &v.Revision, &v.Seq
 	case *Sealed:
 		revision, seq = &v.Revision, &v.Seq

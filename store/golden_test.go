@@ -23,19 +23,20 @@ var update = flag.Bool("update", false, "write testdata/golden/KIND.N.json for k
 // files never change: a document of a new form is a new file.
 func TestOldRecordsAreReadForEver(t *testing.T) {
 	for kind, again := range map[string]func(t *testing.T, kind string, old []byte) []byte{
-		store.KindCluster:   rewrite[jeroboam.Cluster],
-		store.KindNodeGroup: rewrite[jeroboam.NodeGroup],
-		store.KindTemplate:  rewrite[jeroboam.Template],
-		store.KindMachine:   rewrite[jeroboam.Machine],
-		store.KindOperation: rewrite[jeroboam.Operation],
-		store.KindStep:      rewrite[jeroboam.Step],
-		store.KindEvent:     rewrite[jeroboam.Event],
-		store.KindResource:  rewrite[jeroboam.Resource],
-		store.KindQuota:     rewrite[jeroboam.Quota],
-		store.KindAuthority: rewrite[jeroboam.Authority],
-		store.KindSealed:    rewrite[store.Sealed],
-		store.KindVaultKey:  rewrite[store.VaultKey],
-		store.KindToken:     rewrite[store.Token],
+		store.KindCluster:    rewrite[jeroboam.Cluster],
+		store.KindNodeGroup:  rewrite[jeroboam.NodeGroup],
+		store.KindTemplate:   rewrite[jeroboam.Template],
+		store.KindMachine:    rewrite[jeroboam.Machine],
+		store.KindOperation:  rewrite[jeroboam.Operation],
+		store.KindStep:       rewrite[jeroboam.Step],
+		store.KindEvent:      rewrite[jeroboam.Event],
+		store.KindResource:   rewrite[jeroboam.Resource],
+		store.KindQuota:      rewrite[jeroboam.Quota],
+		store.KindAuthority:  rewrite[jeroboam.Authority],
+		store.KindFederation: rewrite[jeroboam.Federation],
+		store.KindSealed:     rewrite[store.Sealed],
+		store.KindVaultKey:   rewrite[store.VaultKey],
+		store.KindToken:      rewrite[store.Token],
 	} {
 		t.Run(kind, func(t *testing.T) {
 			files, err := filepath.Glob(filepath.Join("testdata", "golden", kind+".*.json"))

@@ -122,8 +122,3 @@ type Service struct {
 	CreatedAt      Time    `json:"created_at"`
 	UpdatedAt      Time    `json:"updated_at"`
 }
-
-// Federations is the list of federations, of which there are none.
-type Federations struct {
-	Items []struct{} `json:"federations"`
-}

@@ -178,7 +178,8 @@ func DecodeCluster(body []byte, v Version) (ClusterCreate, error) {
 	o.readOnly("stack_id", "cluster_id", "api_address", "node_addresses", "master_addresses", "coe_version",
 		"container_version", "project_id", "user_id", "links", "status_reason", "created_at", "updated_at",
 		"labels_overridden", "labels_added", "labels_skipped")
-	o.ignored("uuid", "status", "faults", "health_status", "health_status_reason")
+	o.ignored("uuid", "status", "faults", "health_status_reason")
+	o.health() // of a cluster that is not there yet
 	text := func(name string) string { return value(o.text(name, longText)) }
 	c := ClusterCreate{
 		Name: text("name"), ClusterTemplateID: text("cluster_template_id"), Keypair: text("keypair"),

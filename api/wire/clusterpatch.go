@@ -65,7 +65,7 @@ func onlyWritable(old, doc map[string]any) error {
 func readChange(old, doc map[string]any, v Version) (ClusterChange, error) {
 	o := newObject("cluster", doc)
 	n := o.number("node_count", 0, anyInt)
-	health := o.word("health_status", string(jeroboam.Healthy), string(jeroboam.Unhealthy), string(jeroboam.HealthUnknown))
+	health := o.health()
 	reason := o.labels("health_status_reason")
 	if o.err != nil {
 		return ClusterChange{}, o.err
@@ -82,6 +82,10 @@ func readChange(old, doc map[string]any, v Version) (ClusterChange, error) {
 		change.HealthReason = orEmpty(reason)
 	}
 	return change, zeroNodes(v, change.NodeCount)
+}
+
+func (o *object) health() *string {
+	return o.word("health_status", string(jeroboam.Healthy), string(jeroboam.Unhealthy), string(jeroboam.HealthUnknown))
 }
 
 func clusterDocument(p ClusterParts) map[string]any {

@@ -254,7 +254,8 @@ func find[T any](kind, idOrName string, all []T, keys func(T) (id, name string))
 
 // FindKeypair finds none: nobody logs in to a simulated machine.
 func (c *Cloud) FindKeypair(_ context.Context, _, _, name string) error {
-	return jeroboam.Errorf(jeroboam.NotFound, "keypair", "Unable to find keypair %s.", name)
+	return jeroboam.Errorf(jeroboam.NotFound, "keypair", "Unable to find keypair %s.", name).
+		WithRemedy("Leave it out: nobody logs in to a simulated machine.")
 }
 
 // FindNetwork finds no network but those it makes itself, and one way out.
@@ -262,12 +263,14 @@ func (c *Cloud) FindNetwork(_ context.Context, _, idOrName string, external bool
 	if external && idOrName == "public" {
 		return nil
 	}
-	return jeroboam.Errorf(jeroboam.NotFound, "network", "Unable to find network %s.", idOrName)
+	return jeroboam.Errorf(jeroboam.NotFound, "network", "Unable to find network %s.", idOrName).
+		WithRemedy("Leave it out: a simulated cluster gets a network of its own; the way out is called public.")
 }
 
 // FindSubnet finds no subnet.
 func (c *Cloud) FindSubnet(_ context.Context, _, idOrName string) error {
-	return jeroboam.Errorf(jeroboam.NotFound, "subnet", "Unable to find subnet %s.", idOrName)
+	return jeroboam.Errorf(jeroboam.NotFound, "subnet", "Unable to find subnet %s.", idOrName).
+		WithRemedy("Leave it out: a simulated cluster gets a subnet of its own.")
 }
 
 // String tells what the model holds, for a failing test.
