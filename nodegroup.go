@@ -25,6 +25,7 @@ type NodeGroup struct {
 	Default   bool            `json:"default"`
 	Spec      NodeGroupSpec   `json:"spec"`
 	Status    NodeGroupStatus `json:"status"`
+	Claim     Claim           `json:"claim,omitzero"` // written by package quota
 	CreatedAt time.Time       `json:"created_at"`
 	UpdatedAt time.Time       `json:"updated_at,omitzero"`
 	Revision  int64           `json:"-"`

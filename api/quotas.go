@@ -24,7 +24,7 @@ func listQuotas(s *server, r *request) (reply, error) {
 	}
 	list := wire.Quotas{Items: make([]wire.Quota, 0, len(found))}
 	for _, q := range found {
-		list.Items = append(list.Items, wire.QuotaOf(q))
+		list.Items = append(list.Items, wire.QuotaOf(q.Quota, q.InUse))
 	}
 	if n := len(found); n > 0 {
 		kept := url.Values{}
@@ -37,15 +37,15 @@ func listQuotas(s *server, r *request) (reply, error) {
 }
 
 func showQuota(s *server, r *request) (reply, error) {
-	q, err := s.Service.Quota(r.Context(), r.caller, r.vars["project"])
+	q, err := s.Service.Quota(r.Context(), r.caller, r.vars["project"], r.vars["resource"])
 	if err != nil {
 		return reply{}, err
 	}
-	return ok(wire.QuotaOf(q))
+	return ok(wire.QuotaOf(q.Quota, q.InUse))
 }
 
 func createQuota(s *server, r *request) (reply, error) {
-	in, err := wire.DecodeQuota(r.body)
+	in, err := wire.DecodeQuota(r.body, "")
 	if err != nil {
 		return reply{}, err
 	}
@@ -54,11 +54,11 @@ func createQuota(s *server, r *request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return reply{status: http.StatusCreated, body: wire.QuotaOf(q), made: q.Project}, nil
+	return reply{status: http.StatusCreated, body: wire.QuotaOf(q.Quota, q.InUse), made: q.Project}, nil
 }
 
 func updateQuota(s *server, r *request) (reply, error) {
-	in, err := wire.DecodeQuota(r.body)
+	in, err := wire.DecodeQuota(r.body, r.vars["resource"])
 	if err != nil {
 		return reply{}, err
 	}
@@ -66,7 +66,7 @@ func updateQuota(s *server, r *request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return accepted(wire.QuotaOf(q))
+	return accepted(wire.QuotaOf(q.Quota, q.InUse))
 }
 
 func deleteQuota(s *server, r *request) (reply, error) {

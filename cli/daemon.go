@@ -24,6 +24,7 @@ const (
 	logFile      = "serve.log" // of a service that "up" started
 	endpointFile = "endpoint"  // URL of the running service's API
 	firstFile    = "admin"     // what the first start said: the generated password
+	sharedFile   = "shared"    // names the directory shared with other servers; absent: none is
 )
 
 // running reports whether a service holds the state directory.

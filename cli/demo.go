@@ -221,6 +221,10 @@ func (a *app) runDown(ctx context.Context) error {
 	if err := a.ownState(); err != nil {
 		return err
 	}
+	if _, err := os.Stat(a.statePath(sharedFile)); err == nil {
+		return jeroboam.Errorf(jeroboam.Conflict, "shared", "The service in %s shares its clusters with other servers.", a.state).
+			WithRemedy("Stop it with a signal (its process is in %s), and remove the directory.", a.statePath(pidFile))
+	}
 	on, err := a.running()
 	if err != nil {
 		return err

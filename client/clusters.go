@@ -218,14 +218,14 @@ func (c *Client) Quotas(ctx context.Context) ([]wire.Quota, error) {
 	return all(ctx, c, "quotas?all_tenants=True", func(p *wire.Quotas) ([]wire.Quota, string) { return p.Items, p.Next })
 }
 
-// Quota shows the limit of a project.
-func (c *Client) Quota(ctx context.Context, project string) (wire.Quota, error) {
+// Quota shows the limit of a project on a resource, and its use.
+func (c *Client) Quota(ctx context.Context, project, resource string) (wire.Quota, error) {
 	var out wire.Quota
-	err := c.call(ctx, "GET", quotaPath(project), nil, &out)
+	err := c.call(ctx, "GET", quotaPath(project, resource), nil, &out)
 	return out, err
 }
 
-func quotaPath(project string) string { return at("quotas", project, "Cluster") }
+func quotaPath(project, resource string) string { return at("quotas", project, resource) }
 
 // CreateQuota gives a project a limit of its own.
 func (c *Client) CreateQuota(ctx context.Context, in wire.QuotaWrite) (wire.Quota, error) {
@@ -234,16 +234,16 @@ func (c *Client) CreateQuota(ctx context.Context, in wire.QuotaWrite) (wire.Quot
 	return out, err
 }
 
-// UpdateQuota changes the limit of the project that in names.
+// UpdateQuota changes the limit of the project on the resource that in names.
 func (c *Client) UpdateQuota(ctx context.Context, in wire.QuotaWrite) (wire.Quota, error) {
 	var out wire.Quota
-	err := c.call(ctx, "PATCH", quotaPath(in.ProjectID), in, &out)
+	err := c.call(ctx, "PATCH", quotaPath(in.ProjectID, in.Resource), in, &out)
 	return out, err
 }
 
 // DeleteQuota gives a project the default limit again.
-func (c *Client) DeleteQuota(ctx context.Context, project string) error {
-	return c.call(ctx, "DELETE", quotaPath(project), nil, nil)
+func (c *Client) DeleteQuota(ctx context.Context, project, resource string) error {
+	return c.call(ctx, "DELETE", quotaPath(project, resource), nil, nil)
 }
 
 // Stats counts clusters and nodes of a project; "" is the caller's own, or for

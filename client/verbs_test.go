@@ -102,19 +102,19 @@ func TestCertificatesByOurClient(t *testing.T) {
 func TestQuotasByOurClient(t *testing.T) {
 	h := newHouse(t)
 	c, ctx := connect(t, h.options), t.Context()
-	if q, err := c.Quota(ctx, "p1"); err != nil || q != (wire.Quota{HardLimit: 20, ProjectID: "p1", Resource: "Cluster"}) {
+	if q, err := c.Quota(ctx, "p1", "Cluster"); err != nil || q != (wire.Quota{HardLimit: 20, ProjectID: "p1", Resource: "Cluster"}) {
 		t.Errorf("%+v, %v", q, err)
 	}
 	if q, err := c.CreateQuota(ctx, wire.QuotaWrite{ProjectID: "p1", HardLimit: 3}); err != nil || q.HardLimit != 3 || q.ID == 0 {
 		t.Errorf("%+v, %v", q, err)
 	}
-	if q, err := c.UpdateQuota(ctx, wire.QuotaWrite{ProjectID: "p1", HardLimit: 4}); err != nil || q.HardLimit != 4 {
+	if q, err := c.UpdateQuota(ctx, wire.QuotaWrite{ProjectID: "p1", Resource: "Cluster", HardLimit: 4}); err != nil || q.HardLimit != 4 {
 		t.Errorf("%+v, %v", q, err)
 	}
 	if all, err := c.Quotas(ctx); err != nil || len(all) != 1 || all[0].HardLimit != 4 {
 		t.Errorf("%+v, %v", all, err)
 	}
-	if err := c.DeleteQuota(ctx, "p1"); err != nil {
+	if err := c.DeleteQuota(ctx, "p1", "Cluster"); err != nil {
 		t.Error(err)
 	}
 	if all, err := c.Services(ctx); err != nil || len(all) != 1 || all[0].State != "up" {

@@ -163,7 +163,7 @@ func plainCluster(c jeroboam.Cluster) jeroboam.Cluster {
 }
 
 func plainGroup(g jeroboam.NodeGroup) jeroboam.NodeGroup {
-	g.Status, g.UpdatedAt, g.Revision = jeroboam.NodeGroupStatus{}, time.Time{}, 0
+	g.Status, g.Claim, g.UpdatedAt, g.Revision = jeroboam.NodeGroupStatus{}, jeroboam.Claim{}, time.Time{}, 0
 	g.Spec.Remove = nil
 	return g
 }

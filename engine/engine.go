@@ -16,6 +16,7 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -64,16 +65,21 @@ type Options struct {
 	Log      *slog.Logger                                                         // nil: none
 	Limits   Limits
 	Observer Observer // nil: nobody
+	// Shared says that other servers work on the same store: what they change of
+	// machines whose agents are here must be told to those.
+	Shared bool
 }
 
 // Engine converges clusters. It is safe for concurrent use.
 type Engine struct {
 	Options
+	id      string // tells this server from others, in MachineStatus.Server
 	configs configs
 	access  accesses
 	things  things
 	pauses  pauses
 	changes *changes
+	follows *following
 	gates   gates
 	working atomic.Int64
 }
@@ -93,7 +99,7 @@ func New(o Options) *Engine {
 		o.Observer = nobody{}
 	}
 	o.Limits = o.Limits.orDefault()
-	return &Engine{Options: o, changes: newChanges()}
+	return &Engine{Options: o, id: newID(), changes: newChanges(), follows: newFollowing()}
 }
 
 func (l Limits) orDefault() Limits {
@@ -110,12 +116,12 @@ func (l Limits) orDefault() Limits {
 // Run works on woken clusters until ctx ends, then waits for what is under way.
 func (e *Engine) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
-	forwarded := make(chan struct{})
-	go func() { // waited for below
-		defer close(forwarded)
-		e.changes.forward(ctx)
-	}()
-	defer func() { cancel(); <-forwarded }()
+	var beside sync.WaitGroup
+	beside.Go(func() { e.changes.forward(ctx) })
+	if e.Shared {
+		beside.Go(func() { e.follows.run(ctx, e.follow) })
+	}
+	defer func() { cancel(); beside.Wait() }()
 	return e.Store.Work(ctx, store.Worker{Concurrency: e.Limits.Clusters, Run: e.converge})
 }
 

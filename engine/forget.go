@@ -2,12 +2,16 @@ package engine
 
 import (
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/quota"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
 // forgetCluster removes every record of a cluster that nothing is left of, and
 // ends its operation in the same transaction.
 func (e *Engine) forgetCluster(tx store.Tx, op jeroboam.Operation) error {
+	if err := quota.ForgetCluster(tx, op.Cluster); err != nil {
+		return err
+	}
 	for _, kind := range []string{store.KindNodeGroup, store.KindMachine, store.KindResource, store.KindAuthority, store.KindToken, store.KindSealed} {
 		if err := dropAll(tx, kind, op.Cluster); err != nil {
 			return err

@@ -56,9 +56,11 @@ func (e *Engine) Join(ctx context.Context, machine, token, fingerprint string) e
 
 // Hello tells that a machine's agent is there, and what it runs.
 func (e *Engine) Hello(ctx context.Context, hello node.Hello) error {
-	return e.update(ctx, func(tx store.Tx) error {
+	cluster := ""
+	err := e.update(ctx, func(tx store.Tx) error {
 		return e.note(tx, hello.Machine, func(m *jeroboam.Machine) bool {
-			m.Status.Connected, m.Status.SeenAt = true, e.Now().UTC()
+			cluster = m.Cluster
+			m.Status.Connected, m.Status.Server, m.Status.SeenAt = true, e.id, e.Now().UTC()
 			wake := false
 			if m.Status.JoinedAt.IsZero() {
 				m.Status.JoinedAt, wake = e.Now().UTC(), true
@@ -69,12 +71,21 @@ func (e *Engine) Hello(ctx context.Context, hello node.Hello) error {
 			return wake
 		})
 	})
+	if err == nil && e.Shared {
+		e.follows.came(cluster, hello.Machine)
+	}
+	return err
 }
 
-// Gone tells that a machine's agent hung up: the machine may have died.
+// Gone tells that a machine's agent hung up: the machine may have died. One that
+// has called another server by now is not gone.
 func (e *Engine) Gone(ctx context.Context, machine string) error {
+	e.follows.left(machine)
 	err := e.update(ctx, func(tx store.Tx) error {
 		return e.note(tx, machine, func(m *jeroboam.Machine) bool {
+			if m.Status.Server != "" && m.Status.Server != e.id {
+				return false
+			}
 			was := m.Status.Connected
 			m.Status.Connected, m.Status.SeenAt = false, e.Now().UTC()
 			return was

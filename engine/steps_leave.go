@@ -7,6 +7,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/quota"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
@@ -101,7 +102,7 @@ func (t task) deleteObject(ctx context.Context) error {
 		if err := dropTokens(tx, m); err != nil {
 			return err
 		}
-		return drop(tx, store.KindMachine, m.ID)
+		return forgetMachine(tx, m)
 	})
 }
 
@@ -137,8 +138,25 @@ func drop(tx store.Tx, kind, id string) error {
 	return err
 }
 
+// forgetMachine drops a machine's record and frees what it took of the quota.
+func forgetMachine(tx store.Tx, m jeroboam.Machine) error {
+	err := tx.Delete(store.KindMachine, m.ID, 0)
+	switch jeroboam.KindOf(err) {
+	case "":
+		return quota.Machines(tx, m.Group, -1)
+	case jeroboam.NotFound:
+		return nil
+	}
+	return err
+}
+
 func (t task) forgetGroup(ctx context.Context) error {
-	return t.commit(ctx, func(tx store.Tx) error { return drop(tx, store.KindNodeGroup, t.step.Group) })
+	return t.commit(ctx, func(tx store.Tx) error {
+		if err := quota.ForgetGroup(tx, t.step.Group); err != nil {
+			return err
+		}
+		return drop(tx, store.KindNodeGroup, t.step.Group)
+	})
 }
 
 // sweep ends a delete: it asks the cloud what is left under the cluster's tag,

@@ -10,6 +10,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/node"
 	"github.com/jeroboam-cloud/jeroboam/node/boot"
+	"github.com/jeroboam-cloud/jeroboam/quota"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
@@ -83,6 +84,9 @@ func (t task) planned(ctx context.Context) (jeroboam.Machine, error) {
 			m = t.step.Machine
 			m.ID, m.CreatedAt = newID(), t.run.Now().UTC()
 			if err := store.Put(tx, &m); err != nil {
+				return err
+			}
+			if err := quota.Machines(tx, m.Group, 1); err != nil {
 				return err
 			}
 		}

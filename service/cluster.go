@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/quota"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
@@ -204,6 +205,9 @@ func (s *Service) resize(tx store.Tx, caller jeroboam.Caller, c *jeroboam.Cluste
 	if err := addRemovals(tx, g, remove); err != nil {
 		return err
 	}
+	if err := quota.Want(tx, s.Limits.Quotas, g, count); err != nil {
+		return err
+	}
 	summary := fmt.Sprintf("%s %d -> %d", g.Name, g.Spec.Count, count)
 	g.Spec.Count, g.Status.State, g.Status.Reason, g.UpdatedAt = count, jeroboam.UpdateInProgress, "", s.now()
 	if err := store.Put(tx, g); err != nil {
@@ -249,6 +253,9 @@ func (s *Service) DeleteCluster(ctx context.Context, caller jeroboam.Caller, ide
 		}
 		c.Spec.Deleted = true
 		if err := s.leaveAll(tx, c); err != nil {
+			return err
+		}
+		if err := dropClaims(tx, c.ID); err != nil {
 			return err
 		}
 		return s.begin(tx, caller, &c, change{verb: jeroboam.VerbDelete, summary: c.Name, state: jeroboam.DeleteInProgress})

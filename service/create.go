@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/quota"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
@@ -56,6 +57,9 @@ func (s *Service) CreateCluster(ctx context.Context, caller jeroboam.Caller, r C
 		return c, err
 	}
 	groups := s.defaultGroups(c, r)
+	if err := claim(ctx, d, c.Project, groups); err != nil {
+		return c, err
+	}
 	return update(ctx, s, func(tx store.Tx) (jeroboam.Cluster, error) {
 		return s.keepCluster(tx, caller, c, groups)
 	})
@@ -201,12 +205,16 @@ func (s *Service) defaultGroups(c jeroboam.Cluster, r ClusterRequest) []jeroboam
 }
 
 // keepCluster counts and writes in one transaction, so that creates that race
-// never pass the quota, and none refers to a template that is just deleted.
+// never pass a quota, and none refers to a template that is just deleted.
 func (s *Service) keepCluster(tx store.Tx, caller jeroboam.Caller, c jeroboam.Cluster, groups []jeroboam.NodeGroup) (jeroboam.Cluster, error) {
 	if _, err := s.visibleTemplate(tx, caller, c.Spec.Template, ""); err != nil {
 		return c, err
 	}
-	if err := s.checkQuota(tx, c.Project); err != nil {
+	total := jeroboam.Amounts{Clusters: 1}
+	for _, g := range groups {
+		total = total.Plus(g.Claim.Total())
+	}
+	if err := quota.Reserve(tx, s.Limits.Quotas, c.Project, total); err != nil {
 		return c, err
 	}
 	var sizes []string

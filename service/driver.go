@@ -131,11 +131,16 @@ func checkResources(ctx context.Context, d Driver, project string, t jeroboam.Te
 }
 
 func checkFlavor(ctx context.Context, d Driver, project, ident string) error {
+	_, err := findFlavor(ctx, d, project, ident)
+	return err
+}
+
+func findFlavor(ctx context.Context, d Driver, project, ident string) (jeroboam.Flavor, error) {
 	if ident == "" {
-		return nil
+		return jeroboam.Flavor{}, nil
 	}
-	_, err := d.Catalogue.FindFlavor(ctx, project, ident)
-	return found(err, "flavor", ident)
+	f, err := d.Catalogue.FindFlavor(ctx, project, ident)
+	return f, found(err, "flavor", ident)
 }
 
 func found(err error, what, ident string) error {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/quota"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
@@ -106,7 +107,7 @@ func (s *Service) CreateNodeGroup(ctx context.Context, caller jeroboam.Caller, i
 		return NodeGroup{}, err
 	}
 	g := s.newGroup(c, r)
-	if err := s.checkGroup(ctx, c, g); err != nil {
+	if err := s.checkGroup(ctx, c, &g); err != nil {
 		return NodeGroup{}, err
 	}
 	return update(ctx, s, func(tx store.Tx) (NodeGroup, error) {
@@ -153,22 +154,25 @@ func noZero(n *int) *int {
 	return n
 }
 
-func (s *Service) checkGroup(ctx context.Context, c jeroboam.Cluster, g jeroboam.NodeGroup) error {
+// checkGroup judges a new group and finds out what each node of it takes.
+func (s *Service) checkGroup(ctx context.Context, c jeroboam.Cluster, g *jeroboam.NodeGroup) error {
 	if g.IsMaster() {
 		return jeroboam.Errorf(jeroboam.Invalid, "role", "Creating master nodegroups is currently not supported.")
 	}
-	if err := checkBounds(g); err != nil {
+	if err := checkBounds(*g); err != nil {
 		return err
 	}
-	if err := checkPlacement(g); err != nil {
+	if err := checkPlacement(*g); err != nil {
 		return err
 	}
-	if err := s.checkGroupLabels(groupIn(c, g)); err != nil {
+	if err := s.checkGroupLabels(groupIn(c, *g)); err != nil {
 		return err
 	}
 	for _, d := range s.Drivers {
 		if d.Name == c.Spec.Driver {
-			return checkFlavor(ctx, d, c.Project, g.Spec.Flavor)
+			f, err := findFlavor(ctx, d, c.Project, g.Spec.Flavor)
+			g.Claim.Each = quota.Each(*g, f)
+			return err
 		}
 	}
 	return jeroboam.Errorf(jeroboam.Unsupported, "driver", "The driver %s of cluster %s is not configured.", c.Spec.Driver, c.Name).
@@ -212,6 +216,9 @@ func (s *Service) keepGroup(tx store.Tx, caller jeroboam.Caller, c jeroboam.Clus
 		return conflictf("name", "A node group with name %s already exists in the cluster %s.", g.Name, c.Name)
 	}
 	if err := s.checkNodes(tx, c.ID, g.Spec.Count); err != nil {
+		return err
+	}
+	if err := quota.Want(tx, s.Limits.Quotas, g, g.Spec.Count); err != nil {
 		return err
 	}
 	if err := store.Put(tx, g); err != nil {
@@ -294,6 +301,9 @@ func (s *Service) DeleteNodeGroup(ctx context.Context, caller jeroboam.Caller, c
 			return nil
 		}
 		g.Spec.Deleted, g.Status.State, g.Status.Reason, g.UpdatedAt = true, jeroboam.DeleteInProgress, "", s.now()
+		if err := quota.Drop(tx, &g); err != nil {
+			return err
+		}
 		if err := store.Put(tx, &g); err != nil {
 			return err
 		}

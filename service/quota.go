@@ -2,36 +2,80 @@ package service
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/quota"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
-// limit is what a project may have of clusters, and the record that says so.
-func (s *Service) limit(tx store.Tx, project string) (jeroboam.Quota, error) {
-	q, err := store.Get[jeroboam.Quota](tx, quotaID(project, jeroboam.QuotaCluster))
+// Quota is a project's limit on a resource, and how much of it is taken.
+type Quota struct {
+	jeroboam.Quota
+	InUse int
+}
+
+// limit is what a project may have of a resource; one without a record has the
+// default.
+func (s *Service) limit(tx store.Tx, project, resource string) (jeroboam.Quota, error) {
+	q, err := store.Get[jeroboam.Quota](tx, quota.ID(project, resource))
 	if jeroboam.KindOf(err) == jeroboam.NotFound {
-		return jeroboam.Quota{Project: project, Resource: jeroboam.QuotaCluster, HardLimit: s.Limits.Clusters}, nil
+		return jeroboam.Quota{Project: project, Resource: resource, HardLimit: s.Limits.Quotas.Of(resource)}, nil
 	}
 	return q, err
 }
 
-func quotaID(project, resource string) string { return project + "/" + resource }
+// inUse adds to quotas what is taken of them.
+func inUse(tx store.Tx, quotas ...jeroboam.Quota) ([]Quota, error) {
+	used := map[string]jeroboam.Usage{}
+	out := make([]Quota, len(quotas))
+	for i, q := range quotas {
+		u, read := used[q.Project]
+		if !read {
+			var err error
+			if u, err = quota.Used(tx, q.Project); err != nil {
+				return nil, err
+			}
+			used[q.Project] = u
+		}
+		out[i] = Quota{q, u.Of(q.Resource)}
+	}
+	return out, nil
+}
 
-// checkQuota asks for room for one more cluster.
-func (s *Service) checkQuota(tx store.Tx, project string) error {
-	q, err := s.limit(tx, project)
+// claim gives new groups what each of their nodes takes and how many they want.
+func claim(ctx context.Context, d Driver, project string, groups []jeroboam.NodeGroup) error {
+	for i := range groups {
+		g := &groups[i]
+		f, err := findFlavor(ctx, d, project, g.Spec.Flavor)
+		if err != nil {
+			return err
+		}
+		g.Claim = jeroboam.Claim{Wanted: g.Spec.Count, Each: quota.Each(*g, f)}
+	}
+	return nil
+}
+
+// dropClaims frees what a cluster wanted and never got; what it has counts
+// until it is gone.
+func dropClaims(tx store.Tx, cluster string) error {
+	groups, err := groupsOf(tx, cluster)
 	if err != nil {
 		return err
 	}
-	n, err := store.Count[jeroboam.Cluster](tx, store.Query{Project: project})
-	if err != nil || n < q.HardLimit {
-		return err
+	for _, g := range groups {
+		if g.Claim.Wanted == 0 {
+			continue
+		}
+		if err := quota.Drop(tx, &g); err != nil {
+			return err
+		}
+		if err := store.Put(tx, &g); err != nil {
+			return err
+		}
 	}
-	return jeroboam.Errorf(jeroboam.QuotaExceeded, "quota", "Resource limit exceeded: You have reached the maximum clusters per project, %d. "+
-		"You may delete a cluster to make room for a new one.", q.HardLimit).
-		WithRemedy("Delete a cluster, or ask the operator for a higher quota.")
+	return nil
 }
 
 var quotaFields = map[string]string{"project_id": "project", "resource": "resource", "hard_limit": "hard_limit",
@@ -39,7 +83,7 @@ var quotaFields = map[string]string{"project_id": "project", "resource": "resour
 
 // Quotas lists quotas: those of all projects, or the caller's own. The page's
 // marker is a row number.
-func (s *Service) Quotas(ctx context.Context, caller jeroboam.Caller, all bool, p Page) ([]jeroboam.Quota, error) {
+func (s *Service) Quotas(ctx context.Context, caller jeroboam.Caller, all bool, p Page) ([]Quota, error) {
 	if err := s.allow(caller, "quota:get_all", caller.ProjectID, caller.UserID); err != nil {
 		return nil, err
 	}
@@ -54,13 +98,17 @@ func (s *Service) Quotas(ctx context.Context, caller jeroboam.Caller, all bool, 
 	} else if _, err := s.reach(caller, ""); err != nil {
 		return nil, err
 	}
-	return view(ctx, s, func(tx store.Tx) ([]jeroboam.Quota, error) {
+	return view(ctx, s, func(tx store.Tx) ([]Quota, error) {
 		if marker != "" {
 			if q.Marker, err = quotaRow(tx, marker); err != nil {
 				return nil, err
 			}
 		}
-		return store.List[jeroboam.Quota](tx, q)
+		quotas, err := store.List[jeroboam.Quota](tx, q)
+		if err != nil {
+			return nil, err
+		}
+		return inUse(tx, quotas...)
 	})
 }
 
@@ -76,12 +124,35 @@ func quotaRow(tx store.Tx, row string) (string, error) {
 	return after[0].ID, nil
 }
 
-// Quota shows a project's limit; one without a record has the default.
-func (s *Service) Quota(ctx context.Context, caller jeroboam.Caller, project string) (jeroboam.Quota, error) {
+// Quota shows a project's limit on a resource. As in Magnum, a word that is no
+// resource means clusters.
+func (s *Service) Quota(ctx context.Context, caller jeroboam.Caller, project, resource string) (Quota, error) {
 	if err := s.foreign(caller, project, "quota:get"); err != nil {
-		return jeroboam.Quota{}, err
+		return Quota{}, err
 	}
-	return view(ctx, s, func(tx store.Tx) (jeroboam.Quota, error) { return s.limit(tx, project) })
+	if !slices.Contains(jeroboam.QuotaResources(), resource) {
+		resource = jeroboam.QuotaCluster
+	}
+	return s.shown(ctx, func(tx store.Tx) (jeroboam.Quota, error) { return s.limit(tx, project, resource) }, s.Store.View)
+}
+
+// shown is the quota that f reads or writes, with what is in use of it.
+func (s *Service) shown(ctx context.Context, f func(store.Tx) (jeroboam.Quota, error),
+	in func(context.Context, func(store.Tx) error) error) (Quota, error) {
+	var out Quota
+	err := in(ctx, func(tx store.Tx) error {
+		q, err := f(tx)
+		if err != nil {
+			return err
+		}
+		all, err := inUse(tx, q)
+		if err != nil {
+			return err
+		}
+		out = all[0]
+		return nil
+	})
+	return out, err
 }
 
 // foreign lets a caller ask about its own project, and an administrator about any.
@@ -96,15 +167,15 @@ func (s *Service) foreign(caller jeroboam.Caller, project, rule string) error {
 }
 
 // CreateQuota gives a project a limit of its own.
-func (s *Service) CreateQuota(ctx context.Context, caller jeroboam.Caller, q jeroboam.Quota) (jeroboam.Quota, error) {
+func (s *Service) CreateQuota(ctx context.Context, caller jeroboam.Caller, q jeroboam.Quota) (Quota, error) {
 	if err := s.allow(caller, "quota:create", q.Project, ""); err != nil {
-		return q, err
+		return Quota{}, err
 	}
 	if q.Project == "" {
-		return q, jeroboam.Errorf(jeroboam.Invalid, "project_id", "Must provide a valid project ID.")
+		return Quota{}, jeroboam.Errorf(jeroboam.Invalid, "project_id", "Must provide a valid project ID.")
 	}
-	q.ID, q.CreatedAt = quotaID(q.Project, q.Resource), s.now()
-	return update(ctx, s, func(tx store.Tx) (jeroboam.Quota, error) {
+	q.ID, q.CreatedAt = quota.ID(q.Project, q.Resource), s.now()
+	return s.shown(ctx, func(tx store.Tx) (jeroboam.Quota, error) {
 		if _, err := store.Get[jeroboam.Quota](tx, q.ID); jeroboam.KindOf(err) != jeroboam.NotFound {
 			if err != nil {
 				return q, err
@@ -112,23 +183,25 @@ func (s *Service) CreateQuota(ctx context.Context, caller jeroboam.Caller, q jer
 			return q, jeroboam.Errorf(jeroboam.Conflict, "exists", "Quota for project %s already exists for resource %s.", q.Project, q.Resource)
 		}
 		kept := q
-		return kept, store.Put(tx, &kept)
-	})
+		err := store.Put(tx, &kept)
+		return kept, err
+	}, s.Store.Update)
 }
 
 // UpdateQuota changes a project's limit.
-func (s *Service) UpdateQuota(ctx context.Context, caller jeroboam.Caller, project, resource string, limit int) (jeroboam.Quota, error) {
+func (s *Service) UpdateQuota(ctx context.Context, caller jeroboam.Caller, project, resource string, limit int) (Quota, error) {
 	if err := s.allow(caller, "quota:update", project, ""); err != nil {
-		return jeroboam.Quota{}, err
+		return Quota{}, err
 	}
-	return update(ctx, s, func(tx store.Tx) (jeroboam.Quota, error) {
-		q, err := quota(tx, project, resource)
+	return s.shown(ctx, func(tx store.Tx) (jeroboam.Quota, error) {
+		q, err := storedQuota(tx, project, resource)
 		if err != nil {
 			return q, err
 		}
 		q.HardLimit, q.UpdatedAt = limit, s.now()
-		return q, store.Put(tx, &q)
-	})
+		err = store.Put(tx, &q)
+		return q, err
+	}, s.Store.Update)
 }
 
 // DeleteQuota gives a project the default limit again.
@@ -137,7 +210,7 @@ func (s *Service) DeleteQuota(ctx context.Context, caller jeroboam.Caller, proje
 		return err
 	}
 	return s.Store.Update(ctx, func(tx store.Tx) error {
-		q, err := quota(tx, project, resource)
+		q, err := storedQuota(tx, project, resource)
 		if err != nil {
 			return err
 		}
@@ -145,8 +218,8 @@ func (s *Service) DeleteQuota(ctx context.Context, caller jeroboam.Caller, proje
 	})
 }
 
-func quota(tx store.Tx, project, resource string) (jeroboam.Quota, error) {
-	q, err := store.Get[jeroboam.Quota](tx, quotaID(project, resource))
+func storedQuota(tx store.Tx, project, resource string) (jeroboam.Quota, error) {
+	q, err := store.Get[jeroboam.Quota](tx, quota.ID(project, resource))
 	if jeroboam.KindOf(err) == jeroboam.NotFound {
 		return q, jeroboam.Errorf(jeroboam.NotFound, "quota", "Quota could not be found: project_id %s resource %s.", project, resource)
 	}

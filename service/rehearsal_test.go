@@ -18,7 +18,7 @@ func TestARehearsalLeavesNothing(t *testing.T) {
 	everything := func() (all []store.Record) {
 		t.Helper()
 		err := h.Store.View(t.Context(), func(tx store.Tx) error {
-			for _, kind := range []string{store.KindCluster, store.KindNodeGroup, store.KindOperation, store.KindEvent, store.KindMachine} {
+			for _, kind := range []string{store.KindCluster, store.KindNodeGroup, store.KindOperation, store.KindEvent, store.KindMachine, store.KindUsage} {
 				found, err := tx.List(store.Query{Kind: kind})
 				if err != nil {
 					return err

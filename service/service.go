@@ -8,11 +8,13 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/coe"
 	"github.com/jeroboam-cloud/jeroboam/identity"
+	"github.com/jeroboam-cloud/jeroboam/quota"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
@@ -35,8 +37,8 @@ type Options struct {
 
 // Limits bound what a project may ask for.
 type Limits struct {
-	Clusters int // of a project without a quota of its own
-	Nodes    int // of one cluster, all groups together
+	Quotas quota.Limits // of a project without quotas of its own; without Cluster in it: 20
+	Nodes  int          // of one cluster, all groups together
 }
 
 // Driver is a row of the table of drivers with what this package asks of its
@@ -90,8 +92,12 @@ func New(o Options) *Service {
 	if o.Policy == nil {
 		o.Policy = identity.Defaults()
 	}
-	if o.Limits.Clusters == 0 {
-		o.Limits.Clusters = 20
+	if _, given := o.Limits.Quotas[jeroboam.QuotaCluster]; !given {
+		o.Limits.Quotas = maps.Clone(o.Limits.Quotas)
+		if o.Limits.Quotas == nil {
+			o.Limits.Quotas = quota.Limits{}
+		}
+		o.Limits.Quotas[jeroboam.QuotaCluster] = 20
 	}
 	if o.Limits.Nodes == 0 {
 		o.Limits.Nodes = 1000

@@ -18,6 +18,7 @@ const (
 	KindEvent      = "event"
 	KindResource   = "resource"
 	KindQuota      = "quota"
+	KindUsage      = "usage"
 	KindAuthority  = "authority"
 	KindFederation = "federation"
 	KindSealed     = "sealed"
@@ -58,6 +59,8 @@ func columns(v any) Record {
 		return Record{Kind: KindResource, ID: v.ID, Project: v.Project, Parent: v.Cluster, Name: v.Name, Revision: v.Revision, Seq: v.Seq}
 	case jeroboam.Quota:
 		return Record{Kind: KindQuota, ID: v.ID, Project: v.Project, Name: v.Resource, Revision: v.Revision, Seq: v.Seq}
+	case jeroboam.Usage:
+		return Record{Kind: KindUsage, ID: v.ID, Project: v.ID, Revision: v.Revision, Seq: v.Seq}
 	case jeroboam.Authority:
 		return Record{Kind: KindAuthority, ID: v.ID, Project: v.Project, Parent: v.Cluster, Name: v.Name, Revision: v.Revision, Seq: v.Seq}
 	case jeroboam.Federation:
@@ -92,6 +95,8 @@ func stamp(v any, r Record) {
 	case *jeroboam.Resource:
 		revision, seq = &v.Revision, &v.Seq
 	case *jeroboam.Quota:
+		revision, seq = &v.Revision, &v.Seq
+	case *jeroboam.Usage:
 		revision, seq = &v.Revision, &v.Seq
 	case *jeroboam.Authority:
 		revision, seq = &v.Revision, &v.Seq

@@ -32,6 +32,7 @@ func TestOldRecordsAreReadForEver(t *testing.T) {
 		store.KindEvent:      rewrite[jeroboam.Event],
 		store.KindResource:   rewrite[jeroboam.Resource],
 		store.KindQuota:      rewrite[jeroboam.Quota],
+		store.KindUsage:      rewrite[jeroboam.Usage],
 		store.KindAuthority:  rewrite[jeroboam.Authority],
 		store.KindFederation: rewrite[jeroboam.Federation],
 		store.KindSealed:     rewrite[store.Sealed],

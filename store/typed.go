@@ -12,7 +12,7 @@ import (
 type Noun interface {
 	jeroboam.Cluster | jeroboam.NodeGroup | jeroboam.Template | jeroboam.Machine |
 		jeroboam.Operation | jeroboam.Step | jeroboam.Event | jeroboam.Resource | jeroboam.Quota |
-		jeroboam.Authority | jeroboam.Federation | Sealed | VaultKey | Token
+		jeroboam.Usage | jeroboam.Authority | jeroboam.Federation | Sealed | VaultKey | Token
 }
 
 // Sealed is a secret as the vault leaves it in the store: its ciphertext, or

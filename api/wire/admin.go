@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/jeroboam-cloud/jeroboam"
@@ -48,10 +49,12 @@ func DecodeCertificate(body []byte) (CertificateSign, error) {
 	return c, o.done()
 }
 
-// Quota is a project's limit. A default one has neither id nor times.
+// Quota is a project's limit. A default one has neither id nor times. A limit of
+// -1 is none. What is in use is not Magnum's.
 type Quota struct {
 	ID        int64  `json:"id,omitempty"`
 	HardLimit int    `json:"hard_limit"`
+	InUse     int    `json:"in_use"`
 	ProjectID string `json:"project_id"`
 	Resource  string `json:"resource"`
 	CreatedAt *Time  `json:"created_at,omitempty"`
@@ -65,8 +68,8 @@ type Quotas struct {
 }
 
 // QuotaOf shows a quota; one of revision 0 is not stored but a default.
-func QuotaOf(q jeroboam.Quota) Quota {
-	shown := Quota{HardLimit: q.HardLimit, ProjectID: q.Project, Resource: q.Resource}
+func QuotaOf(q jeroboam.Quota, inUse int) Quota {
+	shown := Quota{HardLimit: q.HardLimit, InUse: inUse, ProjectID: q.Project, Resource: q.Resource}
 	if q.Revision != 0 {
 		shown.ID, shown.CreatedAt, shown.UpdatedAt = q.Seq, &Time{q.CreatedAt}, &Time{q.UpdatedAt}
 	}
@@ -80,8 +83,9 @@ type QuotaWrite struct {
 	HardLimit int    `json:"hard_limit"`
 }
 
-// DecodeQuota reads the body of a quota's creation or change.
-func DecodeQuota(body []byte) (QuotaWrite, error) {
+// DecodeQuota reads the body of a quota's creation or change; resource is what
+// the path names, if it does.
+func DecodeQuota(body []byte, resource string) (QuotaWrite, error) {
 	o, err := readObject("quota", body)
 	if err != nil {
 		return QuotaWrite{}, err
@@ -89,12 +93,13 @@ func DecodeQuota(body []byte) (QuotaWrite, error) {
 	o.readOnly("created_at", "updated_at")
 	o.ignored("id", "links")
 	q := QuotaWrite{ProjectID: value(o.text("project_id", longText)), HardLimit: 1,
-		Resource: value(o.word("resource", jeroboam.QuotaCluster))}
-	if n := o.number("hard_limit", 0, anyInt); n != nil {
-		q.HardLimit = *n
+		Resource: value(o.word("resource", jeroboam.QuotaResources()...))}
+	least := jeroboam.Unlimited
+	if q.Resource = cmp.Or(q.Resource, resource, jeroboam.QuotaCluster); q.Resource == jeroboam.QuotaCluster {
+		least = 0 // as Magnum has it
 	}
-	if q.Resource == "" {
-		q.Resource = jeroboam.QuotaCluster
+	if n := o.number("hard_limit", least, anyInt); n != nil {
+		q.HardLimit = *n
 	}
 	return q, o.done()
 }

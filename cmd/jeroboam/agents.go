@@ -2,8 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"io/fs"
 	"net"
 	"net/url"
 	"os"
@@ -49,26 +47,22 @@ func gatewayNames(c config) []string {
 	return []string{u.Hostname()}
 }
 
-func gatewayDir(s *state) string { return s.path("gateway") }
+func gatewayDir(s *state) string { return s.shared("gateway") }
 
-// listenForAgents opens the socket in the state directory, and the TCP address
-// if one is configured.
+// listenForAgents opens the socket that machines of this host see, and the TCP
+// address if one is configured.
 func listenForAgents(s *state, tcp string) (_ []net.Listener, err error) {
 	if err := os.MkdirAll(gatewayDir(s), 0o700); err != nil {
-		return nil, stateError(s.dir, err)
+		return nil, stateError(s.common, err)
 	}
-	path := s.path("gateway", "gateway.sock")
+	path := s.shared("gateway", "gateway.sock")
 	if len(path) > longestSocket {
-		return nil, jeroboam.Errorf(jeroboam.Invalid, "state-path", "The state directory %s is too deep for a socket in it.", s.dir).
-			WithRemedy("Name one with a path of at most %d characters.", longestSocket-len(path)+len(s.dir))
+		return nil, jeroboam.Errorf(jeroboam.Invalid, "state-path", "The directory %s is too deep for a socket in it.", s.common).
+			WithRemedy("Name one with a path of at most %d characters.", longestSocket-len(path)+len(s.common))
 	}
-	// Left by a service that was killed: the lock says that it is gone.
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, stateError(s.dir, err)
-	}
-	socket, err := net.Listen("unix", path)
+	socket, err := inherit(path, s.shared("gateway.lock"))
 	if err != nil {
-		return nil, fmt.Errorf("listen for agents: %w", err)
+		return nil, err
 	}
 	all := []net.Listener{socket}
 	if tcp != "" {

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/quota"
 )
 
 // config is everything that can be chosen about a service. Each field is a
@@ -23,6 +24,7 @@ import (
 type config struct {
 	State         string          // directory that holds everything the service must remember
 	Database      jeroboam.Secret // URL of PostgreSQL, with its password; "": SQLite in the state directory
+	Shared        string          // directory of what servers of one database have in common; "": the state directory
 	Listen        string          // address of the API
 	GatewayListen string          // TCP address for agents; "": the unix socket alone
 	GatewayURL    string          // where machines elsewhere find it; "": there are none
@@ -30,7 +32,11 @@ type config struct {
 	Agent         string          // path of the agent's binary
 	Drivers       []string        // rows of drivers.go that are on
 	Labels        string          // what becomes of labels without effect: "warn" or "strict"
-	ClusterQuota  int             // clusters per project that have no quota of their own
+	ClusterQuota  int             // clusters of a project that has no quota of its own; this and the next: -1 is no limit
+	NodeQuota     int             // its nodes of every role
+	CoreQuota     int             // its nodes' vCPUs
+	MemoryQuota   int             // MiB, of its nodes
+	VolumeQuota   int             // GiB, of its nodes' disks
 	Concurrency   int             // clusters worked on at once
 	Identity      string          // "embedded" or "keystone"
 	Keystone      keystoneConfig
@@ -55,6 +61,7 @@ const envPrefix = "JEROBOAM_"
 func (c *config) flags(f *pflag.FlagSet, dir string) {
 	f.StringVar(&c.State, "state", ".state", "directory that holds everything the service must remember")
 	f.StringVar((*string)(&c.Database), "database", "", "postgres://user:password@host/database; without one, SQLite in the state directory.\nArguments can be seen by others: give a password in the variable or the file")
+	f.StringVar(&c.Shared, "shared", "", "directory of what the servers of one database have in common: keys, users, bundles, this host's machines;\nnot given: the state directory")
 	f.StringVar(&c.Listen, "listen", "127.0.0.1:9511", "address of the API")
 	f.StringVar(&c.GatewayListen, "gateway-listen", "", "TCP address for agents, besides the unix socket in the state directory")
 	f.StringVar(&c.GatewayURL, "gateway-url", "", "https://host:port by which machines of a remote cloud reach gateway-listen")
@@ -62,7 +69,11 @@ func (c *config) flags(f *pflag.FlagSet, dir string) {
 	f.StringVar(&c.Agent, "agent", filepath.Join(dir, "jeroboam-agent"), "path of the agent's binary")
 	f.StringSliceVar(&c.Drivers, "drivers", []string{"k8s_local"}, "drivers to offer: "+strings.Join(driverNames(), ", "))
 	f.StringVar(&c.Labels, "labels", labelsWarn, "labels that have no effect: warn keeps and reports them, strict refuses them")
-	f.IntVar(&c.ClusterQuota, "cluster-quota", 20, "clusters a project may have if it has no quota of its own")
+	f.IntVar(&c.ClusterQuota, "cluster-quota", 20, "clusters a project may have if it has no quota of its own; here and in the next four, -1 is no limit")
+	f.IntVar(&c.NodeQuota, "node-quota", jeroboam.Unlimited, "nodes of every role it may have")
+	f.IntVar(&c.CoreQuota, "core-quota", jeroboam.Unlimited, "vCPUs its nodes may have")
+	f.IntVar(&c.MemoryQuota, "memory-quota", jeroboam.Unlimited, "MiB of memory its nodes may have")
+	f.IntVar(&c.VolumeQuota, "volume-quota", jeroboam.Unlimited, "GiB of disks its nodes may have")
 	f.IntVar(&c.Concurrency, "concurrency", 64, "clusters worked on at once")
 	f.StringVar(&c.Identity, "identity", identityEmbedded, "who knows the users: "+identityEmbedded+" (the service itself) or "+identityKeystone)
 	c.Keystone.flags(f)
@@ -72,6 +83,12 @@ func (c *config) flags(f *pflag.FlagSet, dir string) {
 	c.Observe.flags(f)
 	f.StringVar(&c.LogFormat, "log-format", "text", "format of the log: text or json")
 	f.StringVar(&c.LogLevel, "log-level", "info", "least level logged: debug, info, warn or error")
+}
+
+// quotas are the limits of a project that has none of its own.
+func (c *config) quotas() quota.Limits {
+	return quota.Limits{jeroboam.QuotaCluster: c.ClusterQuota, jeroboam.QuotaNode: c.NodeQuota, jeroboam.QuotaCore: c.CoreQuota,
+		jeroboam.QuotaMemory: c.MemoryQuota, jeroboam.QuotaVolume: c.VolumeQuota}
 }
 
 // load fills in what no flag gave, and refuses what cannot be.
@@ -177,6 +194,9 @@ func (c *config) validate() error {
 	if url := c.Database.Reveal(); url != "" && !strings.HasPrefix(url, "postgres://") && !strings.HasPrefix(url, "postgresql://") {
 		wrong("database", "Give postgres://user:password@host:5432/database, or nothing.", "database is no address of a PostgreSQL database.")
 	}
+	if c.Shared != "" && c.Database == "" {
+		wrong("shared", "Give the address of a PostgreSQL database, too, or leave it out.", "shared: servers can share only a PostgreSQL database.")
+	}
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		wrong("listen", "Give host:port, for example 127.0.0.1:9511.", "listen: %q is not an address.", c.Listen)
 	}
@@ -189,8 +209,11 @@ func (c *config) validate() error {
 	if c.Labels != labelsWarn && c.Labels != labelsStrict {
 		wrong("labels", "Give warn or strict.", "labels: %q is neither.", c.Labels)
 	}
-	if c.ClusterQuota < 0 {
-		wrong("cluster_quota", "Give 0 or more.", "cluster_quota: %d is negative.", c.ClusterQuota)
+	for resource, limit := range c.quotas() {
+		if limit < jeroboam.Unlimited {
+			key := strings.ToLower(resource) + "_quota"
+			wrong(key, "Give 0 or more, or -1 for no limit.", "%s: %d is no limit.", key, limit)
+		}
 	}
 	if c.Concurrency < 1 {
 		wrong("concurrency", "Give 1 or more.", "concurrency: %d is less than 1.", c.Concurrency)

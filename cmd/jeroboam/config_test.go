@@ -42,7 +42,8 @@ func TestFlagsWinOverEnvironmentOverFileOverDefaults(t *testing.T) {
 	want := config{
 		State: "/flag", Listen: "127.0.0.1:2", Concurrency: 3, LogLevel: "debug",
 		Drivers: []string{"k8s_sim"},
-		Bundles: "/opt/jeroboam/bundles", Agent: "/opt/jeroboam/jeroboam-agent", Labels: "warn", ClusterQuota: 20, LogFormat: "text",
+		Bundles: "/opt/jeroboam/bundles", Agent: "/opt/jeroboam/jeroboam-agent", Labels: "warn", LogFormat: "text",
+		ClusterQuota: 20, NodeQuota: -1, CoreQuota: -1, MemoryQuota: -1, VolumeQuota: -1,
 		Identity: "embedded",
 		Public:   publicConfig{ProxyHeaders: "x-forwarded", StopLimit: 15 * time.Second},
 		Keystone: keystoneConfig{Username: "jeroboam", UserDomain: "Default", Project: "service", ProjectDomain: "Default"},

@@ -39,7 +39,7 @@ type place interface {
 var clouds = map[string]func(config, *state, *slog.Logger) (place, error){
 	"local": func(c config, s *state, log *slog.Logger) (place, error) {
 		return local.New(local.Options{
-			State: s.dir, AgentPath: c.Agent, GatewayDir: gatewayDir(s), BundleDir: s.path("bundles"), Logger: log,
+			State: s.common, AgentPath: c.Agent, GatewayDir: gatewayDir(s), BundleDir: s.shared("bundles"), Logger: log,
 		})
 	},
 	"sim": func(config, *state, *slog.Logger) (place, error) {

@@ -51,11 +51,12 @@ func teardown(ctx context.Context, state string) error {
 // ownUsers are the identities of the service of a state directory; remedy says
 // what to do if they are Keystone's.
 func ownUsers(state, url, remedy string, args ...any) (*embedded.Identity, error) {
-	if _, err := os.Stat(identityDir(state)); errors.Is(err, fs.ErrNotExist) {
+	dir := identityDir(sharedDir(state))
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil, jeroboam.Errorf(jeroboam.Unsupported, "users-elsewhere", "The service in %s has no users of its own.", state).
 			WithRemedy(remedy, args...)
 	}
-	return embedded.Open(embedded.Options{Dir: identityDir(state), URL: url})
+	return embedded.Open(embedded.Options{Dir: dir, URL: url})
 }
 
 // addUser lets somebody in. A service that runs reads the change by itself.

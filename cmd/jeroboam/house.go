@@ -22,6 +22,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/monitor"
 	"github.com/jeroboam-cloud/jeroboam/node/gateway"
 	"github.com/jeroboam-cloud/jeroboam/pki"
+	"github.com/jeroboam-cloud/jeroboam/quota"
 	"github.com/jeroboam-cloud/jeroboam/service"
 	"github.com/jeroboam-cloud/jeroboam/store"
 	"github.com/jeroboam-cloud/jeroboam/vault"
@@ -56,7 +57,7 @@ func build(ctx context.Context, c config, s *state, address net.Addr, log *slog.
 			err = errors.Join(err, h.close())
 		}
 	}()
-	for _, step := range []func(context.Context) error{h.openDoor, h.openPolicy, h.openStore, h.openIdentity, h.openBundles, h.openDrivers, h.openGateway} {
+	for _, step := range []func(context.Context) error{h.openDoor, h.openPolicy, h.openStore, h.openIdentity, h.openBundles, h.openDrivers, h.countUsage, h.openGateway} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -70,8 +71,8 @@ func (h *house) openStore(ctx context.Context) error {
 		return err
 	}
 	h.store = h.watching.store(backend)
-	h.vault, h.closeVault, err = openVault(ctx, h.config, h.state.dir, h.store)
-	return err
+	h.vault, h.closeVault, err = openVault(ctx, h.config, h.state.common, h.store)
+	return h.otherKeys(err)
 }
 
 // openDoor makes what stands between the rooms and the world.
@@ -90,17 +91,8 @@ func (h *house) openPolicy(context.Context) (err error) {
 	return err
 }
 
-func (h *house) openIdentity(ctx context.Context) (err error) {
-	if h.config.Identity == identityKeystone {
-		h.callers, err = keystoneCallers(ctx, h.config.Keystone, h.log)
-	} else {
-		h.callers, err = ownCallers(h.state.dir, h.url)
-	}
-	return err
-}
-
 func (h *house) openBundles(ctx context.Context) (err error) {
-	dir := h.state.path("bundles")
+	dir := h.state.shared("bundles")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return stateError(dir, err)
 	}
@@ -121,6 +113,25 @@ func (h *house) openDrivers(ctx context.Context) (err error) {
 	return nil
 }
 
+// countUsage counts once what projects had before quotas were counted.
+func (h *house) countUsage(ctx context.Context) error {
+	size := func(ctx context.Context, c jeroboam.Cluster, flavor string) (jeroboam.Flavor, error) {
+		for _, d := range h.drivers {
+			if d.Name == c.Spec.Driver {
+				return d.cloud.FindFlavor(ctx, c.Project, flavor)
+			}
+		}
+		return jeroboam.Flavor{}, jeroboam.Errorf(jeroboam.Unsupported, "driver", "The driver %s is not configured.", c.Spec.Driver)
+	}
+	err := quota.Count(ctx, h.store, size, func(c jeroboam.Cluster, flavor string, err error) {
+		h.log.WarnContext(ctx, "cores, memory and root disks of machines not counted", "cluster", c.ID, "flavor", flavor, "reason", err)
+	})
+	if err != nil {
+		return fmt.Errorf("count the usage of quotas: %w", err)
+	}
+	return nil
+}
+
 // openGateway makes the engine and the door its machines come in by.
 func (h *house) openGateway(ctx context.Context) error {
 	if err := checkRemoteGateway(h.config, h.drivers); err != nil {
@@ -128,7 +139,7 @@ func (h *house) openGateway(ctx context.Context) error {
 	}
 	authority, err := gatewayAuthority(ctx, h.vault)
 	if err != nil {
-		return err
+		return h.otherKeys(err)
 	}
 	options := gateway.Options{Authority: authority, Bundles: h.bundles.path, Names: gatewayNames(h.config), Logger: h.log}
 	if !h.bundles.simulated {
@@ -143,6 +154,7 @@ func (h *house) openGateway(ctx context.Context) error {
 		Store: h.store, Vault: h.vault, Drivers: engineDrivers(h.drivers), Bundle: h.bundles.find, Log: h.log,
 		Gateway: engine.Gateway{URL: agentURL, Remote: h.config.GatewayURL, CA: authority.PEM(), Agent: options.Agent},
 		Limits:  engine.Limits{Clusters: h.config.Concurrency}, Observer: h.watching.engine(),
+		Shared: h.config.Database != "" && !h.bundles.simulated, // whose agents live here
 	})
 	options.Registry = h.engine
 	h.gateway = gateway.New(options)
@@ -150,11 +162,11 @@ func (h *house) openGateway(ctx context.Context) error {
 }
 
 // introduce says once what nobody can look up later.
-func (h *house) introduce(stdout io.Writer) error {
-	if h.callers.own == nil {
+func introduce(own *embedded.Identity, stdout io.Writer) error {
+	if own == nil {
 		return nil
 	}
-	password, fresh := h.callers.own.GeneratedPassword()
+	password, fresh := own.GeneratedPassword()
 	if !fresh {
 		return nil
 	}
@@ -206,7 +218,7 @@ func (h *house) admit(ctx context.Context) error {
 func (h *house) server(ctx context.Context, stopping <-chan struct{}) *http.Server {
 	verbs := service.New(service.Options{
 		Store: h.store, Drivers: serviceDrivers(h.drivers), Policy: h.policy, Signer: signer{h.vault}, Versions: h.bundles.versions,
-		Limits: service.Limits{Clusters: h.config.ClusterQuota}, Host: hostname(), StrictLabels: h.config.Labels == labelsStrict,
+		Limits: service.Limits{Quotas: h.config.quotas()}, Host: hostname(), StrictLabels: h.config.Labels == labelsStrict,
 	})
 	options := api.Options{Service: verbs, Logger: h.log, Stopping: stopping}
 	return &http.Server{
@@ -269,7 +281,7 @@ func (s signer) SignClient(ctx context.Context, a jeroboam.Authority, csr []byte
 // gatewayAuthority is the authority of agents, kept in the vault from the first
 // start on: its certificate and key as one PEM text.
 func gatewayAuthority(ctx context.Context, v vault.Vault) (gateway.Authority, error) {
-	text, err := v.Ensure(ctx, "service", "gateway", func() (jeroboam.Secret, error) {
+	text, err := v.Ensure(ctx, vaultOwner, vaultGateway, func() (jeroboam.Secret, error) {
 		fresh, err := gateway.NewAuthority(time.Now())
 		if err != nil {
 			return "", err

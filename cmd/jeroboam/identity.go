@@ -174,8 +174,8 @@ type callers struct {
 	url      string                  // where they log in; "": at the service itself
 }
 
-func ownCallers(state, url string) (callers, error) {
-	own, err := embedded.Open(embedded.Options{Dir: identityDir(state), URL: url})
+func ownCallers(dir, url string) (callers, error) {
+	own, err := embedded.Open(embedded.Options{Dir: dir, URL: url})
 	return callers{Authenticator: own, own: own}, err
 }
 

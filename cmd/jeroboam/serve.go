@@ -59,16 +59,19 @@ func serve(ctx context.Context, c config, stdout, stderr io.Writer) (err error) 
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
+	if err := s.share(c.Shared); err != nil {
+		return err
+	}
 	listener, err := listen(c.Listen, "--listen")
 	if err != nil {
 		return err
 	}
 	defer listener.Close()
-	h, err := build(ctx, c, s, listener.Addr(), log)
+	h, err := buildAlone(ctx, c, s, listener.Addr(), log)
 	if err != nil {
 		return err
 	}
-	if err := h.introduce(stdout); err != nil {
+	if err := introduce(h.callers.own, stdout); err != nil {
 		return errors.Join(err, h.close())
 	}
 	s.keep()
@@ -79,6 +82,16 @@ func serve(ctx context.Context, c config, stdout, stderr io.Writer) (err error) 
 	err = errors.Join(h.run(ctx, listener), h.close())
 	log.InfoContext(context.WithoutCancel(ctx), "stopped")
 	return err
+}
+
+// buildAlone builds while no other server of the shared directory does.
+func buildAlone(ctx context.Context, c config, s *state, address net.Addr, log *slog.Logger) (*house, error) {
+	done, err := s.starting()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return build(ctx, c, s, address, log)
 }
 
 func newLogger(c config, w io.Writer) *slog.Logger {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -26,17 +27,70 @@ const leastSpace = 64 << 20 // bytes
 // logFile is where "up" lets a detached service write.
 const logFile = "serve.log"
 
+// sharedFile names, in a state directory, the one it shares with other servers.
+const sharedFile = "shared"
+
 // state is the directory a service owns while it runs.
 type state struct {
-	dir   string
-	lock  *os.File
-	fresh bool // no version was there before
-	made  bool // the directory itself was not
-	used  bool // the start got far enough to be kept
+	dir    string
+	common string // what the servers of one database on this host have in common; else dir
+	lock   *os.File
+	fresh  bool // no version was there before
+	made   bool // the directory itself was not
+	used   bool // the start got far enough to be kept
 }
 
 func (s *state) path(parts ...string) string {
 	return filepath.Join(append([]string{s.dir}, parts...)...)
+}
+
+// shared is the path of what other servers of the database use, too.
+func (s *state) shared(parts ...string) string {
+	return filepath.Join(append([]string{s.common}, parts...)...)
+}
+
+// share makes dir, unless it is "", the place of what servers have in common.
+func (s *state) share(dir string) error {
+	if dir == "" {
+		if err := os.Remove(s.path(sharedFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return stateError(s.dir, err)
+		}
+		return nil
+	}
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return fmt.Errorf("shared directory: %w", err)
+	}
+	if err := os.MkdirAll(abs, 0o700); err != nil {
+		return stateError(abs, err)
+	}
+	s.common = abs
+	return s.write(sharedFile, abs)
+}
+
+// sharedDir is what the service of a state directory shares with others, or
+// the directory itself.
+func sharedDir(state string) string {
+	if text, err := os.ReadFile(filepath.Join(state, sharedFile)); err == nil {
+		return strings.TrimSpace(string(text))
+	}
+	return state
+}
+
+// common is the directory of what the service of these settings shares, or its own.
+func (c config) common() string { return cmp.Or(c.Shared, sharedDir(c.State)) }
+
+// starting waits until no other server of the shared directory is starting:
+// what one of them makes there first, the others find.
+func (s *state) starting() (done func(), err error) {
+	lock, err := os.OpenFile(s.shared("start.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, stateError(s.common, err)
+	}
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
+		return nil, errors.Join(stateError(s.common, err), lock.Close())
+	}
+	return func() { lock.Close() }, nil //nolint:errcheck // nothing was written to it
 }
 
 // openState takes the directory for this process alone, making it first if
@@ -46,7 +100,7 @@ func openState(dir string) (*state, error) {
 	if err != nil {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
-	s := &state{dir: abs}
+	s := &state{dir: abs, common: abs}
 	if err := s.check(); err != nil {
 		return nil, err
 	}

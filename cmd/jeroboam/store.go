@@ -8,11 +8,13 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/identity/embedded"
 	"github.com/jeroboam-cloud/jeroboam/store"
 	"github.com/jeroboam-cloud/jeroboam/store/postgres"
 	"github.com/jeroboam-cloud/jeroboam/store/sqlite"
@@ -35,12 +37,12 @@ func storeCommand() *cobra.Command {
 		var c config
 		var path string
 		sub := &cobra.Command{Use: use, Short: short, Long: short + ".\n\n" + long, Args: cobra.ExactArgs(1)}
-		if use == "migrate" {
+		if !strings.Contains(use, " ") {
 			sub.Args = cobra.NoArgs
 		}
 		sub.Flags().StringVar(&path, "config", "", "YAML file of settings")
 		c.flags(sub.Flags(), programDir())
-		hideBut(sub.Flags(), "config", "state", "database")
+		hideBut(sub.Flags(), "config", "state", "database", "shared")
 		sub.RunE = func(cmd *cobra.Command, args []string) error {
 			if err := c.load(cmd.Flags(), path, os.Getenv); err != nil {
 				return err
@@ -56,6 +58,8 @@ func storeCommand() *cobra.Command {
 		"The service may run meanwhile; the export is of one moment. Secrets in it are sealed.", exportStore)
 	add("import FILE", "Fill an empty database with an export; \"-\" is the standard input",
 		"Records keep their revisions, and every cluster is looked at again. All is imported, or nothing.", importStore)
+	add("adopt-users", "Take the users of this server for those of the database",
+		"For a PostgreSQL database whose users were lost: whoever owns clusters in it is then known to an administrator alone.", adoptUsers)
 	return cmd
 }
 
@@ -102,6 +106,29 @@ func migrateStore(ctx context.Context, cmd *cobra.Command, c config, _ string) e
 	return err
 }
 
+func adoptUsers(ctx context.Context, cmd *cobra.Command, c config, _ string) (err error) {
+	if c.Database == "" {
+		return jeroboam.Errorf(jeroboam.Unsupported, "not-shared", "The users of this service lie beside its database.").
+			WithRemedy("Nothing needs to be done; or name a PostgreSQL database with --database.")
+	}
+	dir := c.common()
+	own, err := embedded.Open(embedded.Options{Dir: identityDir(dir)})
+	if err != nil {
+		return err
+	}
+	err = opened(ctx, c, newLogger(c, cmd.ErrOrStderr()), func(b store.Archive) error {
+		v, end, err := openVault(ctx, c, dir, b)
+		if err != nil {
+			return err
+		}
+		return errors.Join(v.Put(ctx, vaultOwner, vaultUsers, jeroboam.Secret(own.Fingerprint())), end())
+	})
+	if err = errors.Join(err, introduce(own, cmd.OutOrStdout())); err == nil {
+		_, err = fmt.Fprintf(cmd.ErrOrStderr(), "The database is served with the users in %s.\n", identityDir(dir))
+	}
+	return err
+}
+
 func backupStore(ctx context.Context, cmd *cobra.Command, c config, file string) error {
 	if c.Database != "" {
 		return notSQLite("Make one with pg_dump, or use \"jeroboam store export\".")
@@ -134,7 +161,8 @@ func notSQLite(remedy string) error {
 
 // sayDone says what was done, and what a database is of no use without.
 func sayDone(cmd *cobra.Command, c config, done string) error {
-	_, err := fmt.Fprintf(cmd.ErrOrStderr(), "%s\n%s, and the users in %s.\n", done, c.Vault.keep(c.State), identityDir(c.State))
+	dir := c.common()
+	_, err := fmt.Fprintf(cmd.ErrOrStderr(), "%s\n%s, and the users in %s.\n", done, c.Vault.keep(dir), identityDir(dir))
 	return err
 }
 

@@ -143,7 +143,7 @@ func vaultCommand() *cobra.Command {
 		sub := &cobra.Command{Use: use, Short: short, Long: short + ".\n\n" + long, Args: cobra.NoArgs}
 		sub.Flags().StringVar(&path, "config", "", "YAML file of settings")
 		c.flags(sub.Flags(), programDir())
-		hideBut(sub.Flags(), "config", "state", "database", "vault-root")
+		hideBut(sub.Flags(), "config", "state", "database", "shared", "vault-root")
 		sub.RunE = func(cmd *cobra.Command, _ []string) error {
 			if err := c.load(cmd.Flags(), path, os.Getenv); err != nil {
 				return err
@@ -192,7 +192,7 @@ func vaultStatus(cmd *cobra.Command, c config) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	roots, end, err := openRoots(c.Vault.Roots, c.State)
+	roots, end, err := openRoots(c.Vault.Roots, c.common())
 	if err != nil {
 		return err
 	}
@@ -230,7 +230,7 @@ func printStatus(cmd *cobra.Command, status sealed.Status) error {
 
 func vaultRekey(cmd *cobra.Command, c config) error {
 	return claimed(cmd.Context(), c, newLogger(c, cmd.ErrOrStderr()), func(db store.Archive) (err error) {
-		roots, end, err := openRoots(c.Vault.Roots, c.State)
+		roots, end, err := openRoots(c.Vault.Roots, c.common())
 		if err != nil {
 			return err
 		}

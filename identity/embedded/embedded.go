@@ -99,6 +99,9 @@ func (i *Identity) GeneratedPassword() (password jeroboam.Secret, fresh bool) {
 	return i.generated, i.generated != ""
 }
 
+// Fingerprint tells this Dir's users and tokens from those of another.
+func (i *Identity) Fingerprint() string { return i.tokens.print }
+
 // Authenticate implements identity.Authenticator. What a user may do is looked
 // up now: a role taken away is gone from tokens that are out.
 func (i *Identity) Authenticate(_ context.Context, token string) (jeroboam.Caller, error) {

@@ -361,6 +361,28 @@ func TestARevokedTokenIsDeadAcrossARestart(t *testing.T) {
 	s.caller(other)
 }
 
+func TestATokenRevokedAtOneServerIsDeadAtAnotherWithinASecond(t *testing.T) {
+	s := newSite(t)
+	other, err := embedded.Open(embedded.Options{Dir: s.dir, Now: s.clock.now, PasswordCost: bcrypt.MinCost})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if other.Fingerprint() != s.id.Fingerprint() {
+		t.Error("one directory has two fingerprints")
+	}
+	token, _ := s.login("alice", s.alice, projectScope("demo"))
+	if _, err := other.Authenticate(t.Context(), token); err != nil {
+		t.Fatalf("a token of the one is nothing to the other: %v", err)
+	}
+	if a := s.do("DELETE", "/v3/auth/tokens", token, "", "X-Subject-Token", token); a.status != http.StatusNoContent {
+		t.Fatalf("revoke: %d %s", a.status, a.text)
+	}
+	s.clock.at = s.clock.at.Add(time.Second)
+	if _, err := other.Authenticate(t.Context(), token); jeroboam.KindOf(err) != jeroboam.Unauthenticated {
+		t.Errorf("a revoked token: %v", err)
+	}
+}
+
 func TestTokensAreValidatedByTheirOwnersAndAdministrators(t *testing.T) {
 	s := newSite(t)
 	alice, _ := s.login("alice", s.alice, "")

@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -43,8 +46,11 @@ type tokens struct {
 	now     func() time.Time
 	file    string                            // of revocations
 	lock    func() (unlock func(), err error) // keeps other processes from it
+	print   string                            // says which key, not what it is
+	next    atomic.Int64                      // when to look at the file again, in Unix microseconds
 	mu      sync.RWMutex
 	revoked map[string]int64 // expiry by audit ID
+	seen    version          // of the file
 }
 
 func openTokens(f *files) (*tokens, error) {
@@ -61,11 +67,17 @@ func openTokens(f *files) (*tokens, error) {
 	if err != nil {
 		return nil, unusable(keyFile, err)
 	}
-	t := &tokens{aead: aead, now: f.now, file: f.path("revoked"), lock: f.lock, revoked: map[string]int64{}}
+	t := &tokens{aead: aead, now: f.now, file: f.path("revoked"), lock: f.lock, print: printOf(key), revoked: map[string]int64{}}
 	if err := t.load(); err != nil {
 		return nil, unusable(t.file, err)
 	}
 	return t, nil
+}
+
+// printOf is the first half of the hash of a key.
+func printOf(key []byte) string {
+	sum := sha256.Sum256(append([]byte("token key "), key...))
+	return hex.EncodeToString(sum[:16])
 }
 
 func readTokenKey(file string) ([]byte, error) {
@@ -118,6 +130,7 @@ func (t *tokens) read(token string) (claims, error) {
 	if err := json.Unmarshal(plain, &c); err != nil {
 		return c, errStale
 	}
+	t.look()
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	if _, gone := t.revoked[c.Audit]; gone || t.now().UnixMicro() >= c.Expires {
@@ -157,12 +170,37 @@ func (t *tokens) load() error {
 		return err
 	}
 	defer unlock()
+	kept, err := t.readRevoked()
+	if err != nil || kept == "" {
+		return err
+	}
+	return writeWhole(t.file, []byte(kept))
+}
+
+// look reads, at most once a second, what other processes have revoked. While
+// the file cannot be read, what is known holds.
+func (t *tokens) look() {
+	now, next := t.now(), t.next.Load()
+	if now.UnixMicro() < next || !t.next.CompareAndSwap(next, now.Add(lookEvery).UnixMicro()) {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if look(t.file) != t.seen {
+		_, _ = t.readRevoked()
+	}
+}
+
+// readRevoked adds what the file says to what is known, and returns the lines
+// that still count.
+func (t *tokens) readRevoked() (string, error) {
+	seen := look(t.file)
 	f, err := os.Open(t.file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return "", nil
 	}
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer f.Close()
 	var kept strings.Builder
@@ -178,7 +216,8 @@ func (t *tokens) load() error {
 		fmt.Fprintf(&kept, "%s %d\n", audit, expires)
 	}
 	if err := lines.Err(); err != nil {
-		return err
+		return "", err
 	}
-	return writeWhole(t.file, []byte(kept.String()))
+	t.seen = seen
+	return kept.String(), nil
 }

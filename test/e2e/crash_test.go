@@ -54,6 +54,13 @@ func (s *service) killedWhile(t *testing.T, verb, moment string) {
 // cluster that is gone is late enough.
 func (s *service) killAt(name, moment string) {
 	s.t.Helper()
+	s.journalHas(name, moment)
+	s.kill()
+}
+
+// journalHas waits for such a step.
+func (s *service) journalHas(name, moment string) {
+	s.t.Helper()
 	word, count := moment, 1
 	if _, err := fmt.Sscanf(moment, "%s %d", &word, &count); err != nil {
 		word, count = moment, 1
@@ -68,7 +75,6 @@ func (s *service) killAt(name, moment string) {
 		}
 		return errNotYet
 	})
-	s.kill()
 }
 
 func (s *service) hasStatus(name, want string) error {

@@ -24,6 +24,7 @@ type service struct {
 	state  string
 	listen string
 	home   string // directory with the credentials of who calls
+	env    []string
 	cmd    *exec.Cmd
 	log    *os.File
 }
@@ -160,6 +161,7 @@ func (s *service) commandOf(directory string, args ...string) *exec.Cmd {
 		"PATH=" + os.Getenv("PATH"), "HOME=" + s.home, "JEROBOAM_STATE=" + s.state,
 		"OS_CLIENT_CONFIG_FILE=" + filepath.Join(directory, "clouds.yaml"), "OS_CLOUD=jeroboam",
 	}
+	cmd.Env = append(cmd.Env, s.env...)
 	return cmd
 }
 

@@ -48,22 +48,7 @@ func TestAgentIsUpgraded(t *testing.T) {
 	if after := within(t, worker, "kubelet"); after != kubelet {
 		t.Errorf("the kubelet was started again: it was process %d and is %d", kubelet, after)
 	}
-	s.eventually(10*time.Second, "the agents are back", func() error {
-		var list struct {
-			Machines []struct {
-				Name      string `json:"name"`
-				Connected bool   `json:"connected"`
-			} `json:"machines"`
-		}
-		if err := s.read(&list, "cluster", "machines", "fresh"); err != nil {
-			return err
-		}
-		for _, m := range list.Machines {
-			if !m.Connected {
-				return fmt.Errorf("%s is not connected", m.Name)
-			}
-		}
-		return c.hasReady(2)
-	})
+	s.eventually(10*time.Second, "the agents are back", s.connected("fresh"))
+	s.eventually(10*time.Second, "the nodes are ready", func() error { return c.hasReady(2) })
 	s.run("cluster", "delete", "fresh", "--wait")
 }

@@ -43,8 +43,9 @@ var mayEnter = map[string][]string{
 	"node/gateway/gatewaytest": {"node"},
 	"node/agent":               {"node", "release"},
 
-	"service": {"plan", "store", "identity", "coe", "cloud"},
-	"engine":  {"plan", "cloud", "coe", "pki", "vault", "store", "node", "node/boot", "node/gateway", "release"},
+	"quota":   {"store"},
+	"service": {"plan", "store", "identity", "coe", "cloud", "quota"},
+	"engine":  {"plan", "cloud", "coe", "pki", "vault", "store", "quota", "node", "node/boot", "node/gateway", "release"},
 	"monitor": {"plan", "cloud", "coe", "pki", "vault", "store", "node", "release", "engine"},
 
 	"api/wire":    {},

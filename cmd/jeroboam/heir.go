@@ -1,0 +1,110 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// heirPause is between two looks whether the socket has become free.
+const heirPause = 50 * time.Millisecond
+
+// heir listens on a socket that one server of this host has at a time: who
+// holds the lock. The kernel frees it when its holder ends, however that was,
+// and the next one listens in its place; agents only connect again.
+type heir struct {
+	path string
+	lock *os.File
+
+	mu     sync.Mutex
+	socket net.Listener // nil: somebody else has it
+	closed chan struct{}
+	once   sync.Once
+}
+
+// inherit listens at once if nobody else does.
+func inherit(path, lock string) (*heir, error) {
+	f, err := os.OpenFile(lock, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("listen for agents: %w", err)
+	}
+	h := &heir{path: path, lock: f, closed: make(chan struct{})}
+	if _, err := h.take(); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return h, nil
+}
+
+// take returns the socket; nil without an error: somebody else has it.
+func (h *heir) take() (net.Listener, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	select {
+	case <-h.closed:
+		return nil, net.ErrClosed
+	default:
+	}
+	if h.socket != nil {
+		return h.socket, nil
+	}
+	err := unix.Flock(int(h.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, unix.EINTR) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lock the socket of agents: %w", err)
+	}
+	// Left by a server that was killed: the lock says that it is gone.
+	if err := os.Remove(h.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("listen for agents: %w", err)
+	}
+	if h.socket, err = net.Listen("unix", h.path); err != nil {
+		return nil, fmt.Errorf("listen for agents: %w", err)
+	}
+	return h.socket, nil
+}
+
+// Accept implements net.Listener: it waits for the socket, then for an agent.
+func (h *heir) Accept() (net.Conn, error) {
+	tick := time.NewTicker(heirPause)
+	defer tick.Stop()
+	for {
+		socket, err := h.take()
+		if err != nil {
+			return nil, err
+		}
+		if socket != nil {
+			return socket.Accept()
+		}
+		select {
+		case <-tick.C:
+		case <-h.closed:
+			return nil, net.ErrClosed
+		}
+	}
+}
+
+// Close implements net.Listener. The socket is gone before the lock is free.
+func (h *heir) Close() error {
+	err := net.ErrClosed
+	h.once.Do(func() {
+		close(h.closed)
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		err = nil
+		if h.socket != nil {
+			err = h.socket.Close()
+		}
+		err = errors.Join(err, h.lock.Close())
+	})
+	return err
+}
+
+// Addr implements net.Listener.
+func (h *heir) Addr() net.Addr { return &net.UnixAddr{Name: h.path, Net: "unix"} }
