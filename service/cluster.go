@@ -108,6 +108,11 @@ func (ch ClusterChange) empty() bool {
 // health that a watcher outside reports. A change of nothing leaves everything
 // as it is.
 func (s *Service) UpdateCluster(ctx context.Context, caller jeroboam.Caller, ident string, ch ClusterChange) (jeroboam.Cluster, error) {
+	if ch.NodeCount != nil {
+		if err := s.preflightResize(ctx, caller, "cluster:update", ident, jeroboam.DefaultWorker, *ch.NodeCount); err != nil {
+			return jeroboam.Cluster{}, err
+		}
+	}
 	return update(ctx, s, func(tx store.Tx) (jeroboam.Cluster, error) {
 		c, err := s.visible(tx, caller, ident, "cluster:update_all_projects")
 		if err != nil {
@@ -167,6 +172,9 @@ type Resize struct {
 func (s *Service) ResizeCluster(ctx context.Context, caller jeroboam.Caller, ident string, r Resize) (jeroboam.Cluster, error) {
 	if r.Group == "" {
 		r.Group = jeroboam.DefaultWorker
+	}
+	if err := s.preflightResize(ctx, caller, "cluster:resize", ident, r.Group, r.Count); err != nil {
+		return jeroboam.Cluster{}, err
 	}
 	return update(ctx, s, func(tx store.Tx) (jeroboam.Cluster, error) {
 		c, err := s.visible(tx, caller, ident, "")

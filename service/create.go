@@ -60,6 +60,13 @@ func (s *Service) CreateCluster(ctx context.Context, caller jeroboam.Caller, r C
 	if err := claim(ctx, d, c.Project, groups); err != nil {
 		return c, err
 	}
+	want, err := s.demandOf(ctx, d, c, groups)
+	if err != nil {
+		return c, err
+	}
+	if err := s.preflight(ctx, d, c, want); err != nil {
+		return c, err
+	}
 	return update(ctx, s, func(tx store.Tx) (jeroboam.Cluster, error) {
 		return s.keepCluster(tx, caller, c, groups)
 	})

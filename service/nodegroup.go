@@ -110,6 +110,9 @@ func (s *Service) CreateNodeGroup(ctx context.Context, caller jeroboam.Caller, i
 	if err := s.checkGroup(ctx, c, &g); err != nil {
 		return NodeGroup{}, err
 	}
+	if err := s.preflightGroup(ctx, c, g, g.Spec.Count); err != nil {
+		return NodeGroup{}, err
+	}
 	return update(ctx, s, func(tx store.Tx) (NodeGroup, error) {
 		c, err := s.visible(tx, caller, c.ID, "")
 		if err != nil {

@@ -47,6 +47,7 @@ type Driver struct {
 	jeroboam.Driver
 	Engine    Engine
 	Catalogue Catalogue
+	Preflight Preflight
 }
 
 // Engine is the part of a coe.COE that judges wishes.

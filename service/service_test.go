@@ -25,9 +25,9 @@ var (
 )
 
 // house is a house with olga's template "k8s".
-func house(t *testing.T) (*apikit.House, jeroboam.Template) {
+func house(t *testing.T, options ...apikit.Option) (*apikit.House, jeroboam.Template) {
 	t.Helper()
-	h := apikit.New(t)
+	h := apikit.New(t, options...)
 	made, err := h.Service.CreateTemplate(t.Context(), olga, jeroboam.Template{Name: "k8s", COE: apikit.COE, Image: apikit.Image,
 		Flavor: apikit.Flavor, ServerType: "vm", Labels: map[string]string{"a": "1"}, FloatingIPEnabled: true})
 	if err != nil {

@@ -135,7 +135,7 @@ func monitoredClouds(all []driver) map[string]cloud.Cloud {
 func serviceDrivers(all []driver) []service.Driver {
 	out := make([]service.Driver, len(all))
 	for i, d := range all {
-		out[i] = service.Driver{Driver: d.Driver, Engine: d.coe, Catalogue: d.cloud}
+		out[i] = service.Driver{Driver: d.Driver, Engine: d.coe, Catalogue: d.cloud, Preflight: d.cloud}
 	}
 	return out
 }

@@ -5,6 +5,7 @@ package apikit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http/httptest"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/api"
+	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/coe"
 	"github.com/jeroboam-cloud/jeroboam/service"
 	"github.com/jeroboam-cloud/jeroboam/store/memory"
@@ -32,6 +34,9 @@ const (
 	Network   = "private"
 	Subnet    = "private-subnet"
 )
+
+// MostMachines is how many the made-up cloud makes at once.
+const MostMachines = 500
 
 // Versions of the COE, the default first.
 var Versions = []string{"v1.36.3", "v1.35.2"}
@@ -60,7 +65,7 @@ func New(t testing.TB, options ...Option) *House {
 	so := service.Options{
 		Store: h.Store, Drivers: []service.Driver{{
 			Driver: jeroboam.Driver{Name: Driver, ServerType: "vm", Distro: "fedora-coreos", COE: COE, Cloud: "testcloud"},
-			Engine: Engine{}, Catalogue: Catalogue{},
+			Engine: Engine{}, Catalogue: Catalogue{}, Preflight: Catalogue{},
 		}},
 		Signer: h.Keys, Versions: versions, Host: "ctl1", Now: h.Clock.Now, NewID: h.newID,
 	}
@@ -187,6 +192,19 @@ func (Engine) Check(t jeroboam.Template) error {
 
 // Catalogue is a cloud with little in it.
 type Catalogue struct{}
+
+// Check finds room for everything but more than MostMachines at once.
+func (Catalogue) Check(_ context.Context, _ cloud.Scope, want cloud.Demand) error {
+	if len(want.Machines) <= MostMachines {
+		return nil
+	}
+	var problems []error
+	for _, what := range []string{"servers", "cores"} {
+		problems = append(problems, jeroboam.Errorf(jeroboam.QuotaExceeded, "quota", "There are %d %s left, wanted are %d.", MostMachines, what, len(want.Machines)).
+			WithRemedy("Ask for fewer nodes."))
+	}
+	return errors.Join(problems...)
+}
 
 // FindFlavor knows two.
 func (Catalogue) FindFlavor(_ context.Context, _, name string) (jeroboam.Flavor, error) {

@@ -75,7 +75,7 @@ func services(t *testing.T, backends []store.Backend) []*service.Service {
 		})
 		all = append(all, service.New(service.Options{Store: b, Drivers: []service.Driver{{
 			Driver: jeroboam.Driver{Name: apikit.Driver, ServerType: "vm", Distro: "fedora-coreos", COE: apikit.COE, Cloud: "testcloud"},
-			Engine: apikit.Engine{}, Catalogue: apikit.Catalogue{},
+			Engine: apikit.Engine{}, Catalogue: apikit.Catalogue{}, Preflight: apikit.Catalogue{},
 		}}, Versions: func(string) []string { return apikit.Versions }}))
 	}
 	_, err := all[0].CreateTemplate(t.Context(), olga, jeroboam.Template{Name: "k8s", COE: apikit.COE, Image: apikit.Image,

@@ -130,7 +130,7 @@ func newWorld(t *testing.T) *world {
 		},
 		Gateway: engine.Gateway{URL: "unix:///run/gateway.sock", CA: "CA"}})
 	w.verbs = service.New(service.Options{Store: w.store, Versions: func(string) []string { return []string{"1"} },
-		Drivers: []service.Driver{{Driver: row, Engine: k, Catalogue: w.cloud}},
+		Drivers: []service.Driver{{Driver: row, Engine: k, Catalogue: w.cloud, Preflight: w.cloud}},
 		Limits:  service.Limits{Quotas: quota.Limits{jeroboam.QuotaNode: 12}}})
 	ctx, cancel := context.WithCancel(context.Background())
 	var ended sync.WaitGroup

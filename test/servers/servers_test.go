@@ -98,7 +98,7 @@ func (w *world) serve(t *testing.T, works bool) *server {
 		},
 		Gateway: engine.Gateway{URL: "unix:///run/gateway.sock", CA: "CA"}})
 	s.verbs = service.New(service.Options{Store: b, Versions: func(string) []string { return []string{"1"} },
-		Drivers: []service.Driver{{Driver: row, Engine: k, Catalogue: w.cloud}}})
+		Drivers: []service.Driver{{Driver: row, Engine: k, Catalogue: w.cloud, Preflight: w.cloud}}})
 	ctx, cancel := context.WithCancel(context.Background())
 	var ended sync.WaitGroup
 	ended.Go(func() {
