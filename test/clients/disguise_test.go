@@ -20,6 +20,7 @@ var masks = []struct {
 	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`), "uuid-"},
 	{regexp.MustCompile(`\b[0-9a-f]{32}\b`), "id-"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(\+00:00|Z)`), "TIME"},
+	{regexp.MustCompile(`(?m)^\| id +\| \d+`), "| id | ROW"},
 	{regexp.MustCompile(`\| [^ |]+ +\| magnum-conductor`), "| HOST | magnum-conductor"},
 	{regexp.MustCompile(`\b10\.\d+\.\d+\.\d+\b`), "address-"},
 }
