@@ -11,7 +11,7 @@ STATE := $(or $(JEROBOAM_STATE),.state)
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: up
 up: packages build ## start the service and a demo cluster on this host (root)
@@ -40,7 +40,7 @@ packages: ## install the operating-system packages that are missing (root)
 	@deploy/packages.sh
 
 .PHONY: test
-test: lint test-packages test-unit test-real ## every test, those with real clusters too (root)
+test: lint test-packages test-unit test-clients test-real ## every test, those with real clusters too (root)
 
 .PHONY: test-packages
 test-packages: ## install what only the tests need, too (root)
@@ -57,14 +57,24 @@ test-real: packages build ## tests with real machines and clusters on this host 
 # The packages whose tests make real machines when they are asked to.
 REAL = $(shell grep -rl --include='*_test.go' JEROBOAM_TEST_REAL . 2>/dev/null | xargs -r -n 1 dirname | sort -u)
 
+.PHONY: test-clients
+test-clients: test-packages build-programs ## OpenStack's own clients against the service, on the simulated cloud
+	JEROBOAM_TEST_CLIENTS=1 $(GO) test -count 1 -parallel 8 ./test/clients
+
 .PHONY: test-openstack
-test-openstack: ## tests with a real Keystone, Barbican and Magnum, of the testbed in ../shared/testbed/openstack, and Tempest (root)
+test-openstack: test-packages build-programs ## tests with a real Keystone, Barbican and Magnum, of the testbed in ../shared/testbed/openstack, and Tempest (root)
 	@# the testbed's Keystone asks memcached through the first; the second are OpenStack's tests of the Magnum API
 	@for p in python3-pymemcache magnum-tempest-plugin; do dpkg -s $$p >/dev/null 2>&1 || apt-get install -y -q --no-install-recommends $$p; done
-	JEROBOAM_TEST_OPENSTACK=1 $(GO) test -v -count 1 -timeout 10m -p 1 -run Real $(OPENSTACK)
+	JEROBOAM_TEST_OPENSTACK=1 $(GO) test -v -count 1 -timeout 30m -p 1 -run Real $(OPENSTACK)
 
 # The packages whose tests use the testbed when they are asked to.
 OPENSTACK = $(shell grep -rl --include='*_test.go' testbed.Start . 2>/dev/null | xargs -r -n 1 dirname | sort -u)
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME (1m) each; findings stay in testdata/fuzz
+	@deploy/fuzz.sh "$(GO)" "$(FUZZTIME)"
+
+FUZZTIME = 1m
 
 .PHONY: bench
 bench: packages build ## how fast a cluster is made, against a script that starts the bare components (root)
@@ -73,6 +83,11 @@ bench: packages build ## how fast a cluster is made, against a script that start
 .PHONY: bench-api
 bench-api: build-programs ## how fast the API answers, with 100 and with 10,000 clusters stored
 	$(GO) run ./test/bench/api
+
+.PHONY: compare-magnum
+compare-magnum: build-programs ## the same calls to the testbed's Magnum 15: each difference must be explained (root)
+	../shared/testbed/openstack/up --with magnum
+	JEROBOAM_TEST_OPENSTACK=1 $(GO) test -v -count 1 -timeout 30m -run Magnum ./test/compare
 
 .PHONY: lint
 lint: ## formatting, vet, and whether go.mod is tidy

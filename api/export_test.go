@@ -44,3 +44,26 @@ func Uncovered(requests [][2]string) []string {
 	slices.Sort(missing)
 	return missing
 }
+
+// Bodies are the routes that read a body, "VERB PATH".
+func Bodies() []string {
+	var out []string
+	for name, o := range operations {
+		if o.in != nil {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Arguments are the routes that read a query, "VERB PATH".
+func Arguments() []string {
+	var out []string
+	for _, r := range routes() {
+		if len(r.args) > 0 {
+			out = append(out, r.verb+" "+r.path)
+		}
+	}
+	return out
+}

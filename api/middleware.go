@@ -198,12 +198,11 @@ func (s *server) dispatch(w http.ResponseWriter, r *http.Request, rt *route, req
 		w.Header().Set("Cache-Control", "no-store")
 	}
 	version := wire.MinVersion
-	if len(split(rt.path)) > 1 {
+	if strings.HasPrefix(rt.path, "/v1") {
 		var err error
-		if version, err = wire.ParseVersion(r.Header.Get(wire.VersionHeader)); err != nil {
+		if version, err = settleVersion(w.Header(), r); err != nil {
 			return reply{}, err
 		}
-		setVersion(w.Header(), version)
 	}
 	if version < rt.since {
 		return reply{}, wire.Unversioned(version, rt.method)
@@ -248,11 +247,23 @@ func (s *server) handle(w http.ResponseWriter, req *request, rt *route) (reply, 
 	return rep, err
 }
 
-func setVersion(h http.Header, v wire.Version) {
+// settleVersion reads the version that the client asks for and repeats it with
+// the range there is, also when it lies outside.
+func settleVersion(h http.Header, r *http.Request) (wire.Version, error) {
+	v, err := wire.ParseVersion(r.Header.Get(wire.VersionHeader))
+	asked := v.Header()
+	var outside *wire.VersionError
+	switch {
+	case errors.As(err, &outside):
+		asked = outside.Header()
+	case err != nil:
+		return v, err
+	}
 	h.Set(wire.MinVersionHeader, wire.MinVersion.Header())
 	h.Set(wire.MaxVersionHeader, wire.MaxVersion.Header())
-	h.Set(wire.VersionHeader, v.Header())
+	h.Set(wire.VersionHeader, asked)
 	h.Add("Vary", wire.VersionHeader)
+	return v, err
 }
 
 func (s *server) write(w http.ResponseWriter, rep reply) {

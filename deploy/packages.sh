@@ -35,10 +35,15 @@ if ! [ -e /etc/ssl/certs/ca-certificates.crt ]; then
 fi
 need go golang-go 'builds everything; fetches the Go release that go.mod names'
 
-# For tests alone: without it they are skipped.
-if [ "${1:-}" = --test ] && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then
-	missing="$missing postgresql"
-	printf '  %-22s %s\n' postgresql 'a private server for the tests of the store'
+# For tests alone.
+if [ "${1:-}" = --test ]; then
+	if ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then
+		missing="$missing postgresql"
+		printf '  %-22s %s\n' postgresql 'a private server for the tests of the store'
+	fi
+	need openstack python3-openstackclient "OpenStack's client, for the transcripts of test/clients"
+	need magnum python3-magnumclient 'its commands "coe", and the older client magnum'
+	need openssl openssl 'makes and checks certificates in them'
 fi
 
 if [ -z "$missing" ]; then

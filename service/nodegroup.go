@@ -244,7 +244,7 @@ type NodeGroupChange struct {
 }
 
 // UpdateNodeGroup changes a group by edit, which is given the group as it is.
-// It returns the group as it was when the change was accepted.
+// It returns the group with what is wanted of it now, in the state it was in.
 func (s *Service) UpdateNodeGroup(ctx context.Context, caller jeroboam.Caller, cluster, ident string,
 	edit func(jeroboam.NodeGroup) (NodeGroupChange, error)) (NodeGroup, error) {
 	return update(ctx, s, func(tx store.Tx) (NodeGroup, error) {
@@ -260,18 +260,19 @@ func (s *Service) UpdateNodeGroup(ctx context.Context, caller jeroboam.Caller, c
 		if err != nil {
 			return NodeGroup{}, err
 		}
-		return groupIn(c, g), s.changeGroup(tx, caller, c, g, ch)
+		g.Spec.Min, g.Spec.Max, g.Spec.NodeLabels, g.Spec.NodeTaints = ch.Min, noZero(ch.Max), ch.NodeLabels, ch.NodeTaints
+		return groupIn(c, g), s.changeGroup(tx, caller, c, g)
 	})
 }
 
-func (s *Service) changeGroup(tx store.Tx, caller jeroboam.Caller, c jeroboam.Cluster, g jeroboam.NodeGroup, ch NodeGroupChange) error {
+// changeGroup keeps a group whose wish has changed.
+func (s *Service) changeGroup(tx store.Tx, caller jeroboam.Caller, c jeroboam.Cluster, g jeroboam.NodeGroup) error {
 	if c.Spec.Deleted {
 		return refuseState(c.Status.State, "Updating a nodegroup")
 	}
 	if err := requireResizable(g.Status.State, "Updating a nodegroup"); err != nil {
 		return err
 	}
-	g.Spec.Min, g.Spec.Max, g.Spec.NodeLabels, g.Spec.NodeTaints = ch.Min, noZero(ch.Max), ch.NodeLabels, ch.NodeTaints
 	if err := checkBounds(g); err != nil {
 		return err
 	}

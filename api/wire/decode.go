@@ -29,19 +29,24 @@ func decodeJSON(body []byte) (any, error) {
 	d.UseNumber()
 	var v any
 	if err := d.Decode(&v); err != nil {
-		return nil, jeroboam.Errorf(jeroboam.Invalid, "body", "Request is not in valid JSON format.").Wrap(err)
+		return nil, jeroboam.Errorf(jeroboam.Invalid, "body", "Request is not in valid JSON format").Wrap(err)
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return nil, jeroboam.Errorf(jeroboam.Invalid, "body", "Request is not in valid JSON format.")
+		return nil, jeroboam.Errorf(jeroboam.Invalid, "body", "Request is not in valid JSON format")
 	}
 	return v, nil
 }
 
-func readObject(what string, body []byte) (*object, error) {
+// decodeArgument decodes a body that must be there.
+func decodeArgument(what string, body []byte) (any, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil, jeroboam.Errorf(jeroboam.Invalid, "body", "Missing argument: %q", what)
 	}
-	v, err := decodeJSON(body)
+	return decodeJSON(body)
+}
+
+func readObject(what string, body []byte) (*object, error) {
+	v, err := decodeArgument(what, body)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +137,7 @@ func (o *object) number(name string, least, most int) *int {
 	case n < least:
 		o.refuse(name, v, "Value should be greater or equal to %d", least)
 	case n > most:
-		o.refuse(name, v, "Value should be less or equal to %d", most)
+		o.refuse(name, v, "Value should be lower or equal to %d", most)
 	}
 	return &n
 }

@@ -140,11 +140,15 @@ func title(detail string) string {
 }
 
 func frameworkBody(e *StatusError, requestID string) Errors {
-	heading := http.StatusText(e.Status)
+	heading, code := http.StatusText(e.Status), side(e.Status)
 	if e.Detail != "" {
 		heading = title(e.Detail)
 	}
-	return Errors{[]Error{{RequestID: requestID, Status: e.Status, Title: heading, Detail: e.Detail,
+	switch e.Status { // of which Magnum's own code does not know
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotAcceptable:
+		code = ""
+	}
+	return Errors{[]Error{{RequestID: requestID, Code: code, Status: e.Status, Title: heading, Detail: e.Detail,
 		Reason: e.Reason, Remedy: e.Remedy, Links: []Link{}}}}
 }
 

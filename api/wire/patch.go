@@ -41,13 +41,16 @@ var (
 
 // decodePatch checks everything that needs no knowledge of the object.
 func decodePatch(body []byte, rules patchRules) (Patch, error) {
-	v, err := decodeJSON(body)
+	v, err := decodeArgument("patch", body)
 	if err != nil {
 		return nil, err
 	}
 	items, ok := v.([]any)
-	if !ok || len(items) > maxChanges {
-		return nil, jeroboam.Errorf(jeroboam.Invalid, "patch", "The body must be a JSON array of at most %d operations.", maxChanges)
+	switch {
+	case !ok:
+		return nil, invalidField("patch", v, "Value not a valid list")
+	case len(items) > maxChanges:
+		return nil, jeroboam.Errorf(jeroboam.Invalid, "patch", "The patch has more than %d operations.", maxChanges)
 	}
 	patch := make(Patch, 0, len(items))
 	for _, item := range items {
@@ -65,6 +68,13 @@ func decodeChange(item any, rules patchRules) (Change, error) {
 	if !ok {
 		return Change{}, jeroboam.Errorf(jeroboam.Invalid, "patch", "An operation must be a JSON object with op, path and value.")
 	}
+	o := newObject("patch", members)
+	o.ignored("op", "path", "value")
+	o.required("path")
+	o.required("op")
+	if err := o.done(); err != nil {
+		return Change{}, err
+	}
 	op, _ := members["op"].(string)
 	path, _ := members["path"].(string)
 	c := Change{Op: op, Path: path, Value: members["value"]}
@@ -74,10 +84,10 @@ func decodeChange(item any, rules patchRules) (Change, error) {
 	if !patchPath.MatchString(path) {
 		return c, invalidField("path", members["path"], `Value should match the pattern ^(/[\w-]+)+$`)
 	}
-	return c, checkChange(c, members, rules)
+	return c, checkChange(c, rules)
 }
 
-func checkChange(c Change, members map[string]any, rules patchRules) error {
+func checkChange(c Change, rules patchRules) error {
 	name := c.names()[0]
 	if slices.Contains(internalPaths, name) || slices.Contains(rules.internal, name) {
 		return jeroboam.Errorf(jeroboam.Invalid, name, "'/%s' is an internal attribute and can not be updated", name)
@@ -88,11 +98,11 @@ func checkChange(c Change, members map[string]any, rules patchRules) error {
 		}
 		return nil
 	}
-	if _, given := members["value"]; !given {
+	if c.Value == nil {
 		return jeroboam.Errorf(jeroboam.Invalid, name, "'add' and 'replace' operations needs value")
 	}
 	switch v := c.Value.(type) {
-	case string, bool, nil:
+	case string, bool:
 		return nil
 	case json.Number:
 		if _, ok := integer(v); ok {

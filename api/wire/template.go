@@ -107,7 +107,7 @@ type TemplateCreate struct {
 
 // DecodeTemplate reads the body of a template's creation.
 func DecodeTemplate(body []byte) (TemplateCreate, error) {
-	o, err := readObject("clustertemplate", body)
+	o, err := readObject("cluster_template", body)
 	if err != nil {
 		return TemplateCreate{}, err
 	}
@@ -175,7 +175,7 @@ func (p Patch) Template(t jeroboam.Template) (jeroboam.Template, error) {
 	if err != nil {
 		return t, err
 	}
-	o := newObject("clustertemplate", doc)
+	o := newObject("cluster_template", doc)
 	c, err := readTemplate(o)
 	if err != nil {
 		return t, err

@@ -74,9 +74,14 @@ func ParseVersion(header string) (Version, error) {
 // of every other error: it has a description instead of detail and status.
 type VersionError struct{ Major, Minor int }
 
+// Header is the value that was asked for, which the answer repeats.
+func (e *VersionError) Header() string { return ServiceType + " " + e.asked() }
+
+func (e *VersionError) asked() string { return fmt.Sprintf("%d.%d", e.Major, e.Minor) }
+
 func (e *VersionError) Error() string {
-	supported := fmt.Sprintf("The supported version range is: [%s %s, %s %s].", "..", MinVersion, "..", MaxVersion)
-	asked := fmt.Sprintf("%d.%d", e.Major, e.Minor)
+	supported := fmt.Sprintf("The supported version range is: [%s, %s].", MinVersion.Header(), MaxVersion.Header())
+	asked := e.asked()
 	if e.Major != 1 {
 		return "Mutually exclusive versions requested. Version " + asked +
 			" requested but not supported by this service. " + supported

@@ -17,9 +17,6 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack"
 	"github.com/gophercloud/gophercloud/v2/openstack/containerinfra/v1/clusters"
 	"github.com/gophercloud/gophercloud/v2/openstack/containerinfra/v1/clustertemplates"
-	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/endpoints"
-	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/regions"
-	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/services"
 	"github.com/gophercloud/gophercloud/v2/openstack/keymanager/v1/secrets"
 	"golang.org/x/crypto/bcrypt"
 
@@ -132,8 +129,7 @@ func TestServeWithARealBarbican(t *testing.T) {
 // realSite has a user of its own for the service.
 func realSite(t *testing.T, k *testbed.Keystone) keystoneSite {
 	own := k.User("admin", "admin")
-	region := "test-" + rand.Text()
-	find := func(p *gophercloud.ProviderClient) *gophercloud.ServiceClient {
+	find := func(p *gophercloud.ProviderClient, region string) *gophercloud.ServiceClient {
 		client, err := openstack.NewContainerInfraV1(p, gophercloud.EndpointOpts{Region: region})
 		if err != nil {
 			t.Fatal(err)
@@ -147,40 +143,10 @@ func realSite(t *testing.T, k *testbed.Keystone) keystoneSite {
 			"JEROBOAM_KEYSTONE_PROJECT": "admin", "JEROBOAM_KEYSTONE_PASSWORD": own.Password.Reveal(),
 		},
 		clients: func(url string) (alice, bob *gophercloud.ServiceClient) {
-			register(t, k, region, url+"/v1")
-			return find(k.Login("alice", "alice-pw", "physics")), find(k.Login("bob", "bob-pw", "it"))
+			region := k.Register(url)
+			return find(k.Login("alice", "alice-pw", "physics"), region), find(k.Login("bob", "bob-pw", "it"), region)
 		},
 	}
-}
-
-// register does what the page on identity tells operators to do.
-func register(t *testing.T, k *testbed.Keystone, region, url string) {
-	t.Helper()
-	t.Cleanup(func() { // last: the endpoint's region comes and stays by itself
-		if err := regions.Delete(context.Background(), k.Admin(), region).ExtractErr(); err != nil {
-			t.Error(err)
-		}
-	})
-	s, err := services.Create(t.Context(), k.Admin(), services.CreateOpts{Type: "container-infra", Extra: map[string]any{"name": "magnum"}}).Extract()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := services.Delete(context.Background(), k.Admin(), s.ID).ExtractErr(); err != nil {
-			t.Error(err)
-		}
-	})
-	e, err := endpoints.Create(t.Context(), k.Admin(), endpoints.CreateOpts{
-		Availability: gophercloud.AvailabilityPublic, Region: region, URL: url, ServiceID: s.ID, Name: "magnum",
-	}).Extract()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := endpoints.Delete(context.Background(), k.Admin(), e.ID).ExtractErr(); err != nil {
-			t.Error(err)
-		}
-	})
 }
 
 // serveWithKeystone starts the service and lets alice make a cluster that bob

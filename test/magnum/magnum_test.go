@@ -44,7 +44,7 @@ func TestRealMagnumAnswersAlike(t *testing.T) {
 	}
 	sites := [2]*site{
 		{"http://" + address, map[string]string{"image": "fedora-coreos", "flavor": "m1.small"}},
-		{k.Serve(), map[string]string{"image": "sim", "flavor": "small"}},
+		{k.Serve(nil).URL, map[string]string{"image": "sim", "flavor": "small"}},
 	}
 	file, err := os.Open("testdata/requests.txt")
 	if err != nil {

@@ -38,7 +38,7 @@ func TestRealTempest(t *testing.T) {
 	if _, err := exec.LookPath("tempest"); err != nil {
 		t.Fatal("the tests need: apt-get install --no-install-recommends magnum-tempest-plugin")
 	}
-	url := k.Serve()
+	url := k.Serve(nil).URL
 	dir := workspace(t, configuration(k, url, template(t, k, url)), accounts(k))
 	run := exec.CommandContext(t.Context(), "tempest", "run", "--regex", `^magnum_tempest_plugin\.tests\.api`,
 		"--exclude-list", filepath.Join(dir, "left-out"), "--concurrency", strconv.Itoa(concurrency))

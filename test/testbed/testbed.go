@@ -6,6 +6,7 @@ package testbed
 import (
 	"context"
 	"crypto/rand"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -17,11 +18,15 @@ import (
 
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack"
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/endpoints"
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/projects"
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/regions"
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/roles"
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/services"
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/users"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/test/served"
 )
 
 // place is where the testbed lies, from the root of the repository.
@@ -47,7 +52,7 @@ func Start(t *testing.T, services ...string) *Keystone {
 	if os.Getenv("JEROBOAM_TEST_OPENSTACK") != "1" {
 		t.Skip("needs a real OpenStack: set JEROBOAM_TEST_OPENSTACK=1")
 	}
-	dir := filepath.Join(repository(t), place)
+	dir := filepath.Join(served.Repository(t), place)
 	if _, err := os.Stat(filepath.Join(dir, "up")); err != nil {
 		t.Skipf("the testbed is not there: %v", err)
 	}
@@ -80,22 +85,6 @@ func run(t *testing.T, name string, args ...string) {
 	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", name, err, out)
 	}
-}
-
-// repository is the directory of go.mod above the test's.
-func repository(t *testing.T) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	for ; err == nil; dir = filepath.Dir(dir) {
-		if _, missing := os.Stat(filepath.Join(dir, "go.mod")); missing == nil {
-			return dir
-		}
-		if dir == filepath.Dir(dir) {
-			break
-		}
-	}
-	t.Fatalf("there is no go.mod above the test: %v", err)
-	return ""
 }
 
 // Login is a client of a user in a project of the domain Default.
@@ -168,6 +157,22 @@ func (k *Keystone) Grant(u User, role string, where roles.AssignOpts) {
 	}
 }
 
+// NewProject makes a project for the length of the test and returns its name,
+// which begins with prefix.
+func (k *Keystone) NewProject(prefix string) string {
+	k.Helper()
+	made, err := projects.Create(k.Context(), k.admin, projects.CreateOpts{Name: prefix + "-" + rand.Text(), DomainID: "default"}).Extract()
+	if err != nil {
+		k.Fatal(err)
+	}
+	k.Cleanup(func() {
+		if err := projects.Delete(context.Background(), k.admin, made.ID).ExtractErr(); err != nil {
+			k.Error(err)
+		}
+	})
+	return made.Name
+}
+
 // Project is the ID of a project.
 func (k *Keystone) Project(name string) string {
 	k.Helper()
@@ -180,4 +185,50 @@ func (k *Keystone) Project(name string) string {
 		k.Fatalf("project %s: %v, %v", name, found, err)
 	}
 	return found[0].ID
+}
+
+// Register puts a service that serves at url into the catalogue, in a region of
+// its own, as the page on identity tells operators to do.
+func (k *Keystone) Register(url string) (region string) {
+	k.Helper()
+	region = "test-" + rand.Text()
+	k.Cleanup(func() { // last: the endpoint's region comes and stays by itself
+		if err := regions.Delete(context.Background(), k.admin, region).ExtractErr(); err != nil {
+			k.Error(err)
+		}
+	})
+	s, err := services.Create(k.Context(), k.admin, services.CreateOpts{Type: "container-infra", Extra: map[string]any{"name": "magnum"}}).Extract()
+	if err != nil {
+		k.Fatal(err)
+	}
+	k.Cleanup(func() {
+		if err := services.Delete(context.Background(), k.admin, s.ID).ExtractErr(); err != nil {
+			k.Error(err)
+		}
+	})
+	e, err := endpoints.Create(k.Context(), k.admin, endpoints.CreateOpts{
+		Availability: gophercloud.AvailabilityPublic, Region: region, URL: url + "/v1", ServiceID: s.ID, Name: "magnum",
+	}).Extract()
+	if err != nil {
+		k.Fatal(err)
+	}
+	k.Cleanup(func() {
+		if err := endpoints.Delete(context.Background(), k.admin, e.ID).ExtractErr(); err != nil {
+			k.Error(err)
+		}
+	})
+	return region
+}
+
+// Serve starts a service whose callers are Keystone's, with more settings of the
+// environment than those that make it so.
+func (k *Keystone) Serve(settings map[string]string) *served.Service {
+	k.Helper()
+	own := k.User("admin", "admin")
+	all := map[string]string{
+		"JEROBOAM_IDENTITY": "keystone", "JEROBOAM_KEYSTONE_AUTH_URL": k.URL, "JEROBOAM_KEYSTONE_USERNAME": own.Name,
+		"JEROBOAM_KEYSTONE_PROJECT": "admin", "JEROBOAM_KEYSTONE_PASSWORD": own.Password.Reveal(),
+	}
+	maps.Copy(all, settings)
+	return served.Start(k, all)
 }

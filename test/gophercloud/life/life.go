@@ -29,6 +29,7 @@ type Options struct {
 	COE    string
 	Image  string
 	Flavor string
+	Region string        // of the catalogue; "": the only one
 	Poll   time.Duration // between two looks at a cluster that changes; 0: 100 ms
 	Limit  time.Duration // for one change; 0: 5 minutes
 	// Ready, if set, is called once the cluster is complete.
@@ -51,7 +52,7 @@ func Run(t *testing.T, provider *gophercloud.ProviderClient, o Options) {
 	if o.Limit == 0 {
 		o.Limit = 5 * time.Minute
 	}
-	client, err := openstack.NewContainerInfraV1(provider, gophercloud.EndpointOpts{})
+	client, err := openstack.NewContainerInfraV1(provider, gophercloud.EndpointOpts{Region: o.Region})
 	if err != nil {
 		t.Fatal(err)
 	}

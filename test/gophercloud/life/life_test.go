@@ -13,6 +13,8 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/service"
 	"github.com/jeroboam-cloud/jeroboam/test/apikit"
 	"github.com/jeroboam-cloud/jeroboam/test/gophercloud/life"
+	"github.com/jeroboam-cloud/jeroboam/test/served"
+	"github.com/jeroboam-cloud/jeroboam/test/testbed"
 )
 
 // TestALifeByGophercloud uses the embedded identity service, its catalogue and
@@ -40,4 +42,14 @@ func TestALifeByGophercloud(t *testing.T) {
 	}
 	t.Cleanup(provider.HTTPClient.CloseIdleConnections)
 	life.Run(t, provider, life.Options{COE: apikit.COE, Image: apikit.Image, Flavor: apikit.Flavor, Poll: time.Millisecond})
+}
+
+// TestALifeByGophercloudWithARealKeystone uses the testbed's catalogue and a
+// token of it, and the simulated cloud.
+func TestALifeByGophercloudWithARealKeystone(t *testing.T) {
+	k := testbed.Start(t)
+	alice := k.User("physics", "member")
+	region := k.Register(k.Serve(nil).URL)
+	life.Run(t, k.Login(alice.Name, alice.Password, "physics"),
+		life.Options{COE: served.COE, Image: served.Image, Flavor: served.Flavor, Region: region})
 }
