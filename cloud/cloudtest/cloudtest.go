@@ -3,6 +3,7 @@
 package cloudtest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -26,6 +27,8 @@ type Harness struct {
 	Stop func(machine cloud.Machine)
 	// Flavor and Image are names in the catalogue.
 	Flavor, Image string
+	// Project is where everything is made; "": a made-up one for each cluster.
+	Project string
 	// Full, if the cloud has a limit that the test can meet, is a demand beyond it.
 	Full *cloud.Demand
 }
@@ -77,7 +80,7 @@ type suite struct {
 
 // scope makes a cluster's scope that nobody else has.
 func (s *suite) scope(name string) cloud.Scope {
-	scope := cloud.Scope{Cluster: uuid.NewString(), Project: "project-of-" + name, Name: name}
+	scope := cloud.Scope{Cluster: uuid.NewString(), Project: cmp.Or(s.Project, "project-of-"+name), Name: name}
 	s.scopes = append(s.scopes, scope)
 	return scope
 }
@@ -110,9 +113,9 @@ func (s *suite) spec(name string, network cloud.Network) cloud.MachineSpec {
 	}
 	if c, ok := s.cloud.(cloud.Catalogue); ok {
 		var err error
-		spec.Flavor, err = c.FindFlavor(s.ctx, "project", s.Flavor)
+		spec.Flavor, err = c.FindFlavor(s.ctx, s.Project, s.Flavor)
 		s.must(err)
-		spec.Image, err = c.FindImage(s.ctx, "project", s.Image)
+		spec.Image, err = c.FindImage(s.ctx, s.Project, s.Image)
 		s.must(err)
 	}
 	return spec

@@ -33,6 +33,7 @@ var mayEnter = map[string][]string{
 	"identity/keystone":        {"identity"},
 	"identity/identitytest":    {"identity"},
 	"cloud/local":              {"cloud", "node"},
+	"cloud/openstack":          {"cloud"},
 	"cloud/sim":                {"cloud", "node", "node/gateway"},
 	"cloud/cloudtest":          {"cloud", "node"},
 	"coe/kubernetes":           {"coe", "node"},
