@@ -27,6 +27,8 @@ type Harness struct {
 	Stop func(machine cloud.Machine)
 	// Flavor and Image are names in the catalogue.
 	Flavor, Image string
+	// Patience is how long one test may take; 0: a minute.
+	Patience time.Duration
 	// Project is where everything is made; "": a made-up one for each cluster.
 	Project string
 	// Full, if the cloud has a limit that the test can meet, is a demand beyond it.
@@ -59,12 +61,10 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-			defer cancel()
 			h := open(t)
-			s := &suite{T: t, Harness: h, ctx: ctx, cloud: h.Open()}
-			defer s.sweepAll()
-			test.run(s)
+			s := &suite{T: t, Harness: h, cloud: h.Open()}
+			defer s.within(s.sweepAll) // however the test ends
+			s.within(func() { test.run(s) })
 		})
 	}
 }
@@ -76,6 +76,14 @@ type suite struct {
 	ctx    context.Context
 	cloud  cloud.Cloud
 	scopes []cloud.Scope
+}
+
+// within gives a part of the test its time.
+func (s *suite) within(do func()) {
+	ctx, cancel := context.WithTimeout(s.Context(), cmp.Or(s.Patience, time.Minute))
+	defer cancel()
+	s.ctx = ctx
+	do()
 }
 
 // scope makes a cluster's scope that nobody else has.

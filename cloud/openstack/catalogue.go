@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/gophercloud/gophercloud/v2"
@@ -20,6 +21,10 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 )
 
+// remembered is how long a flavor, an image or an external network is believed
+// to be as it was found.
+const remembered = 30 * time.Second
+
 func (c *Cloud) in(ctx context.Context, id string) (*project, error) {
 	return c.at(ctx, cloud.Scope{Project: id})
 }
@@ -30,15 +35,17 @@ func (c *Cloud) FindFlavor(ctx context.Context, project, idOrName string) (jerob
 	if err != nil {
 		return jeroboam.Flavor{}, err
 	}
-	all, err := c.flavors.get(ctx, p.id, func(ctx context.Context) ([]flavors.Flavor, error) {
-		pages, err := flavors.ListDetail(p.compute, nil).AllPages(ctx)
-		if err != nil {
-			return nil, refuse("Nova", "list flavors", err)
-		}
-		return flavors.ExtractFlavors(pages)
-	})
+	return p.flavors.Get(ctx, idOrName, remembered, func(ctx context.Context) (jeroboam.Flavor, error) { return p.findFlavor(ctx, idOrName) })
+}
+
+func (p *project) findFlavor(ctx context.Context, idOrName string) (jeroboam.Flavor, error) {
+	pages, err := flavors.ListDetail(p.compute, nil).AllPages(ctx)
 	if err != nil {
-		return jeroboam.Flavor{}, err
+		return jeroboam.Flavor{}, refuse("Nova", "list flavors", err)
+	}
+	all, err := flavors.ExtractFlavors(pages)
+	if err != nil {
+		return jeroboam.Flavor{}, refuse("Nova", "list flavors", err)
 	}
 	names := []string{}
 	for _, f := range all {
@@ -56,7 +63,11 @@ func (c *Cloud) FindImage(ctx context.Context, project, idOrName string) (jerobo
 	if err != nil {
 		return jeroboam.Image{}, err
 	}
-	all, err := p.images(ctx, images.ListOpts{Name: idOrName})
+	return p.images.Get(ctx, idOrName, remembered, func(ctx context.Context) (jeroboam.Image, error) { return p.findImage(ctx, idOrName) })
+}
+
+func (p *project) findImage(ctx context.Context, idOrName string) (jeroboam.Image, error) {
+	all, err := p.listImages(ctx, images.ListOpts{Name: idOrName})
 	if err != nil {
 		return jeroboam.Image{}, err
 	}
@@ -78,10 +89,10 @@ func (c *Cloud) FindImage(ctx context.Context, project, idOrName string) (jerobo
 		return jeroboam.Image{}, jeroboam.Errorf(jeroboam.NotFound, "image", "The image %s is %s.", idOrName, all[0].Status).
 			WithRemedy("Choose one that is active.")
 	}
-	return jeroboam.Image{}, c.unknownImage(ctx, p, idOrName)
+	return jeroboam.Image{}, p.unknownImage(ctx, idOrName)
 }
 
-func (p *project) images(ctx context.Context, opts images.ListOpts) ([]images.Image, error) {
+func (p *project) listImages(ctx context.Context, opts images.ListOpts) ([]images.Image, error) {
 	pages, err := images.List(p.image, opts).AllPages(ctx)
 	if err != nil {
 		return nil, refuse("Glance", "list images", err)
@@ -90,8 +101,8 @@ func (p *project) images(ctx context.Context, opts images.ListOpts) ([]images.Im
 }
 
 // unknownImage names images that a cluster can be made of: those with a distro.
-func (c *Cloud) unknownImage(ctx context.Context, p *project, idOrName string) error {
-	all, err := p.images(ctx, images.ListOpts{Status: images.ImageStatusActive})
+func (p *project) unknownImage(ctx context.Context, idOrName string) error {
+	all, err := p.listImages(ctx, images.ListOpts{Status: images.ImageStatusActive})
 	if err != nil {
 		return err
 	}
@@ -199,7 +210,7 @@ func (p *project) networks(ctx context.Context, outside bool) ([]networks.Networ
 // external is the ID of the external network that was named, or else of the
 // only one; "" if the cloud has none.
 func (p *project) external(ctx context.Context, idOrName string) (string, error) {
-	return p.outside.get(ctx, idOrName, func(ctx context.Context) (string, error) {
+	return p.outside.Get(ctx, idOrName, remembered, func(ctx context.Context) (string, error) {
 		if idOrName != "" {
 			n, err := p.findNetwork(ctx, idOrName, true)
 			return n.ID, err
@@ -236,11 +247,19 @@ func (p *project) marked(ctx context.Context, tell func(description, project, na
 	if err != nil {
 		return refuse("Neutron", "list routers", err)
 	}
-	security, err := p.listSecurity(ctx, groups.ListOpts{})
+	security, err := p.allSecurity(ctx)
 	for _, g := range security {
 		tell(g.Description, g.ProjectID, strings.TrimSuffix(g.Name, apiSuffix))
 	}
 	return err
+}
+
+func (p *project) allSecurity(ctx context.Context) ([]securityGroup, error) {
+	pages, err := groups.List(p.network, groups.ListOpts{}).AllPages(ctx)
+	if err != nil {
+		return nil, refuse("Neutron", "list security groups", err)
+	}
+	return groups.ExtractGroups(pages)
 }
 
 func networkID(n networks.Network) string { return n.ID }

@@ -2,16 +2,18 @@ package openstack
 
 import (
 	"context"
+	"time"
 
 	"github.com/gophercloud/gophercloud/v2/openstack/blockstorage/v3/volumes"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/pace"
 )
 
-// Delete removes a machine or the network with all that belongs to it. It never
-// waits for the cloud: what takes time is "deleting" until it is gone.
+// Delete removes a machine or the network with all that belongs to it. What
+// takes long is "deleting" until it is gone.
 func (c *Cloud) Delete(ctx context.Context, scope cloud.Scope, object cloud.Object) error {
 	p, err := c.at(ctx, scope)
 	if err != nil {
@@ -19,7 +21,7 @@ func (c *Cloud) Delete(ctx context.Context, scope cloud.Scope, object cloud.Obje
 	}
 	switch object.Kind {
 	case jeroboam.KindMachine:
-		return c.deleteMachine(ctx, p, scope, object)
+		return p.deleteMachine(ctx, scope, object)
 	case jeroboam.KindNetwork:
 		return c.deleteNetwork(ctx, p, scope)
 	case jeroboam.KindBalancer:
@@ -28,33 +30,52 @@ func (c *Cloud) Delete(ctx context.Context, scope cloud.Scope, object cloud.Obje
 	return jeroboam.Errorf(jeroboam.Invalid, "kind", "The cloud knows no kind %q.", object.Kind)
 }
 
+// A call waits this long for a server to be gone, looking this often. All that
+// are deleted at the time share the looks.
+const (
+	deleteWait = 5 * time.Second
+	deleteLook = time.Second
+)
+
 // deleteMachine removes the server, and when that is gone what it stood on.
-func (c *Cloud) deleteMachine(ctx context.Context, p *project, scope cloud.Scope, object cloud.Object) error {
+func (p *project) deleteMachine(ctx context.Context, scope cloud.Scope, object cloud.Object) error {
 	is := func(name, id string) bool { return name == object.Name && (object.ID == "" || id == object.ID) }
-	all, err := c.serversOf(ctx, p, scope)
-	if err != nil {
-		return err
-	}
-	for _, s := range all {
-		if !is(s.Name, s.Metadata[keyMachine]) {
-			continue
-		}
-		if err := p.deleteServer(ctx, s); err != nil {
-			return err
-		}
-		err = deleting("machine " + object.Name)
-	}
-	if err != nil {
+	if err := p.deleteServers(ctx, scope, object.Name, is); err != nil {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return c.deletePorts(ctx, p, scope, is) })
-	g.Go(func() error { return c.deleteVolumes(ctx, p, scope, is) })
+	g.Go(func() error { return p.deletePorts(ctx, scope, is) })
+	g.Go(func() error { return p.deleteVolumes(ctx, scope, is) })
 	return g.Wait()
 }
 
-func (c *Cloud) deletePorts(ctx context.Context, p *project, scope cloud.Scope, is func(name, id string) bool) error {
-	all, err := c.portsOf(ctx, p, scope)
+func (p *project) deleteServers(ctx context.Context, scope cloud.Scope, name string, is func(name, id string) bool) error {
+	for until := time.Now().Add(deleteWait); ; {
+		all, err := p.serversOf(ctx, scope)
+		if err != nil {
+			return err
+		}
+		there := false
+		for _, s := range all {
+			if !is(s.Name, s.Metadata[keyMachine]) {
+				continue
+			}
+			there = true
+			if err := p.deleteServer(ctx, s); err != nil {
+				return err
+			}
+		}
+		if !there {
+			return nil
+		}
+		if time.Now().After(until) || pace.Pause(ctx, deleteLook) != nil {
+			return deleting("machine " + name)
+		}
+	}
+}
+
+func (p *project) deletePorts(ctx context.Context, scope cloud.Scope, is func(name, id string) bool) error {
+	all, err := p.portsOf(ctx, scope)
 	if err != nil {
 		return err
 	}
@@ -62,7 +83,7 @@ func (c *Cloud) deletePorts(ctx context.Context, p *project, scope cloud.Scope, 
 		if !is(portOwner(port.Name)) {
 			continue
 		}
-		if err := c.deleteFloating(ctx, p, scope, port.ID); err != nil {
+		if err := p.deleteFloating(ctx, scope, port.ID); err != nil {
 			return err
 		}
 		if err := p.dropPort(ctx, port); err != nil {
@@ -72,8 +93,8 @@ func (c *Cloud) deletePorts(ctx context.Context, p *project, scope cloud.Scope, 
 	return nil
 }
 
-func (c *Cloud) deleteFloating(ctx context.Context, p *project, scope cloud.Scope, port string) error {
-	all, err := c.floatingOf(ctx, p, scope)
+func (p *project) deleteFloating(ctx context.Context, scope cloud.Scope, port string) error {
+	all, err := p.floatingOf(ctx, scope)
 	if err != nil {
 		return err
 	}
@@ -88,8 +109,8 @@ func (c *Cloud) deleteFloating(ctx context.Context, p *project, scope cloud.Scop
 	return nil
 }
 
-func (c *Cloud) deleteVolumes(ctx context.Context, p *project, scope cloud.Scope, is func(name, id string) bool) error {
-	all, err := c.volumesOf(ctx, p, scope)
+func (p *project) deleteVolumes(ctx context.Context, scope cloud.Scope, is func(name, id string) bool) error {
+	all, err := p.volumesOf(ctx, scope)
 	if err != nil {
 		return err
 	}
@@ -97,7 +118,7 @@ func (c *Cloud) deleteVolumes(ctx context.Context, p *project, scope cloud.Scope
 		if !is(v.Name, v.Metadata[keyMachine]) {
 			continue
 		}
-		if err := c.deleteVolume(ctx, p, v); err != nil {
+		if err := p.deleteVolume(ctx, v); err != nil {
 			return err
 		}
 		err = deleting("volume " + v.Name)
@@ -106,25 +127,24 @@ func (c *Cloud) deleteVolumes(ctx context.Context, p *project, scope cloud.Scope
 }
 
 // deleteVolume leaves one alone that Nova has not let go of yet.
-func (c *Cloud) deleteVolume(ctx context.Context, p *project, v volumes.Volume) error {
+func (p *project) deleteVolume(ctx context.Context, v volumes.Volume) error {
 	if v.Status == "in-use" || v.Status == "detaching" {
 		return nil
 	}
 	return p.dropVolume(ctx, v)
 }
 
+// deleteNetwork removes all that machines share. Neutron refuses while there are
+// machines.
 func (c *Cloud) deleteNetwork(ctx context.Context, p *project, scope cloud.Scope) error {
-	done, err := c.turns.take(ctx, scope.Cluster)
+	done, err := c.turn(ctx, scope.Cluster)
 	if err != nil {
 		return err
 	}
 	defer done()
-	h, err := c.holdings(ctx, p, scope)
+	h, err := p.shared(ctx, scope)
 	if err != nil {
 		return err
-	}
-	if n := len(h.machines()); n > 0 {
-		return jeroboam.Errorf(jeroboam.Conflict, "in-use", "The network is used by %d machines.", n)
 	}
 	for _, f := range h.floating {
 		if err := p.dropFloating(ctx, f); err != nil {

@@ -3,13 +3,11 @@ package openstack
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servergroups"
 
 	"github.com/jeroboam-cloud/jeroboam"
-	"github.com/jeroboam-cloud/jeroboam/cloud"
 )
 
 // ensureServerGroup makes or finds the server group of the machine's node
@@ -20,12 +18,12 @@ func (m machine) ensureServerGroup(ctx context.Context) (string, error) {
 		return "", nil
 	}
 	name := groupName(m.scope, m.spec.Group)
-	done, err := m.turns.take(ctx, name)
+	done, err := m.turn(ctx, name)
 	if err != nil {
 		return "", err
 	}
 	defer done()
-	all, err := m.serverGroups(ctx, m.project, m.scope)
+	all, err := m.project.groupsOf(ctx, m.scope)
 	if err != nil {
 		return "", err
 	}
@@ -54,19 +52,6 @@ func (m machine) policy() string {
 		return "anti-affinity"
 	}
 	return "soft-anti-affinity"
-}
-
-// serverGroups lists the cluster's server groups. Nova cannot filter them.
-func (c *Cloud) serverGroups(ctx context.Context, p *project, scope cloud.Scope) ([]servergroups.ServerGroup, error) {
-	all, err := c.groups.get(ctx, p.id, func(ctx context.Context) ([]servergroups.ServerGroup, error) {
-		pages, err := servergroups.List(p.compute, servergroups.ListOpts{}).AllPages(ctx)
-		if err != nil {
-			return nil, refuse("Nova", "list server groups", err)
-		}
-		return servergroups.ExtractServerGroups(pages)
-	})
-	prefix := groupPrefix(scope)
-	return slices.DeleteFunc(slices.Clone(all), func(g servergroups.ServerGroup) bool { return !strings.HasPrefix(g.Name, prefix) }), err
 }
 
 func (p *project) dropServerGroup(ctx context.Context, g servergroups.ServerGroup) error {

@@ -19,7 +19,7 @@ func (m machine) ensureKeypair(ctx context.Context) (string, error) {
 		return want.Name, nil
 	}
 	name := keypairName(m.scope)
-	done, err := m.turns.take(ctx, name)
+	done, err := m.turn(ctx, name)
 	if err != nil {
 		return "", err
 	}

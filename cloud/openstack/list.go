@@ -23,11 +23,11 @@ func (c *Cloud) Machines(ctx context.Context, scope cloud.Scope) ([]cloud.Machin
 	if err != nil {
 		return nil, err
 	}
-	all, err := c.serversOf(ctx, p, scope)
+	all, err := p.serversOf(ctx, scope)
 	if err != nil {
 		return nil, err
 	}
-	all = slices.SortedFunc(slices.Values(all), byUse) // others read it, too
+	slices.SortFunc(all, byUse)
 	seen := map[string]bool{}
 	var out []cloud.Machine
 	for _, s := range all {
@@ -42,23 +42,35 @@ func (c *Cloud) Machines(ctx context.Context, scope cloud.Scope) ([]cloud.Machin
 
 // holdings is everything that bears the mark of a cluster.
 type holdings struct {
-	servers  []servers.Server
-	ports    []ports.Port
-	volumes  []volumes.Volume
+	shared
+	servers []servers.Server
+	ports   []ports.Port
+	volumes []volumes.Volume
+}
+
+// shared is what no machine has for itself, but that a floating address is of
+// one as long as that is there.
+type shared struct {
 	floating []floatingips.FloatingIP
 	groups   []servergroups.ServerGroup
 	footing  footing
 }
 
-func (c *Cloud) holdings(ctx context.Context, p *project, scope cloud.Scope) (h holdings, err error) {
+func (p *project) holdings(ctx context.Context, scope cloud.Scope) (h holdings, err error) {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() (err error) { h.servers, err = c.serversOf(ctx, p, scope); return err })
-	g.Go(func() (err error) { h.ports, err = c.portsOf(ctx, p, scope); return err })
-	g.Go(func() (err error) { h.volumes, err = c.volumesOf(ctx, p, scope); return err })
-	g.Go(func() (err error) { h.floating, err = c.floatingOf(ctx, p, scope); return err })
-	g.Go(func() (err error) { h.groups, err = c.serverGroups(ctx, p, scope); return err })
-	g.Go(func() (err error) { h.footing, err = p.footing(ctx, scope); return err })
+	g.Go(func() (err error) { h.servers, err = p.serversOf(ctx, scope); return err })
+	g.Go(func() (err error) { h.ports, err = p.portsOf(ctx, scope); return err })
+	g.Go(func() (err error) { h.volumes, err = p.volumesOf(ctx, scope); return err })
+	g.Go(func() (err error) { h.shared, err = p.shared(ctx, scope); return err })
 	return h, g.Wait()
+}
+
+func (p *project) shared(ctx context.Context, scope cloud.Scope) (s shared, err error) {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) { s.floating, err = p.floatingOf(ctx, scope); return err })
+	g.Go(func() (err error) { s.groups, err = p.groupsOf(ctx, scope); return err })
+	g.Go(func() (err error) { s.footing, err = p.footing(ctx, scope); return err })
+	return s, g.Wait()
 }
 
 // List tells of machines and of the network. A port or volume without a server
@@ -68,7 +80,7 @@ func (c *Cloud) List(ctx context.Context, scope cloud.Scope) ([]cloud.Object, er
 	if err != nil {
 		return nil, err
 	}
-	h, err := c.holdings(ctx, p, scope)
+	h, err := p.holdings(ctx, scope)
 	if err != nil {
 		return nil, err
 	}
@@ -109,12 +121,12 @@ func (h holdings) machines() []cloud.Object {
 
 // network reports whether there is anything that Delete of a network removes,
 // and the ID of the network itself if it is the cluster's own.
-func (h holdings) network() (id string, any bool) {
-	f := h.footing
+func (s shared) network() (id string, any bool) {
+	f := s.footing
 	if kept, _ := first(f.networks, networkID); kept.ID != "" {
 		return kept.ID, true
 	}
-	return "", len(f.subnets)+len(f.routers)+len(f.security)+len(h.groups)+len(h.floating) > 0
+	return "", len(f.subnets)+len(f.routers)+len(f.security)+len(s.groups)+len(s.floating) > 0
 }
 
 // Clusters lists whom the cloud holds anything for, as far as the service's own

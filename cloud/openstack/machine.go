@@ -26,7 +26,7 @@ type machine struct {
 // that failed is deleted, and told of; the next call makes another on the same
 // port, so with the same address.
 func (c *Cloud) EnsureMachine(ctx context.Context, scope cloud.Scope, spec cloud.MachineSpec) (cloud.Machine, error) {
-	done, err := c.turns.take(ctx, scope.Cluster+"/"+spec.Name)
+	done, err := c.turn(ctx, scope.Cluster+"/"+spec.Name)
 	if err != nil {
 		return cloud.Machine{}, err
 	}
@@ -56,11 +56,11 @@ func (c *Cloud) EnsureMachine(ctx context.Context, scope cloud.Scope, spec cloud
 // because an answer was lost, the older goes: only the token of the newer is
 // good.
 func (m machine) find(ctx context.Context) (*servers.Server, error) {
-	all, err := m.serversOf(ctx, m.project, m.scope)
+	all, err := m.project.serversOf(ctx, m.scope)
 	if err != nil {
 		return nil, err
 	}
-	all = slices.DeleteFunc(slices.Clone(all), func(s servers.Server) bool { return s.Name != m.spec.Name })
+	all = slices.DeleteFunc(all, func(s servers.Server) bool { return s.Name != m.spec.Name })
 	if len(all) == 0 {
 		return nil, nil
 	}
@@ -209,13 +209,6 @@ func stateOf(status string) cloud.MachineState {
 // leaving reports whether a server is being deleted.
 func leaving(s servers.Server) bool {
 	return s.TaskState == "deleting" || s.TaskState == "soft-deleting" || s.Status == "DELETED" || s.Status == "SOFT_DELETED"
-}
-
-// serversOf lists the cluster's servers.
-func (c *Cloud) serversOf(ctx context.Context, p *project, scope cloud.Scope) ([]servers.Server, error) {
-	return c.servers.get(ctx, scope.Cluster, func(ctx context.Context) ([]servers.Server, error) {
-		return p.listServers(ctx, servers.ListOpts{Tags: mark(scope)})
-	})
 }
 
 func (p *project) listServers(ctx context.Context, opts servers.ListOpts) ([]servers.Server, error) {

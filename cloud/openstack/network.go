@@ -29,38 +29,17 @@ type footing struct {
 // footing finds by the mark what there is of it.
 func (p *project) footing(ctx context.Context, scope cloud.Scope) (f footing, err error) {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		pages, err := networks.List(p.network, networks.ListOpts{Description: mark(scope)}).AllPages(ctx)
-		if err == nil {
-			f.networks, err = networks.ExtractNetworks(pages)
-		}
-		return refuse("Neutron", "list networks", err)
-	})
-	g.Go(func() error {
-		pages, err := subnets.List(p.network, subnets.ListOpts{Description: mark(scope)}).AllPages(ctx)
-		if err == nil {
-			f.subnets, err = subnets.ExtractSubnets(pages)
-		}
-		return refuse("Neutron", "list subnets", err)
-	})
-	g.Go(func() error {
-		pages, err := routers.List(p.network, routers.ListOpts{Description: mark(scope)}).AllPages(ctx)
-		if err == nil {
-			f.routers, err = routers.ExtractRouters(pages)
-		}
-		return refuse("Neutron", "list routers", err)
-	})
-	g.Go(func() (err error) {
-		f.security, err = p.securityGroups(ctx, scope)
-		return err
-	})
+	g.Go(func() (err error) { f.networks, err = p.networksOf(ctx, scope); return err })
+	g.Go(func() (err error) { f.subnets, err = p.subnetsOf(ctx, scope); return err })
+	g.Go(func() (err error) { f.routers, err = p.routersOf(ctx, scope); return err })
+	g.Go(func() (err error) { f.security, err = p.securityOf(ctx, scope); return err })
 	return f, g.Wait()
 }
 
 // EnsureNetwork makes or finds the cluster's network, or looks up the existing
 // one that was named, and makes or finds the security groups.
 func (c *Cloud) EnsureNetwork(ctx context.Context, scope cloud.Scope, spec cloud.NetworkSpec) (cloud.Network, error) {
-	done, err := c.turns.take(ctx, scope.Cluster)
+	done, err := c.turn(ctx, scope.Cluster)
 	if err != nil {
 		return cloud.Network{}, err
 	}
@@ -144,7 +123,7 @@ func (p *project) ensureRouter(ctx context.Context, scope cloud.Scope, spec clou
 		if err != nil {
 			return refuse("Neutron", "make the router "+spec.Name, err)
 		}
-		router = *made
+		return p.addInterface(ctx, *made, subnet)
 	}
 	for _, r := range extra {
 		if err := p.dropRouter(ctx, r); err != nil {
@@ -165,7 +144,11 @@ func (p *project) plug(ctx context.Context, router routers.Router, subnet subnet
 			return nil
 		}
 	}
-	_, err = routers.AddInterface(ctx, p.network, router.ID, routers.AddInterfaceOpts{SubnetID: subnet.ID}).Extract()
+	return p.addInterface(ctx, router, subnet)
+}
+
+func (p *project) addInterface(ctx context.Context, router routers.Router, subnet subnets.Subnet) error {
+	_, err := routers.AddInterface(ctx, p.network, router.ID, routers.AddInterfaceOpts{SubnetID: subnet.ID}).Extract()
 	return refuse("Neutron", "lead the subnet to the router "+router.Name, err)
 }
 
@@ -185,7 +168,7 @@ func (p *project) existing(ctx context.Context, spec cloud.NetworkSpec) (cloud.N
 	if err != nil {
 		return cloud.Network{}, err
 	}
-	all, err := p.subnetsOf(ctx, network.ID)
+	all, err := p.subnetsIn(ctx, network.ID)
 	if err != nil {
 		return cloud.Network{}, err
 	}
@@ -199,7 +182,7 @@ func (p *project) existing(ctx context.Context, spec cloud.NetworkSpec) (cloud.N
 		WithRemedy("Choose one of its subnets as fixed_subnet.")
 }
 
-func (p *project) subnetsOf(ctx context.Context, network string) ([]subnets.Subnet, error) {
+func (p *project) subnetsIn(ctx context.Context, network string) ([]subnets.Subnet, error) {
 	pages, err := subnets.List(p.network, subnets.ListOpts{NetworkID: network}).AllPages(ctx)
 	if err != nil {
 		return nil, refuse("Neutron", "list subnets", err)

@@ -10,18 +10,16 @@ package openstack
 import (
 	"context"
 	"crypto/tls"
+	"net/http"
 	"sync"
 	"time"
 
 	"github.com/gophercloud/gophercloud/v2"
-	"github.com/gophercloud/gophercloud/v2/openstack/blockstorage/v3/volumes"
-	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/flavors"
-	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servergroups"
-	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
-	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/floatingips"
-	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
 
+	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/pace"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/together"
 )
 
 // Options say which OpenStack it is and who acts in it.
@@ -35,7 +33,8 @@ type Options struct {
 	// OwnProject makes every cluster in the project of Auth, whosever it is: for
 	// a service whose users are not Keystone's.
 	OwnProject bool
-	Pace       Pace
+	AtOnce     int           // calls under way; 0: 16
+	PerSecond  float64       // calls in the long run; 0: 100
 	Watch      time.Duration // between two looks at all machines; 0: 10 s
 	// Sessions, if set, log in in place of Auth; they must use the client.
 	Sessions func(client Client) Sessions
@@ -44,20 +43,13 @@ type Options struct {
 // Cloud is one OpenStack. It is safe for concurrent use.
 type Cloud struct {
 	options  Options
-	pace     *paced
+	network  *http.Transport
+	pace     *pace.Transport
 	sessions Sessions
-	turns    turns
+	turns    together.Turns
 
 	mu       sync.Mutex
 	projects map[*gophercloud.ProviderClient]*project
-
-	// What many ask at once is asked once.
-	servers  joined[[]servers.Server]
-	ports    joined[[]ports.Port]
-	floating joined[[]floatingips.FloatingIP]
-	volumes  joined[[]volumes.Volume]
-	groups   joined[[]servergroups.ServerGroup]
-	flavors  joined[[]flavors.Flavor]
 }
 
 var (
@@ -72,10 +64,15 @@ func New(o Options) *Cloud {
 	if o.Watch == 0 {
 		o.Watch = 10 * time.Second
 	}
-	c := &Cloud{options: o, pace: newPaced(o.Pace, o.TLS), projects: map[*gophercloud.ProviderClient]*project{}}
-	c.sessions = newLogins(o.Auth, o.OwnProject, c.pace.client())
+	network := http.DefaultTransport.(*http.Transport).Clone()
+	network.TLSClientConfig = o.TLS
+	network.MaxIdleConnsPerHost = 32
+	c := &Cloud{options: o, network: network, pace: pace.New(pace.Limits{AtOnce: o.AtOnce, PerSecond: o.PerSecond}, network), projects: map[*gophercloud.ProviderClient]*project{}}
+	// A redirect would carry our token to wherever it points.
+	client := Client{Transport: c.pace, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	c.sessions = newLogins(o.Auth, o.OwnProject, client)
 	if o.Sessions != nil {
-		c.sessions = o.Sessions(c.pace.client())
+		c.sessions = o.Sessions(client)
 	}
 	return c
 }
@@ -93,7 +90,16 @@ func (c *Cloud) Login(ctx context.Context) error {
 }
 
 // Calls counts the HTTP requests sent so far.
-func (c *Cloud) Calls() int64 { return c.pace.calls.Load() }
+func (c *Cloud) Calls() int64 { return c.pace.Calls() }
 
 // CloseIdle ends the connections that wait for another question.
-func (c *Cloud) CloseIdle() { c.pace.transport.CloseIdleConnections() }
+func (c *Cloud) CloseIdle() { c.network.CloseIdleConnections() }
+
+// turn waits for the caller's turn at what has the key.
+func (c *Cloud) turn(ctx context.Context, key string) (done func(), err error) {
+	done, err = c.turns.Take(ctx, key)
+	if err != nil {
+		err = jeroboam.Errorf(jeroboam.Unavailable, "cloud", "The call was given up.").Wrap(err)
+	}
+	return done, err
+}

@@ -8,18 +8,17 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
 
 	"github.com/jeroboam-cloud/jeroboam"
-	"github.com/jeroboam-cloud/jeroboam/cloud"
 )
 
 // ensurePort makes or finds the machine's port, with an address that Neutron
 // chooses and that stays until the machine is deleted.
 func (m machine) ensurePort(ctx context.Context) (ports.Port, error) {
-	all, err := m.portsOf(ctx, m.project, m.scope)
+	all, err := m.project.portsOf(ctx, m.scope)
 	if err != nil {
 		return ports.Port{}, err
 	}
 	name := portName(m.spec)
-	mine := slices.DeleteFunc(slices.Clone(all), func(p ports.Port) bool { return p.Name != name })
+	mine := slices.DeleteFunc(all, func(p ports.Port) bool { return p.Name != name })
 	kept, extra := first(mine, func(p ports.Port) string { return p.ID })
 	for _, p := range extra {
 		if err := m.project.dropPort(ctx, p); err != nil {
@@ -29,11 +28,11 @@ func (m machine) ensurePort(ctx context.Context) (ports.Port, error) {
 	if kept.ID != "" {
 		return kept, nil
 	}
-	security, err := m.project.securityGroups(ctx, m.scope)
+	security, err := m.project.securityOf(ctx, m.scope)
 	if err != nil {
 		return kept, err
 	}
-	groups := securityOf(m.scope, m.spec.Role, security)
+	groups := groupsOfRole(m.scope, m.spec.Role, security)
 	opts := ports.CreateOpts{NetworkID: m.spec.Network.ID, Name: name, Description: mark(m.scope), SecurityGroups: &groups}
 	if m.spec.Network.Subnet != "" {
 		opts.FixedIPs = []ports.IP{{SubnetID: m.spec.Network.Subnet}}
@@ -59,17 +58,6 @@ func addressOf(p ports.Port) string {
 	return p.FixedIPs[0].IPAddress
 }
 
-// portsOf lists the ports that were made for the cluster's machines.
-func (c *Cloud) portsOf(ctx context.Context, p *project, scope cloud.Scope) ([]ports.Port, error) {
-	return c.ports.get(ctx, scope.Cluster, func(ctx context.Context) ([]ports.Port, error) {
-		pages, err := ports.List(p.network, ports.ListOpts{Description: mark(scope)}).AllPages(ctx)
-		if err != nil {
-			return nil, refuse("Neutron", "list ports", err)
-		}
-		return ports.ExtractPorts(pages)
-	})
-}
-
 func (p *project) dropPort(ctx context.Context, port ports.Port) error {
 	return gone("port "+port.Name, ports.Delete(ctx, p.network, port.ID).ExtractErr())
 }
@@ -80,7 +68,7 @@ func (m machine) ensureFloating(ctx context.Context, port ports.Port) (string, e
 	if !m.spec.Public.FloatingIP {
 		return "", nil
 	}
-	have, err := m.floatingOf(ctx, m.project, m.scope)
+	have, err := m.project.floatingOf(ctx, m.scope)
 	if err != nil {
 		return "", err
 	}
@@ -107,23 +95,13 @@ func (m machine) ensureFloating(ctx context.Context, port ports.Port) (string, e
 
 // publicOf finds the floating address that leads to an address of the cluster.
 func (m machine) publicOf(ctx context.Context, address string) (string, error) {
-	have, err := m.floatingOf(ctx, m.project, m.scope)
+	have, err := m.project.floatingOf(ctx, m.scope)
 	for _, f := range have {
 		if f.FixedIP == address {
 			return f.FloatingIP, nil
 		}
 	}
 	return "", err
-}
-
-func (c *Cloud) floatingOf(ctx context.Context, p *project, scope cloud.Scope) ([]floatingips.FloatingIP, error) {
-	return c.floating.get(ctx, scope.Cluster, func(ctx context.Context) ([]floatingips.FloatingIP, error) {
-		pages, err := floatingips.List(p.network, floatingips.ListOpts{Description: mark(scope)}).AllPages(ctx)
-		if err != nil {
-			return nil, refuse("Neutron", "list floating addresses", err)
-		}
-		return floatingips.ExtractFloatingIPs(pages)
-	})
 }
 
 func (p *project) dropFloating(ctx context.Context, f floatingips.FloatingIP) error {

@@ -58,7 +58,7 @@ func TestARealCloudConforms(t *testing.T) {
 					t.Fatal(err)
 				}
 			},
-			Flavor: "m1.tiny", Image: "fedora-coreos", Project: s.project,
+			Flavor: "m1.tiny", Image: "fedora-coreos", Project: s.project, Patience: 5 * time.Minute,
 		}
 	})
 }

@@ -18,27 +18,15 @@ type securityGroup = groups.SecGroup
 // API. Nothing else comes in.
 const apiSuffix = "-api"
 
-func (p *project) securityGroups(ctx context.Context, scope cloud.Scope) ([]securityGroup, error) {
-	return p.listSecurity(ctx, groups.ListOpts{Description: mark(scope)})
-}
-
-func (p *project) listSecurity(ctx context.Context, opts groups.ListOpts) ([]securityGroup, error) {
-	pages, err := groups.List(p.network, opts).AllPages(ctx)
-	if err != nil {
-		return nil, refuse("Neutron", "list security groups", err)
-	}
-	return groups.ExtractGroups(pages)
-}
-
 func (p *project) ensureSecurity(ctx context.Context, scope cloud.Scope, spec cloud.NetworkSpec, have []securityGroup) error {
 	all, err := p.ensureGroup(ctx, scope, scope.Name, have)
 	if err != nil {
 		return err
 	}
-	for _, ether := range []rules.RuleEtherType{rules.EtherType4, rules.EtherType6} {
-		if err := p.ensureRule(ctx, all, rules.CreateOpts{EtherType: ether, RemoteGroupID: all.ID}); err != nil {
-			return err
-		}
+	err = p.ensureRules(ctx, all, rules.CreateOpts{EtherType: rules.EtherType4, RemoteGroupID: all.ID},
+		rules.CreateOpts{EtherType: rules.EtherType6, RemoteGroupID: all.ID})
+	if err != nil {
+		return err
 	}
 	if spec.APIPort == 0 {
 		return nil
@@ -47,7 +35,7 @@ func (p *project) ensureSecurity(ctx context.Context, scope cloud.Scope, spec cl
 	if err != nil {
 		return err
 	}
-	return p.ensureRule(ctx, api, rules.CreateOpts{EtherType: rules.EtherType4, Protocol: rules.ProtocolTCP,
+	return p.ensureRules(ctx, api, rules.CreateOpts{EtherType: rules.EtherType4, Protocol: rules.ProtocolTCP,
 		PortRangeMin: spec.APIPort, PortRangeMax: spec.APIPort})
 }
 
@@ -69,28 +57,32 @@ func (p *project) ensureGroup(ctx context.Context, scope cloud.Scope, name strin
 	return *made, nil
 }
 
-// ensureRule lets something in. Neutron refuses a rule that is there.
-func (p *project) ensureRule(ctx context.Context, g securityGroup, want rules.CreateOpts) error {
-	has := slices.ContainsFunc(g.Rules, func(r rules.SecGroupRule) bool {
-		return r.Direction == string(rules.DirIngress) && r.EtherType == string(want.EtherType) && r.RemoteGroupID == want.RemoteGroupID &&
-			r.Protocol == string(want.Protocol) && r.PortRangeMin == want.PortRangeMin && r.PortRangeMax == want.PortRangeMax
-	})
-	if has {
+// ensureRules let something in, in one call what is not let in yet.
+func (p *project) ensureRules(ctx context.Context, g securityGroup, wanted ...rules.CreateOpts) error {
+	var lacking []rules.CreateOpts
+	for _, want := range wanted {
+		if !slices.ContainsFunc(g.Rules, func(r rules.SecGroupRule) bool { return sameRule(r, want) }) {
+			want.Direction, want.SecGroupID = rules.DirIngress, g.ID
+			lacking = append(lacking, want)
+		}
+	}
+	if len(lacking) == 0 {
 		return nil
 	}
-	want.Direction, want.SecGroupID = rules.DirIngress, g.ID
-	if err := rules.Create(ctx, p.network, want).Err; err != nil && !busy(err) {
-		return refuse("Neutron", "add a rule to the security group "+g.Name, err)
-	}
-	return nil
+	return refuse("Neutron", "add rules to the security group "+g.Name, rules.CreateBulk(ctx, p.network, lacking).Err)
+}
+
+func sameRule(r rules.SecGroupRule, want rules.CreateOpts) bool {
+	return r.Direction == string(rules.DirIngress) && r.EtherType == string(want.EtherType) && r.RemoteGroupID == want.RemoteGroupID &&
+		r.Protocol == string(want.Protocol) && r.PortRangeMin == want.PortRangeMin && r.PortRangeMax == want.PortRangeMax
 }
 
 func (p *project) dropSecurity(ctx context.Context, g securityGroup) error {
 	return gone("security group "+g.Name, groups.Delete(ctx, p.network, g.ID).ExtractErr())
 }
 
-// securityOf are the IDs of the groups that a machine of that role is in.
-func securityOf(scope cloud.Scope, role string, all []securityGroup) []string {
+// groupsOfRole are the IDs of the groups that a machine of that role is in.
+func groupsOfRole(scope cloud.Scope, role string, all []securityGroup) []string {
 	out := []string{}
 	for _, g := range all {
 		if g.Name == scope.Name || role == jeroboam.RoleMaster && g.Name == scope.Name+apiSuffix {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/together"
 )
 
 // Client is what everybody who speaks to this cloud speaks through: it keeps
@@ -116,7 +117,11 @@ type project struct {
 	network *gophercloud.ServiceClient
 	image   *gophercloud.ServiceClient
 	volume  *gophercloud.ServiceClient // nil: the cloud has no Cinder
-	outside joined[string]             // IDs of external networks
+
+	held    held // what is asked of it
+	flavors together.Memo[jeroboam.Flavor]
+	images  together.Memo[jeroboam.Image]
+	outside together.Memo[string] // IDs of external networks
 }
 
 // computeVersion is the least microversion of Nova that has all that is used

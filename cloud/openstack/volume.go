@@ -10,7 +10,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
 
 	"github.com/jeroboam-cloud/jeroboam"
-	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/pace"
 )
 
 // volumeWait is how long a call waits for a new volume; after that it is asked
@@ -50,7 +50,7 @@ func (m machine) ensureVolumes(ctx context.Context) ([]servers.BlockDevice, erro
 	if m.project.volume == nil {
 		return nil, jeroboam.Errorf(jeroboam.Unsupported, "volume", "The cloud has no volumes.").WithRemedy("Leave the label boot_volume_size out.")
 	}
-	have, err := m.volumesOf(ctx, m.project, m.scope)
+	have, err := m.project.volumesOf(ctx, m.scope)
 	if err != nil {
 		return nil, err
 	}
@@ -103,8 +103,8 @@ func (p *project) awaitVolume(ctx context.Context, v volumes.Volume) (volumes.Vo
 		if time.Now().After(until) {
 			return v, jeroboam.Errorf(jeroboam.Unavailable, "volume", "The volume %s is being made (%s).", v.Name, v.Status)
 		}
-		if err := pause(ctx, volumeLook); err != nil {
-			return v, givenUp(err)
+		if err := pace.Pause(ctx, volumeLook); err != nil {
+			return v, refuse("Cinder", "show the volume "+v.Name, err)
 		}
 		fresh, err := volumes.Get(ctx, p.volume, v.ID).Extract()
 		if err != nil {
@@ -112,20 +112,6 @@ func (p *project) awaitVolume(ctx context.Context, v volumes.Volume) (volumes.Vo
 		}
 		v = *fresh
 	}
-}
-
-// volumesOf lists the volumes that were made for the cluster's machines.
-func (c *Cloud) volumesOf(ctx context.Context, p *project, scope cloud.Scope) ([]volumes.Volume, error) {
-	if p.volume == nil {
-		return nil, nil
-	}
-	return c.volumes.get(ctx, scope.Cluster, func(ctx context.Context) ([]volumes.Volume, error) {
-		pages, err := volumes.List(p.volume, volumes.ListOpts{Metadata: map[string]string{keyCluster: scope.Cluster}}).AllPages(ctx)
-		if err != nil {
-			return nil, refuse("Cinder", "list volumes", err)
-		}
-		return volumes.ExtractVolumes(pages)
-	})
 }
 
 func (p *project) dropVolume(ctx context.Context, v volumes.Volume) error {

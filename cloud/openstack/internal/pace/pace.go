@@ -1,9 +1,10 @@
-package openstack
+// Package pace keeps everybody who speaks to one cloud within what it bears: so
+// many calls at once, so many a second, quiet when it asks for quiet.
+package pace
 
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -15,11 +16,11 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Pace is how hard a cloud may be pressed. A zero field means its default.
-type Pace struct {
-	AtOnce int     // calls under way; 32
-	Rate   float64 // calls a second in the long run; 100
-	Burst  int     // calls beyond the rate after a quiet time; 200
+// Limits are how hard a cloud may be pressed. A zero field means its default.
+type Limits struct {
+	AtOnce    int     // calls under way; 16
+	PerSecond float64 // calls in the long run; 100
+	Burst     int     // calls beyond that after a quiet time; 200
 }
 
 // How a call that met trouble is repeated at once. The engine repeats the step
@@ -28,63 +29,57 @@ const (
 	attempts     = 4
 	firstBackoff = 200 * time.Millisecond // doubles, less up to a half
 	longestHold  = 30 * time.Second       // a longer Retry-After goes to the caller
-	callLimit    = time.Minute            // for one attempt
+	callLimit    = 2 * time.Minute        // for one attempt
 	longestBody  = 64 << 20               // bytes
 )
 
-// paced is an http.RoundTripper that keeps the pace of everybody who speaks to
-// one cloud. It reads answers whole, so that a truncated one is an error here,
-// and repeats what may be repeated.
-type paced struct {
-	transport *http.Transport
-	slots     chan struct{}
-	bucket    *rate.Limiter
-	calls     atomic.Int64
+// Transport is an http.RoundTripper that keeps the pace. It reads answers whole,
+// so that a truncated one is an error here, and repeats what may be repeated.
+type Transport struct {
+	next   http.RoundTripper
+	slots  chan struct{}
+	bucket *rate.Limiter
+	calls  atomic.Int64
 
 	mu   sync.Mutex
 	hold time.Time // the cloud asked for quiet until then
 }
 
-func newPaced(p Pace, trust *tls.Config) *paced {
-	p = p.orDefault()
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.TLSClientConfig = trust
-	transport.MaxConnsPerHost, transport.MaxIdleConnsPerHost = p.AtOnce, p.AtOnce
-	return &paced{transport: transport, slots: make(chan struct{}, p.AtOnce), bucket: rate.NewLimiter(rate.Limit(p.Rate), p.Burst)}
+// New returns a transport that sends what it lets through to next.
+func New(l Limits, next http.RoundTripper) *Transport {
+	l = l.orDefault()
+	return &Transport{next: next, slots: make(chan struct{}, l.AtOnce), bucket: rate.NewLimiter(rate.Limit(l.PerSecond), l.Burst)}
 }
 
-func (p Pace) orDefault() Pace {
-	if p.AtOnce == 0 {
-		p.AtOnce = 32
-	}
-	if p.Rate == 0 {
-		p.Rate = 100
-	}
-	if p.Burst == 0 {
-		p.Burst = 200
-	}
-	return p
-}
+// Calls counts the requests sent so far, repeated ones too.
+func (t *Transport) Calls() int64 { return t.calls.Load() }
 
-// client speaks through p. A redirect would carry our token to wherever it
-// points.
-func (p *paced) client() Client {
-	return Client{Transport: p, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+func (l Limits) orDefault() Limits {
+	if l.AtOnce == 0 {
+		l.AtOnce = 16
+	}
+	if l.PerSecond == 0 {
+		l.PerSecond = 100
+	}
+	if l.Burst == 0 {
+		l.Burst = 200
+	}
+	return l
 }
 
 // RoundTrip implements http.RoundTripper.
-func (p *paced) RoundTrip(r *http.Request) (*http.Response, error) {
+func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	for n := 1; ; n++ {
 		again, err := copyOf(r)
 		if err != nil {
 			return nil, err
 		}
-		response, err := p.once(again)
-		wait, repeat := p.judge(r, response, err, n)
+		response, err := t.once(again)
+		wait, repeat := t.judge(r, response, err, n)
 		if !repeat {
 			return response, err
 		}
-		if pause(r.Context(), wait) != nil {
+		if Pause(r.Context(), wait) != nil {
 			return response, err
 		}
 	}
@@ -101,16 +96,16 @@ func copyOf(r *http.Request) (*http.Request, error) {
 }
 
 // once sends the request when it is its turn and reads the whole answer.
-func (p *paced) once(r *http.Request) (*http.Response, error) {
+func (t *Transport) once(r *http.Request) (*http.Response, error) {
 	ctx := r.Context()
-	if err := p.turn(ctx); err != nil {
+	if err := t.turn(ctx); err != nil {
 		return nil, err
 	}
-	defer func() { <-p.slots }()
+	defer func() { <-t.slots }()
 	ctx, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
-	p.calls.Add(1)
-	response, err := p.transport.RoundTrip(r.WithContext(ctx))
+	t.calls.Add(1)
+	response, err := t.next.RoundTrip(r.WithContext(ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -124,18 +119,18 @@ func (p *paced) once(r *http.Request) (*http.Response, error) {
 }
 
 // turn waits for quiet to end, for the bucket, and for a slot.
-func (p *paced) turn(ctx context.Context) error {
-	p.mu.Lock()
-	quiet := time.Until(p.hold)
-	p.mu.Unlock()
-	if err := pause(ctx, quiet); err != nil {
+func (t *Transport) turn(ctx context.Context) error {
+	t.mu.Lock()
+	quiet := time.Until(t.hold)
+	t.mu.Unlock()
+	if err := Pause(ctx, quiet); err != nil {
 		return err
 	}
-	if err := p.bucket.Wait(ctx); err != nil {
+	if err := t.bucket.Wait(ctx); err != nil {
 		return err
 	}
 	select {
-	case p.slots <- struct{}{}:
+	case t.slots <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -145,7 +140,7 @@ func (p *paced) turn(ctx context.Context) error {
 // judge says whether to send the request once more and when. One that the cloud
 // has refused to look at may always be repeated; one of which nobody knows what
 // became of it only if it changes nothing.
-func (p *paced) judge(r *http.Request, response *http.Response, err error, n int) (wait time.Duration, repeat bool) {
+func (t *Transport) judge(r *http.Request, response *http.Response, err error, n int) (wait time.Duration, repeat bool) {
 	if n >= attempts || r.Context().Err() != nil {
 		return 0, false
 	}
@@ -158,7 +153,7 @@ func (p *paced) judge(r *http.Request, response *http.Response, err error, n int
 	asked, said := retryAfter(response)
 	switch response.StatusCode {
 	case http.StatusTooManyRequests:
-		p.quiet(max(asked, backoff))
+		t.quiet(max(asked, backoff))
 		return max(asked, backoff), asked <= longestHold
 	case http.StatusRequestEntityTooLarge, http.StatusServiceUnavailable:
 		if said {
@@ -172,11 +167,11 @@ func (p *paced) judge(r *http.Request, response *http.Response, err error, n int
 }
 
 // quiet holds everybody back.
-func (p *paced) quiet(d time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if until := time.Now().Add(min(d, longestHold)); until.After(p.hold) {
-		p.hold = until
+func (t *Transport) quiet(d time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if until := time.Now().Add(min(d, longestHold)); until.After(t.hold) {
+		t.hold = until
 	}
 }
 
@@ -192,7 +187,8 @@ func retryAfter(r *http.Response) (time.Duration, bool) {
 	return 0, false
 }
 
-func pause(ctx context.Context, d time.Duration) error {
+// Pause waits; it returns early, with its error, when ctx ends.
+func Pause(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return ctx.Err()
 	}
