@@ -29,6 +29,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/store/memory"
 	"github.com/jeroboam-cloud/jeroboam/test/testbed"
 	"github.com/jeroboam-cloud/jeroboam/vault/sealed"
+	"github.com/jeroboam-cloud/jeroboam/vault/sealed/keyfile"
 )
 
 const (
@@ -68,7 +69,7 @@ func (h *house) serve(auth gophercloud.AuthOptions) {
 	gateway := "https://" + rand.Text() + ".example.org:9512"
 	fleet := simagent.New(simagent.Options{Boot: 200 * time.Millisecond, Apply: 100 * time.Millisecond, Start: 200 * time.Millisecond, Sign: true})
 	db := memory.New()
-	secrets, err := sealed.Open(h.Context(), db, filepath.Join(h.TempDir(), "keys"))
+	secrets, err := sealed.Open(h.Context(), sealed.Options{Store: db, Roots: []sealed.Root{keyfile.New(filepath.Join(h.TempDir(), "keys"))}})
 	if err != nil {
 		h.Fatal(err)
 	}
