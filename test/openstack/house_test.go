@@ -51,7 +51,7 @@ type house struct {
 
 func open(t *testing.T) *house {
 	t.Helper()
-	k := testbed.Start(t)
+	k := testbed.Start(t, "glance", "placement", "nova", "neutron", "cinder")
 	h := &house{T: t, keystone: k, project: k.NewProject()}
 	h.user = k.User(h.project, "member")
 	auth := gophercloud.AuthOptions{IdentityEndpoint: k.URL, Username: "admin", Password: "admin-pw", DomainID: "default",
