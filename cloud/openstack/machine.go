@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/instanceactions"
@@ -132,14 +133,28 @@ func (m machine) make(ctx context.Context) (cloud.Machine, error) {
 	return cloud.Machine{ID: m.spec.ID, CloudID: made.ID, Name: m.spec.Name, Address: address, Public: public, State: cloud.Building}, nil
 }
 
-// discard deletes a server that failed and tells why it did.
+// discard deletes a server that failed and tells why it did. Nova writes the
+// reason down a moment after the state.
 func (m machine) discard(ctx context.Context, s servers.Server) error {
+	if s.Fault.Message == "" {
+		fresh, err := servers.Get(ctx, m.project.compute, s.ID).Extract()
+		if err != nil {
+			return refuse("Nova", "show the server "+s.Name, err)
+		}
+		s = *fresh
+	}
+	if s.Fault.Message == "" && time.Since(s.Updated) < faultDelay {
+		return faultOf(s, "")
+	}
 	fault := faultOf(s, m.project.requestThatMade(ctx, s.ID))
 	if err := m.project.deleteServer(ctx, s); err != nil {
 		return err
 	}
 	return fault
 }
+
+// faultDelay is how long a server that failed is left for its reason to be known.
+const faultDelay = 10 * time.Second
 
 // requestThatMade looks up the id by which the operator finds the making of a
 // server in the logs; "" if Nova does not tell.

@@ -70,7 +70,7 @@ func New(o Options) *Cloud {
 	c := &Cloud{options: o, network: network, pace: pace.New(pace.Limits{AtOnce: o.AtOnce, PerSecond: o.PerSecond}, network), projects: map[*gophercloud.ProviderClient]*project{}}
 	// A redirect would carry our token to wherever it points.
 	client := Client{Transport: c.pace, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	c.sessions = newLogins(o.Auth, o.OwnProject, client)
+	c.sessions = Logins(o.Auth, o.OwnProject, client)
 	if o.Sessions != nil {
 		c.sessions = o.Sessions(client)
 	}

@@ -37,7 +37,8 @@ type logins struct {
 	open map[string]*gophercloud.ProviderClient // by project
 }
 
-func newLogins(auth gophercloud.AuthOptions, own bool, client Client) *logins {
+// Logins let the user of auth act in every project, or, if own, in its own only.
+func Logins(auth gophercloud.AuthOptions, own bool, client Client) Sessions {
 	auth.AllowReauth = true
 	return &logins{auth: auth, own: own, client: client, open: map[string]*gophercloud.ProviderClient{}}
 }
