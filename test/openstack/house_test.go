@@ -25,6 +25,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/monitor"
 	"github.com/jeroboam-cloud/jeroboam/node"
 	"github.com/jeroboam-cloud/jeroboam/node/simagent"
+	"github.com/jeroboam-cloud/jeroboam/quota"
 	"github.com/jeroboam-cloud/jeroboam/service"
 	"github.com/jeroboam-cloud/jeroboam/store/memory"
 	"github.com/jeroboam-cloud/jeroboam/test/testbed"
@@ -96,7 +97,7 @@ func (h *house) serve(auth gophercloud.AuthOptions) {
 		})
 	}
 	callers := keystone.New(keystone.Options{Auth: auth})
-	verbs := service.New(service.Options{Store: db, Limits: service.Limits{Clusters: 100}, Versions: func(string) []string { return []string{version} },
+	verbs := service.New(service.Options{Store: db, Limits: service.Limits{Quotas: quota.Limits{jeroboam.QuotaCluster: 100}}, Versions: func(string) []string { return []string{version} },
 		Drivers: []service.Driver{{Driver: jeroboam.Driver{Name: driverName, ServerType: "vm", Distro: "fedora-coreos", COE: "kubernetes", Cloud: "openstack"},
 			Engine: coe, Catalogue: h.cloud, Capabilities: h.cloud.Capabilities()}}})
 	server := httptest.NewServer(api.New(api.Options{Service: verbs, Auth: callers, IdentityURL: h.keystone.URL}))
