@@ -53,7 +53,8 @@ type house struct {
 func open(t *testing.T) *house {
 	t.Helper()
 	k := testbed.Start(t, "glance", "placement", "nova", "neutron", "cinder")
-	h := &house{T: t, keystone: k, project: k.NewProject()}
+	h := &house{T: t, keystone: k, project: k.NewProject("clusters")}
+	k.LetAdminIn(h.project)
 	h.user = k.User(h.project, "member")
 	auth := gophercloud.AuthOptions{IdentityEndpoint: k.URL, Username: "admin", Password: "admin-pw", DomainID: "default",
 		Scope: &gophercloud.AuthScope{ProjectName: "admin", DomainID: "default"}}
@@ -99,7 +100,7 @@ func (h *house) serve(auth gophercloud.AuthOptions) {
 	callers := keystone.New(keystone.Options{Auth: auth})
 	verbs := service.New(service.Options{Store: db, Limits: service.Limits{Quotas: quota.Limits{jeroboam.QuotaCluster: 100}}, Versions: func(string) []string { return []string{version} },
 		Drivers: []service.Driver{{Driver: jeroboam.Driver{Name: driverName, ServerType: "vm", Distro: "fedora-coreos", COE: "kubernetes", Cloud: "openstack"},
-			Engine: coe, Catalogue: h.cloud, Capabilities: h.cloud.Capabilities()}}})
+			Engine: coe, Catalogue: h.cloud, Preflight: h.cloud, Labels: h.cloud.Capabilities().Labels}}})
 	server := httptest.NewServer(api.New(api.Options{Service: verbs, Auth: callers, IdentityURL: h.keystone.URL}))
 	h.client, err = client.New(client.Options{AuthURL: h.keystone.URL, Username: h.user.Name, Password: h.user.Password, UserDomainID: "default",
 		ProjectName: h.project, ProjectDomainID: "default", Endpoint: server.URL + "/v1"})

@@ -2,28 +2,20 @@ package testbed
 
 import (
 	"context"
-	"crypto/rand"
 	"net/http"
 
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack"
-	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/projects"
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/roles"
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/users"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/security/groups"
 )
 
-// NewProject makes a project that the administrator may act in, for the length
-// of the test, and returns its name.
-func (k *Keystone) NewProject() string {
+// LetAdminIn gives the administrator a role in a project that the test made, to
+// have machines there. At the end of the test it takes along the security group
+// that Neutron gives every project.
+func (k *Keystone) LetAdminIn(project string) {
 	k.Helper()
-	name := "test-" + rand.Text()
-	made, err := projects.Create(k.Context(), k.admin, projects.CreateOpts{Name: name, DomainID: "default"}).Extract()
-	if err != nil {
-		k.Fatal(err)
-	}
-	neutron := k.Neutron("admin")
-	k.Cleanup(func() { k.deleteProject(neutron, made.ID) })
 	pages, err := users.List(k.admin, users.ListOpts{Name: "admin", DomainID: "default"}).AllPages(k.Context())
 	if err != nil {
 		k.Fatal(err)
@@ -32,14 +24,15 @@ func (k *Keystone) NewProject() string {
 	if err != nil || len(admins) != 1 {
 		k.Fatalf("admin: %v, %v", admins, err)
 	}
-	k.Grant(User{Name: "admin"}, "admin", roles.AssignOpts{UserID: admins[0].ID, ProjectID: made.ID})
-	return name
+	id := k.Project(project)
+	k.Grant(User{Name: "admin"}, "admin", roles.AssignOpts{UserID: admins[0].ID, ProjectID: id})
+	neutron := k.Neutron("admin")
+	k.Cleanup(func() { k.dropSecurityGroups(neutron, id) })
 }
 
-// deleteProject takes along the security group that Neutron gives every project.
-func (k *Keystone) deleteProject(neutron *gophercloud.ServiceClient, id string) {
+func (k *Keystone) dropSecurityGroups(neutron *gophercloud.ServiceClient, project string) {
 	ctx := context.Background()
-	pages, err := groups.List(neutron, groups.ListOpts{ProjectID: id}).AllPages(ctx)
+	pages, err := groups.List(neutron, groups.ListOpts{ProjectID: project}).AllPages(ctx)
 	if err != nil {
 		k.Error(err)
 		return
@@ -52,9 +45,6 @@ func (k *Keystone) deleteProject(neutron *gophercloud.ServiceClient, id string) 
 		if err := groups.Delete(ctx, neutron, g.ID).ExtractErr(); err != nil && !gophercloud.ResponseCodeIs(err, http.StatusNotFound) {
 			k.Error(err)
 		}
-	}
-	if err := projects.Delete(ctx, k.admin, id).ExtractErr(); err != nil {
-		k.Error(err)
 	}
 }
 
