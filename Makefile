@@ -62,10 +62,10 @@ test-clients: test-packages build-programs ## OpenStack's own clients against th
 	JEROBOAM_TEST_CLIENTS=1 $(GO) test -count 1 -parallel 8 ./test/clients
 
 .PHONY: test-openstack
-test-openstack: test-packages build-programs ## tests with a real Keystone, Barbican and Magnum, of the testbed in ../shared/testbed/openstack, and Tempest (root)
+test-openstack: test-packages build-programs ## tests with a real OpenStack, the testbed in ../shared/testbed/openstack, its Magnum and Tempest (root)
 	@# the testbed's Keystone asks memcached through the first; the second are OpenStack's tests of the Magnum API
 	@for p in python3-pymemcache magnum-tempest-plugin; do dpkg -s $$p >/dev/null 2>&1 || apt-get install -y -q --no-install-recommends $$p; done
-	JEROBOAM_TEST_OPENSTACK=1 $(GO) test -v -count 1 -timeout 30m -p 1 -run Real $(OPENSTACK)
+	JEROBOAM_TEST_OPENSTACK=1 $(GO) test -v -count 1 -timeout 40m -p 1 -run Real $(OPENSTACK)
 
 # The packages whose tests use the testbed when they are asked to.
 OPENSTACK = $(shell grep -rl --include='*_test.go' testbed.Start . 2>/dev/null | xargs -r -n 1 dirname | sort -u)

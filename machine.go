@@ -25,6 +25,7 @@ type Machine struct {
 type MachineStatus struct {
 	CloudID       string         `json:"cloud_id,omitempty"` // the cloud's handle
 	Address       string         `json:"address,omitempty"`  // IPv4 inside the cluster's network
+	Public        string         `json:"public,omitempty"`   // floating address that leads to Address, if it has one
 	JoinedAt      time.Time      `json:"joined_at,omitzero"` // its agent's first call
 	SeenAt        time.Time      `json:"seen_at,omitzero"`   // coarse: written when the agent comes or goes
 	Connected     bool           `json:"connected,omitempty"`
@@ -45,6 +46,15 @@ type ServiceState struct {
 	State    string `json:"state"` // waiting, starting, running, ready, backoff, failed, stopped
 	Restarts int    `json:"restarts,omitempty"`
 	Message  string `json:"message,omitempty"` // why it is not running; last lines of its log when it fails
+}
+
+// Reached is the address by which the machine is called from outside its
+// cluster's network.
+func (s MachineStatus) Reached() string {
+	if s.Public != "" {
+		return s.Public
+	}
+	return s.Address
 }
 
 // IsMaster reports whether the machine carries a control-plane node.

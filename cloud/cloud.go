@@ -27,19 +27,25 @@ type Capabilities struct {
 	// node.UserData as JSON.
 	StockImages bool
 	Zones       []string
+	Labels      []jeroboam.Label // that it obeys, each with its Effect
 }
 
-// NetworkSpec asks for the network of a cluster.
+// NetworkSpec asks for the network of a cluster, and with it for whatever else
+// its machines share.
 type NetworkSpec struct {
-	Name          string
-	FixedNetwork  string // existing ones to use; "" makes new ones
-	FixedSubnet   string
-	DNSNameserver string
+	Name            string
+	FixedNetwork    string // existing ones to use; "" makes new ones
+	FixedSubnet     string
+	ExternalNetwork string // way out of one that is made; "": the cloud's only one
+	DNSNameserver   string
+	APIPort         int               // of control-plane machines, open to everybody; 0: none
+	Labels          map[string]string // the cluster's; the cloud reads its own
 }
 
 // Network is what EnsureNetwork made or found.
 type Network struct {
 	ID      string
+	Subnet  string // ID, of a cloud whose networks have several
 	CIDR    string // IPv4
 	Gateway string
 }
@@ -49,10 +55,27 @@ type MachineSpec struct {
 	ID       string // the machine's UUID, chosen by us; also its system UUID
 	Name     string // host name
 	Role     string
+	Group    string // ID of its node group: machines of one are placed apart
 	Network  Network
 	Flavor   jeroboam.Flavor
 	Image    jeroboam.Image
+	Routed   []string // networks besides Address that packets come from and go to, e.g. that of pods
+	Public   Public
+	Keypair  Keypair
+	Labels   map[string]string      // the cluster's; the cloud reads its own
 	UserData func() ([]byte, error) // called only when the machine is really made; see Capabilities.StockImages
+}
+
+// Public says how a machine is reached from outside.
+type Public struct {
+	FloatingIP      bool
+	ExternalNetwork string // that the address is of; "": the cloud's only one
+}
+
+// Keypair is whom a machine lets in by SSH; the zero value is nobody.
+type Keypair struct {
+	Name string
+	User string // ID of its owner
 }
 
 // Machine is what the cloud knows of a machine.
@@ -61,6 +84,7 @@ type Machine struct {
 	CloudID string
 	Name    string
 	Address string // IPv4 inside the cluster's network; known as soon as EnsureMachine returns
+	Public  string // floating address, if it has one; told by EnsureMachine alone
 	State   MachineState
 	Fault   *jeroboam.Cause // why State is error
 }

@@ -22,6 +22,7 @@ type Traits struct {
 	Secrets        []SecretSpec     // other secrets to make, once per cluster
 	OddMasters     bool             // only odd sizes of the control plane are sound
 	Labels         []jeroboam.Label // that it obeys, each read of the cluster and with its Effect
+	PodNetwork     jeroboam.Label   // that holds the network whose packets machines forward; zero: none
 	Administrators string           // organization of a client certificate that may do anything, e.g. "system:masters"
 }
 

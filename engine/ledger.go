@@ -12,6 +12,7 @@ import (
 const (
 	attributeID      = "id" // of a machine: MachineSpec.ID
 	attributeNetwork = "network"
+	attributeSubnet  = "subnet"
 	attributeCIDR    = "cidr"
 	attributeGateway = "gateway"
 	attributeAddress = "address"
@@ -68,5 +69,5 @@ func (s *snapshot) network() (cloud.Network, error) {
 		return cloud.Network{}, jeroboam.Errorf(jeroboam.Internal, "ledger", "The cluster's network is not in the ledger.")
 	}
 	a := r.Attributes
-	return cloud.Network{ID: a[attributeNetwork], CIDR: a[attributeCIDR], Gateway: a[attributeGateway]}, nil
+	return cloud.Network{ID: a[attributeNetwork], Subnet: a[attributeSubnet], CIDR: a[attributeCIDR], Gateway: a[attributeGateway]}, nil
 }

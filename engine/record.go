@@ -72,7 +72,7 @@ func movedGroups(s *snapshot) map[string][]string {
 	slices.SortFunc(machines, func(a, b jeroboam.Machine) int { return a.Index - b.Index })
 	for _, m := range machines {
 		if m.Status.Address != "" {
-			addresses[m.Group] = append(addresses[m.Group], m.Status.Address)
+			addresses[m.Group] = append(addresses[m.Group], m.Status.Reached())
 		}
 	}
 	out := map[string][]string{}

@@ -109,7 +109,7 @@ func (s *snapshot) apiHost() string {
 		return ""
 	}
 	for _, m := range s.masters() {
-		return m.Status.Address
+		return m.Status.Reached()
 	}
 	return ""
 }

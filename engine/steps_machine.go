@@ -42,7 +42,8 @@ func (t task) makeMachine(ctx context.Context) error {
 	}
 	return t.commit(ctx, func(tx store.Tx) error {
 		_, err := change(tx, m.ID, always(func(m *jeroboam.Machine) {
-			m.Status.CloudID, m.Status.Address, m.UpdatedAt = made.CloudID, made.Address, t.run.Now().UTC()
+			m.Status.CloudID, m.Status.Address, m.Status.Public = made.CloudID, made.Address, made.Public
+			m.UpdatedAt = t.run.Now().UTC()
 		}))
 		if err != nil {
 			return err
@@ -65,7 +66,13 @@ func (t task) machineSpec(ctx context.Context) (cloud.MachineSpec, error) {
 	if err != nil {
 		return cloud.MachineSpec{}, err
 	}
-	return cloud.MachineSpec{Name: m.Name, Role: m.Role, Network: network, Flavor: flavor, Image: image}, nil
+	spec := cloud.MachineSpec{Name: m.Name, Role: m.Role, Group: m.Group, Network: network, Flavor: flavor, Image: image, Labels: c.Spec.Labels,
+		Public:  cloud.Public{FloatingIP: c.Spec.FloatingIPEnabled, ExternalNetwork: c.Spec.ExternalNetwork},
+		Keypair: cloud.Keypair{Name: c.Spec.Keypair, User: c.User}}
+	if pods := t.driver.COE.Traits().PodNetwork.In(c.Spec.Labels); pods != "" {
+		spec.Routed = []string{pods}
+	}
+	return spec, nil
 }
 
 // planned returns the machine's record, written together with its line of the

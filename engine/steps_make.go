@@ -89,7 +89,7 @@ func (t task) makeNetwork(ctx context.Context) error {
 	}
 	return t.commit(ctx, func(tx store.Tx) error {
 		return t.run.made(tx, c, jeroboam.KindNetwork, t.snap.cluster.Name, n.ID, map[string]string{
-			attributeNetwork: n.ID, attributeCIDR: n.CIDR, attributeGateway: n.Gateway})
+			attributeNetwork: n.ID, attributeSubnet: n.Subnet, attributeCIDR: n.CIDR, attributeGateway: n.Gateway})
 	})
 }
 
@@ -98,7 +98,8 @@ func (t task) ensureNetwork(ctx context.Context) (cloud.Network, error) {
 	var n cloud.Network
 	err := t.call(ctx, "ensure network", func() (err error) {
 		n, err = t.driver.Cloud.EnsureNetwork(ctx, t.scope(), cloud.NetworkSpec{Name: t.snap.cluster.Name,
-			FixedNetwork: spec.FixedNetwork, FixedSubnet: spec.FixedSubnet, DNSNameserver: spec.DNSNameserver})
+			FixedNetwork: spec.FixedNetwork, FixedSubnet: spec.FixedSubnet, ExternalNetwork: spec.ExternalNetwork,
+			DNSNameserver: spec.DNSNameserver, APIPort: t.driver.COE.Traits().APIPort, Labels: spec.Labels})
 		return err
 	})
 	return n, err

@@ -27,20 +27,30 @@ type labelRegistry struct {
 func newLabelRegistry(drivers []Driver) labelRegistry {
 	r := labelRegistry{append(coe.Magnum(), minNodes), map[string][]jeroboam.Label{}}
 	for _, d := range drivers {
-		if _, asked := r.of[d.COE]; asked {
-			continue
+		for _, l := range slices.Concat(d.Engine.Traits().Labels, d.Labels) {
+			r.obeyed(l, d.COE)
 		}
 		r.of[d.COE] = nil
-		for _, l := range d.Engine.Traits().Labels {
-			l.COEs = []string{d.COE}
-			r.all = append(r.all, l)
-		}
 	}
 	slices.SortStableFunc(r.all, func(a, b jeroboam.Label) int { return cmp.Compare(a.Name, b.Name) })
 	for coe := range r.of {
 		r.of[coe] = r.suiting(coe)
 	}
 	return r
+}
+
+// obeyed takes in a label that a COE, or a cloud that it runs on, obeys, in the
+// place of what was known of it without effect.
+func (r *labelRegistry) obeyed(l jeroboam.Label, coe string) {
+	at := slices.IndexFunc(r.all, func(known jeroboam.Label) bool {
+		return known.Name == l.Name && slices.Equal(known.COEs, []string{coe})
+	})
+	if at < 0 {
+		at = len(r.all)
+		r.all = append(r.all, l)
+	}
+	l.COEs = []string{coe}
+	r.all[at] = l
 }
 
 func (r labelRegistry) suiting(coe string) []jeroboam.Label {

@@ -48,6 +48,7 @@ type Driver struct {
 	Engine    Engine
 	Catalogue Catalogue
 	Preflight Preflight
+	Labels    []jeroboam.Label // that its cloud obeys
 }
 
 // Engine is the part of a coe.COE that judges wishes.

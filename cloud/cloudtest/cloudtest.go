@@ -3,6 +3,7 @@
 package cloudtest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -26,6 +27,10 @@ type Harness struct {
 	Stop func(machine cloud.Machine)
 	// Flavor and Image are names in the catalogue.
 	Flavor, Image string
+	// Patience is how long one test may take; 0: a minute.
+	Patience time.Duration
+	// Project is where everything is made; "": a made-up one for each cluster.
+	Project string
 	// Full, if the cloud has a limit that the test can meet, is a demand beyond it.
 	Full *cloud.Demand
 }
@@ -56,12 +61,10 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-			defer cancel()
 			h := open(t)
-			s := &suite{T: t, Harness: h, ctx: ctx, cloud: h.Open()}
-			defer s.sweepAll()
-			test.run(s)
+			s := &suite{T: t, Harness: h, cloud: h.Open()}
+			defer s.within(s.sweepAll) // however the test ends
+			s.within(func() { test.run(s) })
 		})
 	}
 }
@@ -75,9 +78,17 @@ type suite struct {
 	scopes []cloud.Scope
 }
 
+// within gives a part of the test its time.
+func (s *suite) within(do func()) {
+	ctx, cancel := context.WithTimeout(s.Context(), cmp.Or(s.Patience, time.Minute))
+	defer cancel()
+	s.ctx = ctx
+	do()
+}
+
 // scope makes a cluster's scope that nobody else has.
 func (s *suite) scope(name string) cloud.Scope {
-	scope := cloud.Scope{Cluster: uuid.NewString(), Project: "project-of-" + name, Name: name}
+	scope := cloud.Scope{Cluster: uuid.NewString(), Project: cmp.Or(s.Project, "project-of-"+name), Name: name}
 	s.scopes = append(s.scopes, scope)
 	return scope
 }
@@ -110,9 +121,9 @@ func (s *suite) spec(name string, network cloud.Network) cloud.MachineSpec {
 	}
 	if c, ok := s.cloud.(cloud.Catalogue); ok {
 		var err error
-		spec.Flavor, err = c.FindFlavor(s.ctx, "project", s.Flavor)
+		spec.Flavor, err = c.FindFlavor(s.ctx, s.Project, s.Flavor)
 		s.must(err)
-		spec.Image, err = c.FindImage(s.ctx, "project", s.Image)
+		spec.Image, err = c.FindImage(s.ctx, s.Project, s.Image)
 		s.must(err)
 	}
 	return spec

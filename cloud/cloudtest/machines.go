@@ -269,27 +269,27 @@ func catalogue(s *suite) {
 	if !ok {
 		s.Skip("this cloud has no catalogue")
 	}
-	flavor, err := c.FindFlavor(s.ctx, "project", s.Flavor)
+	flavor, err := c.FindFlavor(s.ctx, s.Project, s.Flavor)
 	s.must(err)
-	byID, err := c.FindFlavor(s.ctx, "project", flavor.ID)
+	byID, err := c.FindFlavor(s.ctx, s.Project, flavor.ID)
 	s.must(err)
 	s.same(byID, flavor)
 	if flavor.VCPUs < 1 || flavor.MemoryMB < 1 {
 		s.Errorf("the flavor has no size: %+v", flavor)
 	}
-	image, err := c.FindImage(s.ctx, "project", s.Image)
+	image, err := c.FindImage(s.ctx, s.Project, s.Image)
 	s.must(err)
 	if image.Distro == "" {
 		s.Errorf("the image chooses no driver: %+v", image)
 	}
-	_, err = c.FindFlavor(s.ctx, "project", "none-such")
+	_, err = c.FindFlavor(s.ctx, s.Project, "none-such")
 	s.unknown(err, s.Flavor)
-	_, err = c.FindImage(s.ctx, "project", "none-such")
+	_, err = c.FindImage(s.ctx, s.Project, "none-such")
 	s.unknown(err, s.Image)
-	s.unknown(c.FindKeypair(s.ctx, "project", "user", "none-such"), "")
-	s.unknown(c.FindNetwork(s.ctx, "project", "none-such", true), "")
-	s.unknown(c.FindNetwork(s.ctx, "project", "none-such", false), "")
-	s.unknown(c.FindSubnet(s.ctx, "project", "none-such"), "")
+	s.unknown(c.FindKeypair(s.ctx, s.Project, "user", "none-such"), "")
+	s.unknown(c.FindNetwork(s.ctx, s.Project, "none-such", true), "")
+	s.unknown(c.FindNetwork(s.ctx, s.Project, "none-such", false), "")
+	s.unknown(c.FindSubnet(s.ctx, s.Project, "none-such"), "")
 }
 
 // unknown wants an error that names what was asked for and what exists.

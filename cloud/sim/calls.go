@@ -180,11 +180,11 @@ func (c *Cloud) deleteMachine(t *tenant, object cloud.Object) error {
 	if m == nil || (object.ID != "" && object.ID != m.spec.ID) {
 		return nil
 	}
-	if m.stop(); c.stillGoing(&m.going) {
+	if c.stop(m); c.stillGoing(&m.going) {
 		return deleting("machine " + object.Name)
 	}
 	delete(t.machines, object.Name)
-	c.poke()
+	c.fleet.Lose(m.spec.ID)
 	return nil
 }
 

@@ -11,34 +11,42 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/node"
+	"github.com/jeroboam-cloud/jeroboam/node/simagent"
 )
 
-// machine is one machine and what its agent remembers on its disk.
+// machine is one machine; its agent is one of the fleet.
 type machine struct {
 	spec    cloud.MachineSpec
 	scope   cloud.Scope
 	cloudID string
 	address string
 	state   cloud.MachineState
-	boot    int // changes with every start
-	booted  int // the last that came as far as its agent's first word
 	going   time.Time
 	birth   node.UserData
-
-	joined  bool
-	applied string    // digest of the config in force
-	since   time.Time // when it came into force in this boot
-	forgot  bool      // the COE was told to forget the node
 }
 
 func (m *machine) shown() cloud.Machine {
 	return cloud.Machine{ID: m.spec.ID, CloudID: m.cloudID, Name: m.spec.Name, Address: m.address, State: m.state}
 }
 
-// stop ends the machine's life without taking its disk; c.mu is held.
-func (m *machine) stop() { m.state, m.since = cloud.Stopped, time.Time{} }
+// agent is the machine as the fleet knows it.
+func (m *machine) agent() simagent.Machine {
+	return simagent.Machine{ID: m.spec.ID, Cluster: m.scope.Cluster, Name: m.spec.Name, Role: m.spec.Role, Token: m.birth.Token}
+}
 
-func (m *machine) start() { m.state, m.boot = cloud.Active, m.boot+1 }
+// stop ends the machine's life without taking its disk; c.mu is held.
+func (c *Cloud) stop(m *machine) {
+	m.state = cloud.Stopped
+	c.fleet.Stop(m.spec.ID)
+}
+
+// start begins it; a machine without an agent never calls.
+func (c *Cloud) start(m *machine) {
+	m.state = cloud.Active
+	if m.birth.Machine != "" {
+		c.fleet.Start(m.agent())
+	}
+}
 
 // EnsureMachine makes the machine, starts a stopped one, or finds it.
 func (c *Cloud) EnsureMachine(ctx context.Context, scope cloud.Scope, spec cloud.MachineSpec) (cloud.Machine, error) {
@@ -87,16 +95,15 @@ func (c *Cloud) findOrMake(scope cloud.Scope, spec cloud.MachineSpec) (cloud.Mac
 	}
 	m := &machine{spec: spec, scope: scope, cloudID: "sim-" + spec.ID}
 	if err := json.Unmarshal(data, &m.birth); err != nil && len(data) > 0 {
-		m.birth = node.UserData{} // a machine without an agent: it never calls
+		m.birth = node.UserData{} // a machine without an agent
 	}
 	m.spec.UserData = nil
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t := c.tenant(scope)
 	m.address = t.address()
-	m.start()
+	c.start(m)
 	t.machines[spec.Name] = m
-	c.poke()
 	return m.shown(), nil
 }
 
@@ -121,20 +128,19 @@ func (c *Cloud) wakeUp(scope cloud.Scope, spec cloud.MachineSpec) (cloud.Machine
 		return cloud.Machine{}, false, deleting("machine " + spec.Name)
 	}
 	if m.state != cloud.Active {
-		m.start()
-		c.poke()
+		c.start(m)
 	}
 	return m.shown(), true, nil
 }
 
 // Kill stops a machine from outside, as a power cut would.
 func (c *Cloud) Kill(cluster, name string) error {
-	return c.strike(cluster, name, func(_ *tenant, m *machine) { m.stop() })
+	return c.strike(cluster, name, func(_ *tenant, m *machine) { c.stop(m) })
 }
 
 // Lose makes a machine vanish, disk and all.
 func (c *Cloud) Lose(cluster, name string) error {
-	return c.strike(cluster, name, func(t *tenant, m *machine) { m.stop(); delete(t.machines, name) })
+	return c.strike(cluster, name, func(t *tenant, m *machine) { c.fleet.Lose(m.spec.ID); delete(t.machines, name) })
 }
 
 func (c *Cloud) strike(cluster, name string, blow func(*tenant, *machine)) error {
@@ -145,7 +151,6 @@ func (c *Cloud) strike(cluster, name string, blow func(*tenant, *machine)) error
 		return fmt.Errorf("no machine %s of cluster %s", name, cluster)
 	}
 	blow(t, t.machines[name])
-	c.poke()
 	for _, w := range slices.Collect(maps.Keys(c.waiters)) {
 		select {
 		case w <- cluster:
@@ -169,11 +174,4 @@ func (c *Cloud) Watch(ctx context.Context) <-chan string {
 		close(out)
 	})
 	return out
-}
-
-func (c *Cloud) poke() {
-	select {
-	case c.changed <- struct{}{}:
-	default:
-	}
 }

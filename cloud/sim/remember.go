@@ -1,8 +1,6 @@
 package sim
 
 import (
-	"time"
-
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 )
@@ -27,32 +25,28 @@ func (c *Cloud) Remember(scope cloud.Scope, ledger []jeroboam.Resource, machines
 			t.names[r.Kind] = r.Name
 			t.balancer = &balancer{Balancer: cloud.Balancer{CloudID: r.CloudID, Address: r.Attributes["address"]}}
 		case jeroboam.KindMachine:
-			if m := remembered(r, machines); m != nil {
+			if m, known := remembered(r, machines); m != nil {
 				m.scope, t.machines[r.Name] = scope, m
+				c.fleet.Remember(m.agent(), known.Status.AppliedConfig)
 			}
 		}
 	}
 	c.tidy(scope.Cluster)
-	c.poke()
 }
 
 // remembered is the machine of a line of the ledger, nil if the service does
 // not know it or it has never called: that one is made anew.
-func remembered(r jeroboam.Resource, machines []jeroboam.Machine) *machine {
+func remembered(r jeroboam.Resource, machines []jeroboam.Machine) (*machine, jeroboam.Machine) {
 	for _, known := range machines {
 		if known.Name != r.Name || known.Status.JoinedAt.IsZero() {
 			continue
 		}
 		m := &machine{
 			spec:    cloud.MachineSpec{ID: known.ID, Name: known.Name, Role: known.Role},
-			cloudID: r.CloudID, address: known.Status.Address, state: cloud.Active, boot: 1, booted: 1,
-			joined: true, applied: known.Status.AppliedConfig,
+			cloudID: r.CloudID, address: known.Status.Address, state: cloud.Active,
 		}
 		m.birth.Machine = known.ID
-		if m.applied != "" {
-			m.since = time.Now()
-		}
-		return m
+		return m, known
 	}
-	return nil
+	return nil, jeroboam.Machine{}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/node/simagent"
 )
 
 // Options is the model. The zero value is a cloud that takes no time, knows no
@@ -53,6 +54,7 @@ type Fault struct {
 
 // Cloud is a simulated cloud. It is safe for concurrent use.
 type Cloud struct {
+	fleet   *simagent.Fleet
 	options Options
 	mu      sync.Mutex
 	random  *rand.Rand
@@ -60,7 +62,6 @@ type Cloud struct {
 	subnets int
 	world   map[string]*tenant // by cluster ID
 	waiters map[chan string]struct{}
-	changed chan struct{} // tells Serve that machines came or went
 	turns   map[string]chan struct{}
 }
 
@@ -92,8 +93,10 @@ func New(o Options) *Cloud {
 	if o.Images == nil {
 		o.Images = []jeroboam.Image{{ID: "sim", Name: "sim", Distro: "sim"}}
 	}
-	return &Cloud{options: o, random: rand.New(rand.NewPCG(o.Seed, 1)), world: map[string]*tenant{},
-		waiters: map[chan string]struct{}{}, changed: make(chan struct{}, 1), turns: map[string]chan struct{}{}}
+	c := &Cloud{options: o, random: rand.New(rand.NewPCG(o.Seed, 1)), world: map[string]*tenant{},
+		waiters: map[chan string]struct{}{}, turns: map[string]chan struct{}{}}
+	c.fleet = simagent.New(simagent.Options{Boot: o.Boot, Apply: o.Apply, Start: o.Start, Sign: o.Sign, Takes: c.takes})
+	return c
 }
 
 var (

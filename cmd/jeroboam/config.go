@@ -31,6 +31,7 @@ type config struct {
 	Bundles       string          // directory of bundles
 	Agent         string          // path of the agent's binary
 	Drivers       []string        // rows of drivers.go that are on
+	Openstack     string          // cloud of clouds.yaml that machines are made in; "": OS_CLOUD, or the login to Keystone
 	Labels        string          // what becomes of labels without effect: "warn" or "strict"
 	ClusterQuota  int             // clusters of a project that has no quota of its own; this and the next: -1 is no limit
 	NodeQuota     int             // its nodes of every role
@@ -68,6 +69,7 @@ func (c *config) flags(f *pflag.FlagSet, dir string) {
 	f.StringVar(&c.Bundles, "bundles", filepath.Join(dir, "bundles"), "directory of bundles")
 	f.StringVar(&c.Agent, "agent", filepath.Join(dir, "jeroboam-agent"), "path of the agent's binary")
 	f.StringSliceVar(&c.Drivers, "drivers", []string{"k8s_local"}, "drivers to offer: "+strings.Join(driverNames(), ", "))
+	f.StringVar(&c.Openstack, "openstack-cloud", "", "cloud of clouds.yaml that the drivers k8s_openstack… make machines in; not given: OS_CLOUD, or the login to Keystone")
 	f.StringVar(&c.Labels, "labels", labelsWarn, "labels that have no effect: warn keeps and reports them, strict refuses them")
 	f.IntVar(&c.ClusterQuota, "cluster-quota", 20, "clusters a project may have if it has no quota of its own; here and in the next four, -1 is no limit")
 	f.IntVar(&c.NodeQuota, "node-quota", jeroboam.Unlimited, "nodes of every role it may have")

@@ -17,6 +17,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/coe/kubernetes"
 	coesim "github.com/jeroboam-cloud/jeroboam/coe/sim"
 	"github.com/jeroboam-cloud/jeroboam/engine"
+	"github.com/jeroboam-cloud/jeroboam/node/simagent"
 	"github.com/jeroboam-cloud/jeroboam/service"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
@@ -26,6 +27,10 @@ import (
 // cloud. A new cloud or COE is one line here and one in the constructors below.
 var driverTable = []jeroboam.Driver{
 	{Name: "k8s_local", ServerType: "vm", Distro: "linux-host", COE: "kubernetes", Cloud: "local"},
+	{Name: "k8s_openstack", ServerType: "vm", Distro: "fedora-coreos", COE: "kubernetes", Cloud: "openstack"},
+	{Name: "k8s_openstack_flatcar", ServerType: "vm", Distro: "flatcar", COE: "kubernetes", Cloud: "openstack"},
+	{Name: "k8s_openstack_debian", ServerType: "vm", Distro: "debian", COE: "kubernetes", Cloud: "openstack"},
+	{Name: "k8s_openstack_ubuntu", ServerType: "vm", Distro: "ubuntu", COE: "kubernetes", Cloud: "openstack"},
 	{Name: "k8s_sim", ServerType: "vm", Distro: "sim", COE: "kubernetes", Cloud: "sim"},
 }
 
@@ -42,6 +47,7 @@ var clouds = map[string]func(config, *state, *slog.Logger) (place, error){
 			State: s.common, AgentPath: c.Agent, GatewayDir: gatewayDir(s), BundleDir: s.shared("bundles"), Logger: log,
 		})
 	},
+	"openstack": openOpenstack,
 	"sim": func(config, *state, *slog.Logger) (place, error) {
 		return sim.New(sim.Options{
 			Call: 2 * time.Millisecond, Boot: 300 * time.Millisecond, Apply: 100 * time.Millisecond,
@@ -66,7 +72,7 @@ func engineOn(name string, on place) coe.COE {
 }
 
 // preflight refuses a cloud that cannot work here, before anything is made.
-var preflight = map[string]func(context.Context, config) error{"local": hostCarriesMachines}
+var preflight = map[string]func(context.Context, config) error{"local": hostCarriesMachines, "openstack": openstackLetsIn}
 
 func driverNames() []string {
 	names := make([]string, len(driverTable))
@@ -135,14 +141,14 @@ func monitoredClouds(all []driver) map[string]cloud.Cloud {
 func serviceDrivers(all []driver) []service.Driver {
 	out := make([]service.Driver, len(all))
 	for i, d := range all {
-		out[i] = service.Driver{Driver: d.Driver, Engine: d.coe, Catalogue: d.cloud, Preflight: d.cloud}
+		out[i] = service.Driver{Driver: d.Driver, Engine: d.coe, Catalogue: d.cloud, Preflight: d.cloud, Labels: d.cloud.Capabilities().Labels}
 	}
 	return out
 }
 
 // world is a cloud whose agents live in this process.
 type world interface {
-	Serve(ctx context.Context, r sim.Registry)
+	Serve(ctx context.Context, r simagent.Registry)
 	Remember(scope cloud.Scope, ledger []jeroboam.Resource, machines []jeroboam.Machine)
 }
 

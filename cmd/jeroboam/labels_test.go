@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack"
 	"github.com/jeroboam-cloud/jeroboam/service"
 )
 
@@ -21,7 +22,11 @@ func everyLabel(t *testing.T) []jeroboam.Label {
 	t.Helper()
 	var all []service.Driver
 	for _, row := range driverTable {
-		all = append(all, service.Driver{Driver: row, Engine: engines[row.COE]()})
+		d := service.Driver{Driver: row, Engine: engines[row.COE]()}
+		if row.Cloud == "openstack" {
+			d.Labels = openstack.Labels()
+		}
+		all = append(all, d)
 	}
 	labels, err := service.New(service.Options{Drivers: all}).Labels("")
 	if err != nil {

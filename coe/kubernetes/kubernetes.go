@@ -52,5 +52,6 @@ func (*COE) Traits() coe.Traits {
 		OddMasters:     true,
 		Administrators: "system:masters",
 		Labels:         ownLabels(),
+		PodNetwork:     labelPods,
 	}
 }

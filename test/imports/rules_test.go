@@ -33,7 +33,8 @@ var mayEnter = map[string][]string{
 	"identity/keystone":        {"identity"},
 	"identity/identitytest":    {"identity"},
 	"cloud/local":              {"cloud", "node"},
-	"cloud/sim":                {"cloud", "node", "node/gateway"},
+	"cloud/openstack":          {"cloud"},
+	"cloud/sim":                {"cloud", "node", "node/simagent"},
 	"cloud/cloudtest":          {"cloud", "node"},
 	"coe/kubernetes":           {"coe", "node"},
 	"coe/sim":                  {"coe", "node"},
@@ -42,6 +43,7 @@ var mayEnter = map[string][]string{
 	"node/gateway":             {"node", "pki"},
 	"node/gateway/gatewaytest": {"node"},
 	"node/agent":               {"node", "release"},
+	"node/simagent":            {"node"},
 
 	"quota":   {"store"},
 	"service": {"plan", "store", "identity", "coe", "cloud", "quota"},

@@ -1,4 +1,4 @@
-package sim
+package simagent
 
 import (
 	"context"
@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
-	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/node"
 )
 
@@ -30,17 +29,17 @@ type Registry interface {
 
 // agents is one stay of all agents with one Registry.
 type agents struct {
-	*Cloud
+	*Fleet
 	registry Registry
 	wait     sync.WaitGroup
-	mu       sync.Mutex
-	running  map[string]*agent // by machine ID
+	running  map[string]*agent // by machine ID; Serve's alone
 }
 
 type agent struct {
-	boot   int
-	cancel context.CancelFunc
-	news   chan struct{} // the config may have changed
+	machine *machine
+	boot    int
+	cancel  context.CancelFunc
+	news    chan struct{} // the config may have changed
 }
 
 // retryAfter is how long an agent waits after a call that failed.
@@ -48,15 +47,15 @@ const retryAfter = 200 * time.Millisecond
 
 // Serve lets the agents of all machines talk to the registry until ctx ends.
 // Only one Serve at a time.
-func (c *Cloud) Serve(ctx context.Context, r Registry) {
+func (f *Fleet) Serve(ctx context.Context, r Registry) {
 	ctx, cancel := context.WithCancel(ctx)
-	a := &agents{Cloud: c, registry: r, running: map[string]*agent{}}
+	a := &agents{Fleet: f, registry: r, running: map[string]*agent{}}
 	defer a.wait.Wait()
 	defer cancel()
 	for {
 		a.attend(ctx)
 		select {
-		case <-c.changed:
+		case <-f.changed:
 		case id := <-r.Changed():
 			a.tell(id)
 		case <-ctx.Done():
@@ -66,8 +65,6 @@ func (c *Cloud) Serve(ctx context.Context, r Registry) {
 }
 
 func (a *agents) tell(machine string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	if g := a.running[machine]; g != nil {
 		select {
 		case g.news <- struct{}{}:
@@ -78,43 +75,28 @@ func (a *agents) tell(machine string) {
 
 // attend starts the agents of machines that run and ends those of others.
 func (a *agents) attend(ctx context.Context) {
-	alive := a.alive()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for id, g := range a.running {
-		if m := alive[id]; m == nil || m.boot != g.boot {
+		if m := a.machines[id]; m != g.machine || !m.runs || m.boot != g.boot {
 			g.cancel()
 			delete(a.running, id)
 		}
 	}
-	for id, m := range alive {
-		if a.running[id] != nil || m.birth.Machine == "" {
+	for id, m := range a.machines {
+		if !m.runs || a.running[id] != nil {
 			continue
 		}
 		ctx, cancel := context.WithCancel(ctx)
-		g := &agent{boot: m.boot, cancel: cancel, news: make(chan struct{}, 1)}
+		g := &agent{machine: m, boot: m.boot, cancel: cancel, news: make(chan struct{}, 1)}
 		a.running[id] = g
 		a.wait.Go(func() { a.live(ctx, m, g) })
 	}
 }
 
-func (a *agents) alive() map[string]*machine {
-	a.Cloud.mu.Lock()
-	defer a.Cloud.mu.Unlock()
-	out := map[string]*machine{}
-	for _, t := range a.world {
-		for _, m := range t.machines {
-			if m.state == cloud.Active {
-				out[m.spec.ID] = m
-			}
-		}
-	}
-	return out
-}
-
 // live is an agent's life: boot, join, then obey.
 func (a *agents) live(ctx context.Context, m *machine, g *agent) {
-	if !a.booted(m, g) && pause(ctx, a.takes(a.options.Boot)) != nil {
+	if !a.hasBooted(m, g) && a.takes(ctx, a.options.Boot) != nil {
 		return
 	}
 	for a.hello(ctx, m, g) != nil {
@@ -136,48 +118,45 @@ func (a *agents) live(ctx context.Context, m *machine, g *agent) {
 		break
 	}
 	// The line is cut: the service notices, whoever did it.
-	_ = a.registry.Gone(context.WithoutCancel(ctx), m.spec.ID)
+	_ = a.registry.Gone(context.WithoutCancel(ctx), m.ID)
 }
 
-// booted reports whether the machine came up before: its service did not.
-func (a *agents) booted(m *machine, g *agent) bool {
-	a.Cloud.mu.Lock()
-	defer a.Cloud.mu.Unlock()
+// hasBooted reports whether the machine came up before: its service did not.
+func (a *agents) hasBooted(m *machine, g *agent) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	return m.booted == g.boot
 }
 
 func (a *agents) hello(ctx context.Context, m *machine, g *agent) error {
-	a.Cloud.mu.Lock()
+	a.mu.Lock()
 	joined, applied := m.joined, m.applied
-	a.Cloud.mu.Unlock()
+	a.mu.Unlock()
 	if !joined {
-		if err := a.registry.Join(ctx, m.spec.ID, m.birth.Token.Reveal(), "key of "+m.spec.ID); err != nil {
+		if err := a.registry.Join(ctx, m.ID, m.Token.Reveal(), "key of "+m.ID); err != nil {
 			return err
 		}
-		a.Cloud.mu.Lock()
-		m.joined = true
-		a.Cloud.mu.Unlock()
 	}
-	a.Cloud.mu.Lock()
-	m.booted = g.boot
-	a.Cloud.mu.Unlock()
-	return a.registry.Hello(ctx, node.Hello{Machine: m.spec.ID, Agent: "sim", Config: applied, Boot: strconv.Itoa(g.boot)})
+	a.mu.Lock()
+	m.joined, m.booted = true, g.boot
+	a.mu.Unlock()
+	return a.registry.Hello(ctx, node.Hello{Machine: m.ID, Agent: "simulated", Config: applied, Boot: strconv.Itoa(g.boot)})
 }
 
 // obey fetches the config, brings it into force and reports.
 func (a *agents) obey(ctx context.Context, m *machine, g *agent) error {
-	config, ready, err := a.registry.Config(ctx, m.spec.ID)
+	config, ready, err := a.registry.Config(ctx, m.ID)
 	if err != nil || !ready {
 		return err
 	}
 	digest := config.Digest()
-	a.Cloud.mu.Lock()
+	a.mu.Lock()
 	inForce := m.applied == digest && !m.since.IsZero()
-	a.Cloud.mu.Unlock()
+	a.mu.Unlock()
 	if inForce {
 		return nil
 	}
-	if err := pause(ctx, a.takes(a.options.Apply)); err != nil {
+	if err := a.takes(ctx, a.options.Apply); err != nil {
 		return err
 	}
 	if a.options.Sign {
@@ -192,13 +171,13 @@ func (a *agents) obey(ctx context.Context, m *machine, g *agent) error {
 	for i, s := range config.Services {
 		services[i] = jeroboam.ServiceState{Name: s.Name, State: "ready"}
 	}
-	return a.registry.Report(ctx, m.spec.ID, node.Report{Config: digest, Services: services})
+	return a.registry.Report(ctx, m.ID, node.Report{Config: digest, Services: services})
 }
 
 func (a *agents) inForce(m *machine, g *agent, digest string) bool {
-	a.Cloud.mu.Lock()
-	defer a.Cloud.mu.Unlock()
-	if m.state != cloud.Active || m.boot != g.boot {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !m.runs || m.boot != g.boot {
 		return false
 	}
 	m.applied = digest
@@ -220,9 +199,31 @@ func (a *agents) sign(ctx context.Context, m *machine, config node.Config) error
 			return err
 		}
 		csr := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}))
-		if _, err := a.registry.Sign(ctx, m.spec.ID, node.SignRequest{Name: c.Name, CSR: csr}); err != nil {
+		if _, err := a.registry.Sign(ctx, m.ID, node.SignRequest{Name: c.Name, CSR: csr}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// takes lets a time of the model pass.
+func (a *agents) takes(ctx context.Context, d time.Duration) error {
+	if d > 0 {
+		d = a.options.Takes(d)
+	}
+	return pause(ctx, d)
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	if err := ctx.Err(); err != nil || d <= 0 {
+		return err
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

@@ -1,0 +1,163 @@
+package openstack
+
+import (
+	"context"
+	"time"
+
+	"github.com/gophercloud/gophercloud/v2/openstack/blockstorage/v3/volumes"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/pace"
+)
+
+// Delete removes a machine or the network with all that belongs to it. What
+// takes long is "deleting" until it is gone.
+func (c *Cloud) Delete(ctx context.Context, scope cloud.Scope, object cloud.Object) error {
+	p, err := c.at(ctx, scope)
+	if err != nil {
+		return err
+	}
+	switch object.Kind {
+	case jeroboam.KindMachine:
+		return p.deleteMachine(ctx, scope, object)
+	case jeroboam.KindNetwork:
+		return c.deleteNetwork(ctx, p, scope)
+	case jeroboam.KindBalancer:
+		return nil // none is ever made
+	}
+	return jeroboam.Errorf(jeroboam.Invalid, "kind", "The cloud knows no kind %q.", object.Kind)
+}
+
+// A call waits this long for a server to be gone, looking this often. All that
+// are deleted at the time share the looks.
+const (
+	deleteWait = 5 * time.Second
+	deleteLook = time.Second
+)
+
+// deleteMachine removes the server, and when that is gone what it stood on.
+func (p *project) deleteMachine(ctx context.Context, scope cloud.Scope, object cloud.Object) error {
+	is := func(name, id string) bool { return name == object.Name && (object.ID == "" || id == object.ID) }
+	if err := p.deleteServers(ctx, scope, object.Name, is); err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return p.deletePorts(ctx, scope, is) })
+	g.Go(func() error { return p.deleteVolumes(ctx, scope, is) })
+	return g.Wait()
+}
+
+func (p *project) deleteServers(ctx context.Context, scope cloud.Scope, name string, is func(name, id string) bool) error {
+	for until := time.Now().Add(deleteWait); ; {
+		all, err := p.serversOf(ctx, scope)
+		if err != nil {
+			return err
+		}
+		there := false
+		for _, s := range all {
+			if !is(s.Name, s.Metadata[keyMachine]) {
+				continue
+			}
+			there = true
+			if err := p.deleteServer(ctx, s); err != nil {
+				return err
+			}
+		}
+		if !there {
+			return nil
+		}
+		if time.Now().After(until) || pace.Pause(ctx, deleteLook) != nil {
+			return deleting("machine " + name)
+		}
+	}
+}
+
+func (p *project) deletePorts(ctx context.Context, scope cloud.Scope, is func(name, id string) bool) error {
+	all, err := p.portsOf(ctx, scope)
+	if err != nil {
+		return err
+	}
+	for _, port := range all {
+		if !is(portOwner(port.Name)) {
+			continue
+		}
+		if err := p.deleteFloating(ctx, scope, port.ID); err != nil {
+			return err
+		}
+		if err := p.dropPort(ctx, port); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *project) deleteFloating(ctx context.Context, scope cloud.Scope, port string) error {
+	all, err := p.floatingOf(ctx, scope)
+	if err != nil {
+		return err
+	}
+	for _, f := range all {
+		if f.PortID != port {
+			continue
+		}
+		if err := p.dropFloating(ctx, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *project) deleteVolumes(ctx context.Context, scope cloud.Scope, is func(name, id string) bool) error {
+	all, err := p.volumesOf(ctx, scope)
+	if err != nil {
+		return err
+	}
+	for _, v := range all {
+		if !is(v.Name, v.Metadata[keyMachine]) {
+			continue
+		}
+		if err := p.deleteVolume(ctx, v); err != nil {
+			return err
+		}
+		err = deleting("volume " + v.Name)
+	}
+	return err
+}
+
+// deleteVolume leaves one alone that Nova has not let go of yet.
+func (p *project) deleteVolume(ctx context.Context, v volumes.Volume) error {
+	if v.Status == "in-use" || v.Status == "detaching" {
+		return nil
+	}
+	return p.dropVolume(ctx, v)
+}
+
+// deleteNetwork removes all that machines share. Neutron refuses while there are
+// machines.
+func (c *Cloud) deleteNetwork(ctx context.Context, p *project, scope cloud.Scope) error {
+	done, err := c.turn(ctx, scope.Cluster)
+	if err != nil {
+		return err
+	}
+	defer done()
+	h, err := p.shared(ctx, scope)
+	if err != nil {
+		return err
+	}
+	for _, f := range h.floating {
+		if err := p.dropFloating(ctx, f); err != nil {
+			return err
+		}
+	}
+	for _, g := range h.groups {
+		if err := p.dropServerGroup(ctx, g); err != nil {
+			return err
+		}
+	}
+	if err := p.dropKeypair(ctx, scope); err != nil {
+		return err
+	}
+	return p.dropFooting(ctx, h.footing)
+}

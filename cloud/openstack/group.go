@@ -1,0 +1,63 @@
+package openstack
+
+import (
+	"context"
+	"slices"
+
+	"github.com/gophercloud/gophercloud/v2"
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servergroups"
+
+	"github.com/jeroboam-cloud/jeroboam"
+)
+
+// ensureServerGroup makes or finds the server group of the machine's node
+// group. Of a control plane no two machines share a host, unless the label says
+// otherwise: who loses a host must not lose the quorum.
+func (m machine) ensureServerGroup(ctx context.Context) (string, error) {
+	if m.spec.Group == "" {
+		return "", nil
+	}
+	name := groupName(m.scope, m.spec.Group)
+	done, err := m.turn(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	all, err := m.project.groupsOf(ctx, m.scope)
+	if err != nil {
+		return "", err
+	}
+	same := slices.DeleteFunc(all, func(g servergroups.ServerGroup) bool { return g.Name != name })
+	kept, extra := first(same, func(g servergroups.ServerGroup) string { return g.ID })
+	for _, g := range extra {
+		if err := m.project.dropServerGroup(ctx, g); err != nil {
+			return "", err
+		}
+	}
+	if kept.ID != "" {
+		return kept.ID, nil
+	}
+	made, err := servergroups.Create(ctx, m.project.compute, servergroups.CreateOpts{Name: name, Policy: m.policy()}).Extract()
+	if err != nil {
+		return "", refuse("Nova", "make a server group for "+m.spec.Name, err)
+	}
+	return made.ID, nil
+}
+
+func (m machine) policy() string {
+	if named := labelPlacement.In(m.spec.Labels); named != "" {
+		return named
+	}
+	if m.spec.Role == jeroboam.RoleMaster {
+		return "anti-affinity"
+	}
+	return "soft-anti-affinity"
+}
+
+func (p *project) dropServerGroup(ctx context.Context, g servergroups.ServerGroup) error {
+	err := servergroups.Delete(ctx, p.compute, g.ID).ExtractErr()
+	if gophercloud.ResponseCodeIs(err, 404) {
+		return nil
+	}
+	return refuse("Nova", "delete the server group "+g.Name, err)
+}

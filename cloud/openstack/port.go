@@ -1,0 +1,109 @@
+package openstack
+
+import (
+	"context"
+	"slices"
+
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/floatingips"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
+
+	"github.com/jeroboam-cloud/jeroboam"
+)
+
+// ensurePort makes or finds the machine's port, with an address that Neutron
+// chooses and that stays until the machine is deleted.
+func (m machine) ensurePort(ctx context.Context) (ports.Port, error) {
+	all, err := m.project.portsOf(ctx, m.scope)
+	if err != nil {
+		return ports.Port{}, err
+	}
+	name := portName(m.spec)
+	mine := slices.DeleteFunc(all, func(p ports.Port) bool { return p.Name != name })
+	kept, extra := first(mine, func(p ports.Port) string { return p.ID })
+	for _, p := range extra {
+		if err := m.project.dropPort(ctx, p); err != nil {
+			return kept, err
+		}
+	}
+	if kept.ID != "" {
+		return kept, nil
+	}
+	security, err := m.project.securityOf(ctx, m.scope)
+	if err != nil {
+		return kept, err
+	}
+	groups := groupsOfRole(m.scope, m.spec.Role, security)
+	opts := ports.CreateOpts{NetworkID: m.spec.Network.ID, Name: name, Description: mark(m.scope), SecurityGroups: &groups}
+	if m.spec.Network.Subnet != "" {
+		opts.FixedIPs = []ports.IP{{SubnetID: m.spec.Network.Subnet}}
+	}
+	for _, network := range m.spec.Routed {
+		opts.AllowedAddressPairs = append(opts.AllowedAddressPairs, ports.AddressPair{IPAddress: network})
+	}
+	made, err := ports.Create(ctx, m.project.network, opts).Extract()
+	if err != nil {
+		return kept, refuse("Neutron", "make the port of "+m.spec.Name, err)
+	}
+	if addressOf(*made) == "" {
+		return kept, jeroboam.Errorf(jeroboam.Invalid, "address", "The port of %s has no IPv4 address.", m.spec.Name).
+			WithRemedy("Choose a network with an IPv4 subnet.")
+	}
+	return *made, nil
+}
+
+func addressOf(p ports.Port) string {
+	if len(p.FixedIPs) == 0 {
+		return ""
+	}
+	return p.FixedIPs[0].IPAddress
+}
+
+func (p *project) dropPort(ctx context.Context, port ports.Port) error {
+	return gone("port "+port.Name, ports.Delete(ctx, p.network, port.ID).ExtractErr())
+}
+
+// ensureFloating gives the port an address of the outside, if the machine shall
+// have one.
+func (m machine) ensureFloating(ctx context.Context, port ports.Port) (string, error) {
+	if !m.spec.Public.FloatingIP {
+		return "", nil
+	}
+	have, err := m.project.floatingOf(ctx, m.scope)
+	if err != nil {
+		return "", err
+	}
+	for _, f := range have {
+		if f.PortID == port.ID {
+			return f.FloatingIP, nil
+		}
+	}
+	external, err := m.project.external(ctx, m.spec.Public.ExternalNetwork)
+	if err != nil {
+		return "", err
+	}
+	if external == "" {
+		return "", jeroboam.Errorf(jeroboam.Invalid, "external-network", "The cloud has no external network that %s could have a floating address of.", m.spec.Name).
+			WithRemedy("Make the cluster without floating addresses (floating_ip_enabled=false).")
+	}
+	opts := floatingips.CreateOpts{FloatingNetworkID: external, PortID: port.ID, Description: mark(m.scope)}
+	made, err := floatingips.Create(ctx, m.project.network, opts).Extract()
+	if err != nil {
+		return "", refuse("Neutron", "make a floating address for "+m.spec.Name, err)
+	}
+	return made.FloatingIP, nil
+}
+
+// publicOf finds the floating address that leads to an address of the cluster.
+func (m machine) publicOf(ctx context.Context, address string) (string, error) {
+	have, err := m.project.floatingOf(ctx, m.scope)
+	for _, f := range have {
+		if f.FixedIP == address {
+			return f.FloatingIP, nil
+		}
+	}
+	return "", err
+}
+
+func (p *project) dropFloating(ctx context.Context, f floatingips.FloatingIP) error {
+	return gone("floating address "+f.FloatingIP, floatingips.Delete(ctx, p.network, f.ID).ExtractErr())
+}

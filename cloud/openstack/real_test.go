@@ -1,0 +1,64 @@
+package openstack_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/gophercloud/gophercloud/v2"
+	"github.com/gophercloud/gophercloud/v2/openstack"
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
+
+	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/cloud/cloudtest"
+	cloudopenstack "github.com/jeroboam-cloud/jeroboam/cloud/openstack"
+	"github.com/jeroboam-cloud/jeroboam/test/testbed"
+)
+
+// site is the testbed as this package's tests use it.
+type site struct {
+	*testbed.Keystone
+	project string
+	admin   *gophercloud.ServiceClient // of Nova, in the project
+}
+
+func open(t *testing.T) site {
+	t.Helper()
+	k := testbed.Start(t, "glance", "placement", "nova", "neutron", "cinder")
+	s := site{Keystone: k, project: k.Project("physics")}
+	nova, err := openstack.NewComputeV2(k.Login("admin", "admin-pw", "physics"), gophercloud.EndpointOpts{Availability: gophercloud.AvailabilityInternal})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.admin = nova
+	return s
+}
+
+func (s site) options() cloudopenstack.Options {
+	return cloudopenstack.Options{
+		Auth: gophercloud.AuthOptions{IdentityEndpoint: s.URL, Username: "admin", Password: "admin-pw", DomainID: "default",
+			Scope: &gophercloud.AuthScope{ProjectName: "admin", DomainID: "default"}},
+		Endpoint: gophercloud.EndpointOpts{Region: "RegionOne", Availability: gophercloud.AvailabilityInternal},
+		Watch:    time.Second,
+	}
+}
+
+func (s site) cloud() *cloudopenstack.Cloud {
+	c := cloudopenstack.New(s.options())
+	s.Cleanup(c.CloseIdle)
+	return c
+}
+
+func TestARealCloudConforms(t *testing.T) {
+	s := open(t)
+	cloudtest.Run(t, func(t *testing.T) cloudtest.Harness {
+		return cloudtest.Harness{
+			Open: func() cloud.Cloud { return s.cloud() },
+			Stop: func(m cloud.Machine) {
+				if err := servers.Stop(t.Context(), s.admin, m.CloudID).ExtractErr(); err != nil {
+					t.Fatal(err)
+				}
+			},
+			Flavor: "m1.tiny", Image: "fedora-coreos", Project: s.project, Patience: 5 * time.Minute,
+		}
+	})
+}

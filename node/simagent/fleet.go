@@ -1,0 +1,159 @@
+// Package simagent plays the agents of machines that run none: they join with
+// the token their machine was born with, obey every config at once, and report
+// what a healthy machine would. It stands in for the nodes of the cluster, too.
+//
+// It knows no cloud: who has machines tells it which of them run.
+package simagent
+
+import (
+	"sync"
+	"time"
+
+	"github.com/jeroboam-cloud/jeroboam"
+)
+
+// Options is the model. The zero value takes no time.
+type Options struct {
+	Boot  time.Duration // from a machine's start to its agent's first word
+	Apply time.Duration // from a config's arrival to its being in force
+	Start time.Duration // from a config in force to a node that is ready
+	// Takes gives each of these times its chance; nil: it is what it is.
+	Takes func(time.Duration) time.Duration
+	// Sign makes agents ask for every certificate of their config, with real keys.
+	Sign bool
+}
+
+// Machine is one machine as its agent knows it.
+type Machine struct {
+	ID      string
+	Cluster string
+	Name    string
+	Role    string
+	Token   jeroboam.Secret
+}
+
+// Fleet is all agents. It is safe for concurrent use.
+type Fleet struct {
+	options  Options
+	mu       sync.Mutex
+	machines map[string]*machine // by ID
+	changed  chan struct{}       // tells Serve that machines came or went
+}
+
+// machine is what an agent remembers on its machine's disk, and how it is.
+type machine struct {
+	Machine
+	runs   bool
+	boot   int // changes with every start
+	booted int // the last that came as far as its agent's first word
+
+	joined  bool
+	applied string    // digest of the config in force
+	since   time.Time // when it came into force in this boot
+	forgot  bool      // the COE was told to forget the node
+}
+
+// New makes a fleet of none.
+func New(o Options) *Fleet {
+	if o.Takes == nil {
+		o.Takes = func(d time.Duration) time.Duration { return d }
+	}
+	return &Fleet{options: o, machines: map[string]*machine{}, changed: make(chan struct{}, 1)}
+}
+
+// Start boots a machine, once more if it is known.
+func (f *Fleet) Start(m Machine) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	known := f.machines[m.ID]
+	if known == nil {
+		known = &machine{Machine: m}
+		f.machines[m.ID] = known
+	}
+	known.runs, known.since, known.boot = true, time.Time{}, known.boot+1
+	f.poke()
+}
+
+// Stop ends a machine's life without taking its disk.
+func (f *Fleet) Stop(id string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if m := f.machines[id]; m != nil {
+		m.runs, m.since = false, time.Time{}
+		f.poke()
+	}
+}
+
+// Lose takes a machine away, disk and all.
+func (f *Fleet) Lose(id string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.machines, id)
+	f.poke()
+}
+
+// Remember takes in a machine that ran before this process did, with the
+// digest of the config that was in force.
+func (f *Fleet) Remember(m Machine, applied string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	known := &machine{Machine: m, runs: true, boot: 1, booted: 1, joined: true, applied: applied}
+	if applied != "" {
+		known.since = time.Now()
+	}
+	f.machines[m.ID] = known
+	f.poke()
+}
+
+func (f *Fleet) poke() {
+	select {
+	case f.changed <- struct{}{}:
+	default:
+	}
+}
+
+// Answers reports whether the cluster's API would: more than half of the
+// control-plane nodes that ever came up are up.
+func (f *Fleet) Answers(cluster string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	members, up := 0, 0
+	for _, m := range f.machines {
+		if m.Cluster != cluster || m.Role != jeroboam.RoleMaster || m.applied == "" || m.forgot {
+			continue
+		}
+		members++
+		if f.works(m) {
+			up++
+		}
+	}
+	return up > members/2
+}
+
+// Nodes tells which nodes are registered, and whether each is ready.
+func (f *Fleet) Nodes(cluster string) map[string]bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := map[string]bool{}
+	for _, m := range f.machines {
+		if m.Cluster == cluster && m.applied != "" && !m.forgot {
+			out[m.Name] = f.works(m)
+		}
+	}
+	return out
+}
+
+func (f *Fleet) works(m *machine) bool {
+	return m.runs && !m.since.IsZero() && time.Since(m.since) >= f.options.Start
+}
+
+// Forget takes a node off the list of those registered.
+func (f *Fleet) Forget(cluster, name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, m := range f.machines {
+		if m.Cluster == cluster && m.Name == name {
+			m.forgot = true
+		}
+	}
+}

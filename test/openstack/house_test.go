@@ -1,0 +1,168 @@
+package openstack
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gophercloud/gophercloud/v2"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/api"
+	"github.com/jeroboam-cloud/jeroboam/api/wire"
+	"github.com/jeroboam-cloud/jeroboam/client"
+	"github.com/jeroboam-cloud/jeroboam/cloud"
+	cloudopenstack "github.com/jeroboam-cloud/jeroboam/cloud/openstack"
+	"github.com/jeroboam-cloud/jeroboam/coe/kubernetes"
+	coesim "github.com/jeroboam-cloud/jeroboam/coe/sim"
+	"github.com/jeroboam-cloud/jeroboam/engine"
+	"github.com/jeroboam-cloud/jeroboam/identity/keystone"
+	"github.com/jeroboam-cloud/jeroboam/monitor"
+	"github.com/jeroboam-cloud/jeroboam/node"
+	"github.com/jeroboam-cloud/jeroboam/node/simagent"
+	"github.com/jeroboam-cloud/jeroboam/quota"
+	"github.com/jeroboam-cloud/jeroboam/service"
+	"github.com/jeroboam-cloud/jeroboam/store/memory"
+	"github.com/jeroboam-cloud/jeroboam/test/testbed"
+	"github.com/jeroboam-cloud/jeroboam/vault/sealed"
+	"github.com/jeroboam-cloud/jeroboam/vault/sealed/keyfile"
+)
+
+const (
+	driverName = "k8s_openstack"
+	version    = "v1.36.3"
+	digit      = "ab" // of which every digest is made
+)
+
+// house is a whole service in this process, on the testbed, with a project and
+// a member of it for this test alone.
+type house struct {
+	*testing.T
+	keystone *testbed.Keystone
+	project  string
+	user     testbed.User
+	cloud    *cloudopenstack.Cloud
+	client   *client.Client
+}
+
+func open(t *testing.T) *house {
+	t.Helper()
+	k := testbed.Start(t, "glance", "placement", "nova", "neutron", "cinder")
+	h := &house{T: t, keystone: k, project: k.NewProject("clusters")}
+	k.LetAdminIn(h.project)
+	h.user = k.User(h.project, "member")
+	auth := gophercloud.AuthOptions{IdentityEndpoint: k.URL, Username: "admin", Password: "admin-pw", DomainID: "default",
+		Scope: &gophercloud.AuthScope{ProjectName: "admin", DomainID: "default"}}
+	h.cloud = cloudopenstack.New(cloudopenstack.Options{Auth: auth, Watch: 5 * time.Second,
+		Endpoint: gophercloud.EndpointOpts{Region: "RegionOne", Availability: gophercloud.AvailabilityInternal}})
+	t.Cleanup(h.cloud.CloseIdle)
+	h.serve(auth)
+	return h
+}
+
+// serve runs the service, its machines' agents and its API until the test ends.
+func (h *house) serve(auth gophercloud.AuthOptions) {
+	h.Helper()
+	gateway := "https://" + rand.Text() + ".example.org:9512"
+	fleet := simagent.New(simagent.Options{Boot: 200 * time.Millisecond, Apply: 100 * time.Millisecond, Start: 200 * time.Millisecond, Sign: true})
+	db := memory.New()
+	secrets, err := sealed.Open(h.Context(), sealed.Options{Store: db, Roots: []sealed.Root{keyfile.New(filepath.Join(h.TempDir(), "keys"))}})
+	if err != nil {
+		h.Fatal(err)
+	}
+	coe := coesim.New(kubernetes.New(), fleet, coesim.Options{})
+	e := engine.New(engine.Options{
+		Store: db, Vault: secrets, Drivers: map[string]engine.Driver{driverName: {Cloud: h.cloud, COE: coe, Catalogue: h.cloud}},
+		Bundle: func(context.Context, string, string) (node.Bundle, error) {
+			return node.Bundle{Name: "kubernetes", Version: version, Digest: strings.Repeat(digit, 32)}, nil
+		},
+		Gateway: engine.Gateway{Remote: gateway, CA: "CA", Agent: node.Upgrade{Digest: strings.Repeat(digit, 32), SHA256: strings.Repeat(digit, 32)}},
+	})
+	m := monitor.New(monitor.Options{Store: db, Clouds: map[string]cloud.Cloud{driverName: h.cloud}, Access: e.Access})
+	hyper := &hypervisor{nova: h.keystone.Nova(h.project), fleet: fleet, gateway: gateway, running: map[string]string{}}
+	hyper.nova.Microversion = "2.67"
+	ctx, cancel := context.WithCancel(context.Background())
+	var ended sync.WaitGroup
+	ended.Go(func() { fleet.Serve(ctx, e) })
+	ended.Go(func() { hyper.run(ctx, func(err error) { h.Error(err) }) })
+	for _, run := range []func(context.Context) error{e.Run, m.Run} {
+		ended.Go(func() {
+			if err := run(ctx); err != nil {
+				h.Error(err)
+			}
+		})
+	}
+	callers := keystone.New(keystone.Options{Auth: auth})
+	verbs := service.New(service.Options{Store: db, Limits: service.Limits{Quotas: quota.Limits{jeroboam.QuotaCluster: 100}}, Versions: func(string) []string { return []string{version} },
+		Drivers: []service.Driver{{Driver: jeroboam.Driver{Name: driverName, ServerType: "vm", Distro: "fedora-coreos", COE: "kubernetes", Cloud: "openstack"},
+			Engine: coe, Catalogue: h.cloud, Preflight: h.cloud, Labels: h.cloud.Capabilities().Labels}}})
+	server := httptest.NewServer(api.New(api.Options{Service: verbs, Auth: callers, IdentityURL: h.keystone.URL}))
+	h.client, err = client.New(client.Options{AuthURL: h.keystone.URL, Username: h.user.Name, Password: h.user.Password, UserDomainID: "default",
+		ProjectName: h.project, ProjectDomainID: "default", Endpoint: server.URL + "/v1"})
+	if err != nil {
+		h.Fatal(err)
+	}
+	h.Cleanup(func() {
+		h.client.Close()
+		server.Close()
+		cancel()
+		ended.Wait()
+		callers.CloseIdle()
+		if err := db.Close(); err != nil {
+			h.Error(err)
+		}
+	})
+}
+
+// template makes a template that the clusters of the test are made from.
+func (h *house) template(in wire.TemplateCreate) string {
+	h.Helper()
+	in.COE, in.ImageID, in.FlavorID, in.MasterFlavorID = "kubernetes", "fedora-coreos", "m1.tiny", "m1.tiny"
+	t, err := h.client.CreateTemplate(h.Context(), in)
+	if err != nil {
+		h.Fatal(err)
+	}
+	return t.UUID
+}
+
+// create asks for a cluster.
+func (h *house) create(in wire.ClusterCreate, masters, workers int) string {
+	h.Helper()
+	in.MasterCount, in.NodeCount = &masters, &workers
+	id, err := h.client.CreateCluster(h.Context(), in)
+	if err != nil {
+		h.Fatal(err)
+	}
+	return id
+}
+
+// await waits until the cluster is in the state, and fails with what its
+// operation says if it comes to another end.
+func (h *house) await(id string, want jeroboam.State) wire.Cluster {
+	h.Helper()
+	ticker := time.NewTicker(100 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		c, err := h.client.Cluster(h.Context(), id)
+		switch {
+		case want == "" && jeroboam.KindOf(err) == jeroboam.NotFound:
+			return c
+		case err != nil:
+			h.Fatal(err)
+		case c.Status == want:
+			return c
+		case c.Status.Failed():
+			h.Fatalf("%s is %s: %v", c.Name, c.Status, c.StatusReason)
+		}
+		select {
+		case <-ticker.C:
+		case <-h.Context().Done():
+			h.Fatalf("%s is still %s: %v", c.Name, c.Status, c.StatusReason)
+		}
+	}
+}

@@ -1,0 +1,127 @@
+package openstack
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gophercloud/gophercloud/v2"
+	"github.com/gophercloud/gophercloud/v2/openstack"
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/keypairs"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/api/wire"
+)
+
+// lap tells how long a part of the test took, and how many calls of the cloud.
+func (h *house) lap(what string, clusters int, do func()) {
+	h.Helper()
+	began, calls := time.Now(), h.cloud.Calls()
+	do()
+	h.Logf("%-44s %6.1f s %6.1f calls per cluster", what, time.Since(began).Seconds(), float64(h.cloud.Calls()-calls)/float64(clusters))
+}
+
+// keypair makes a key pair of the test's user, which the service's user does
+// not have.
+func (h *house) keypair() string {
+	h.Helper()
+	theirs, err := openstack.NewComputeV2(h.keystone.Login(h.user.Name, h.user.Password, h.project), gophercloud.EndpointOpts{Availability: gophercloud.AvailabilityInternal})
+	if err != nil {
+		h.Fatal(err)
+	}
+	made, err := keypairs.Create(h.Context(), theirs, keypairs.CreateOpts{Name: "mine"}).Extract()
+	if err != nil {
+		h.Fatal(err)
+	}
+	h.Cleanup(func() {
+		if err := keypairs.Delete(context.Background(), theirs, made.Name, keypairs.DeleteOpts{}).ExtractErr(); err != nil {
+			h.Error(err)
+		}
+	})
+	return made.Name
+}
+
+func TestARealClusterLives(t *testing.T) {
+	h := open(t)
+	before := h.everything()
+	template := h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: "public", KeypairID: h.keypair()})
+	var id string
+	h.lap("create 1+3, floating addresses, a key pair", 1, func() {
+		id = h.create(wire.ClusterCreate{Name: "life", ClusterTemplateID: template}, 1, 3)
+		c := h.await(id, jeroboam.CreateComplete)
+		if len(c.NodeAddresses) != 3 || len(c.MasterAddresses) != 1 || c.MasterAddresses[0][:7] != "172.24." {
+			t.Errorf("the addresses are %v and %v", c.MasterAddresses, c.NodeAddresses)
+		}
+	})
+	t.Logf("in the cloud: %q", h.everything())
+	for _, nodes := range []int{5, 2} {
+		h.lap(fmt.Sprintf("resize to %d", nodes), 1, func() {
+			if _, err := h.client.ResizeCluster(t.Context(), id, wire.Resize{NodeCount: nodes}); err != nil {
+				t.Fatal(err)
+			}
+			h.await(id, jeroboam.UpdateComplete)
+		})
+	}
+	h.lap("delete", 1, func() { h.delete(id) })
+	if after := h.everything(); !slices.Equal(after, before) {
+		t.Errorf("before %q\nafter  %q", before, after)
+	}
+}
+
+// TestRealVolumesAndAnExistingNetwork: a provider network without router and
+// floating addresses, and servers that boot from volumes.
+func TestRealVolumesAndAnExistingNetwork(t *testing.T) {
+	h := open(t)
+	before, no := h.everything(), false
+	template := h.template(wire.TemplateCreate{Name: "t", FixedNetwork: "private", FloatingIPEnabled: &no,
+		Labels: map[string]string{"boot_volume_size": "1", "availability_zone": "nova"}})
+	var id string
+	h.lap("create 1+1 from volumes, an existing network", 1, func() {
+		id = h.create(wire.ClusterCreate{Name: "volumes", ClusterTemplateID: template}, 1, 1)
+		h.await(id, jeroboam.CreateComplete)
+	})
+	t.Logf("in the cloud: %q", h.everything())
+	h.lap("delete", 1, func() { h.delete(id) })
+	if after := h.everything(); !slices.Equal(after, before) {
+		t.Errorf("before %q\nafter  %q", before, after)
+	}
+}
+
+func TestTwentyRealClustersAtOnce(t *testing.T) {
+	const clusters = 20
+	h := open(t)
+	before := h.everything()
+	no := false
+	template := h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: "public", FloatingIPEnabled: &no})
+	var ids []string
+	h.lap(fmt.Sprintf("create %d of 1+1 at once", clusters), clusters, func() {
+		for i := range clusters {
+			ids = append(ids, h.create(wire.ClusterCreate{Name: fmt.Sprintf("many-%d", i), ClusterTemplateID: template}, 1, 1))
+		}
+		for _, id := range ids {
+			h.await(id, jeroboam.CreateComplete)
+		}
+	})
+	h.lap(fmt.Sprintf("delete %d at once", clusters), clusters, func() {
+		var all sync.WaitGroup
+		for _, id := range ids {
+			all.Go(func() { h.delete(id) })
+		}
+		all.Wait()
+	})
+	if after := h.everything(); !slices.Equal(after, before) {
+		t.Errorf("before %q\nafter  %q", before, after)
+	}
+}
+
+func (h *house) delete(id string) {
+	h.Helper()
+	if err := h.client.DeleteCluster(h.Context(), id); err != nil {
+		h.Error(err)
+		return
+	}
+	h.await(id, "")
+}
