@@ -6,7 +6,6 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/pem"
 	"strconv"
 	"sync"
@@ -32,118 +31,178 @@ type Registry interface {
 type agents struct {
 	*Cloud
 	registry Registry
+	places   chan struct{} // for those who come back
 	wait     sync.WaitGroup
 	mu       sync.Mutex
 	running  map[string]*agent // by machine ID
 }
 
+// agent is one boot of a machine. One that has nothing to do is this record and
+// no goroutine: there may be many thousands.
 type agent struct {
-	boot   int
-	cancel context.CancelFunc
-	news   chan struct{} // the config may have changed
+	machine *machine
+	boot    int
+	greeted bool
+	news    bool               // the config may have changed
+	cancel  context.CancelFunc // while it does something; nil while it is idle
 }
 
-// retryAfter is how long an agent waits after a call that failed.
-const retryAfter = 200 * time.Millisecond
+const (
+	// retryAfter is how long an agent waits after a call that failed.
+	retryAfter = 200 * time.Millisecond
+	// backAtOnce is how many agents that lost the service come back at a time:
+	// all at once would keep it from its callers.
+	backAtOnce = 2
+)
 
 // Serve lets the agents of all machines talk to the registry until ctx ends.
 // Only one Serve at a time.
 func (c *Cloud) Serve(ctx context.Context, r Registry) {
 	ctx, cancel := context.WithCancel(ctx)
-	a := &agents{Cloud: c, registry: r, running: map[string]*agent{}}
+	a := &agents{Cloud: c, registry: r, running: map[string]*agent{}, places: make(chan struct{}, backAtOnce)}
 	defer a.wait.Wait()
 	defer cancel()
+	a.attend(ctx, c.all())
 	for {
-		a.attend(ctx)
 		select {
 		case <-c.changed:
+			a.attend(ctx, c.takeStruck())
 		case id := <-r.Changed():
-			a.tell(id)
+			a.tell(ctx, id)
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-func (a *agents) tell(machine string) {
+func (a *agents) tell(ctx context.Context, machine string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if g := a.running[machine]; g != nil {
-		select {
-		case g.news <- struct{}{}:
-		default:
-		}
+		a.rouse(ctx, g)
 	}
 }
 
 // attend starts the agents of machines that run and ends those of others.
-func (a *agents) attend(ctx context.Context) {
-	alive := a.alive()
+func (a *agents) attend(ctx context.Context, machines []*machine) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for id, g := range a.running {
-		if m := alive[id]; m == nil || m.boot != g.boot {
-			g.cancel()
-			delete(a.running, id)
+	for _, m := range machines {
+		boot, lives := a.lives(m)
+		g := a.running[m.spec.ID]
+		if g != nil && (g.machine != m || g.boot != boot || !lives) {
+			a.end(ctx, g)
+			g = nil
 		}
-	}
-	for id, m := range alive {
-		if a.running[id] != nil || m.birth.Machine == "" {
-			continue
+		if g == nil && lives && m.birth.Machine != "" {
+			g = &agent{machine: m, boot: boot}
+			a.running[m.spec.ID] = g
+			a.rouse(ctx, g)
 		}
-		ctx, cancel := context.WithCancel(ctx)
-		g := &agent{boot: m.boot, cancel: cancel, news: make(chan struct{}, 1)}
-		a.running[id] = g
-		a.wait.Go(func() { a.live(ctx, m, g) })
 	}
 }
 
-func (a *agents) alive() map[string]*machine {
+func (a *agents) lives(m *machine) (boot int, lives bool) {
 	a.Cloud.mu.Lock()
 	defer a.Cloud.mu.Unlock()
-	out := map[string]*machine{}
-	for _, t := range a.world {
-		for _, m := range t.machines {
-			if m.state == cloud.Active {
-				out[m.spec.ID] = m
-			}
-		}
-	}
-	return out
+	return m.boot, m.state == cloud.Active
 }
 
-// live is an agent's life: boot, join, then obey.
-func (a *agents) live(ctx context.Context, m *machine, g *agent) {
-	if !a.booted(m, g) && pause(ctx, a.takes(a.options.Boot)) != nil {
+// rouse lets an agent look for news; a.mu is held.
+func (a *agents) rouse(ctx context.Context, g *agent) {
+	g.news = true
+	if g.cancel != nil {
 		return
 	}
-	for a.hello(ctx, m, g) != nil {
-		if pause(ctx, retryAfter) != nil {
-			return
+	life, cancel := context.WithCancel(ctx)
+	g.cancel = cancel
+	a.wait.Go(func() {
+		defer cancel()
+		if a.live(life, g) {
+			a.gone(ctx, g)
+		}
+	})
+}
+
+// end ends an agent whose machine is no more, or runs anew; a.mu is held.
+func (a *agents) end(ctx context.Context, g *agent) {
+	delete(a.running, g.machine.spec.ID)
+	if g.cancel != nil {
+		g.cancel()
+		return
+	}
+	a.wait.Go(func() { a.gone(ctx, g) })
+}
+
+// gone tells that the line is cut. When it is the service that ends, nobody is
+// left to be told: the machine runs on.
+func (a *agents) gone(ctx context.Context, g *agent) {
+	if ctx.Err() == nil {
+		_ = a.registry.Gone(ctx, g.machine.spec.ID)
+	}
+}
+
+// live is a piece of an agent's life: boot, join, then obey until there is
+// nothing to do. It reports whether the life has ended.
+func (a *agents) live(ctx context.Context, g *agent) (ended bool) {
+	if !g.greeted && !a.greet(ctx, g) {
+		return false // it never was there
+	}
+	for a.busy(ctx, g) {
+		if err := a.obey(ctx, g.machine, g); err != nil && pause(ctx, retryAfter) == nil {
+			a.again(g)
 		}
 	}
-	for {
-		if err := a.obey(ctx, m, g); err != nil && pause(ctx, retryAfter) != nil {
-			break
-		} else if err != nil {
-			continue
-		}
-		select {
-		case <-g.news:
-			continue
+	return ctx.Err() != nil
+}
+
+// greet boots the machine and calls the service for the first time.
+func (a *agents) greet(ctx context.Context, g *agent) (greeted bool) {
+	if a.booted(g) {
+		select { // its service went away, as all others' did
+		case a.places <- struct{}{}:
+			defer func() { <-a.places }()
 		case <-ctx.Done():
+			return false
 		}
-		break
+	} else if pause(ctx, a.takes(a.options.Boot)) != nil {
+		return false
 	}
-	// The line is cut: the service notices, whoever did it.
-	_ = a.registry.Gone(context.WithoutCancel(ctx), m.spec.ID)
+	for a.hello(ctx, g.machine, g) != nil {
+		if pause(ctx, retryAfter) != nil {
+			return false
+		}
+	}
+	g.greeted = true
+	return true
+}
+
+// busy reports whether there are news to look at; without, the agent is idle
+// from now on.
+func (a *agents) busy(ctx context.Context, g *agent) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if ctx.Err() != nil {
+		return false
+	}
+	news := g.news
+	if g.news = false; !news {
+		g.cancel = nil
+	}
+	return news
+}
+
+func (a *agents) again(g *agent) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	g.news = true
 }
 
 // booted reports whether the machine came up before: its service did not.
-func (a *agents) booted(m *machine, g *agent) bool {
+func (a *agents) booted(g *agent) bool {
 	a.Cloud.mu.Lock()
 	defer a.Cloud.mu.Unlock()
-	return m.booted == g.boot
+	return g.machine.booted == g.boot
 }
 
 func (a *agents) hello(ctx context.Context, m *machine, g *agent) error {
@@ -208,21 +267,29 @@ func (a *agents) inForce(m *machine, g *agent, digest string) bool {
 	return true
 }
 
+// sign asks for every certificate of the config. Whose key is signed makes no
+// difference to the service: all requests have the same one.
 func (a *agents) sign(ctx context.Context, m *machine, config node.Config) error {
+	csr, err := a.request()
+	if err != nil {
+		return err
+	}
 	for _, c := range config.Certificates {
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			return err
-		}
-		template := &x509.CertificateRequest{Subject: pkix.Name{CommonName: c.CommonName, Organization: c.Organization}}
-		der, err := x509.CreateCertificateRequest(rand.Reader, template, key)
-		if err != nil {
-			return err
-		}
-		csr := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}))
 		if _, err := a.registry.Sign(ctx, m.spec.ID, node.SignRequest{Name: c.Name, CSR: csr}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func newRequest() (string, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return "", err
+	}
+	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key)
+	if err != nil {
+		return "", err
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der})), nil
 }

@@ -184,7 +184,7 @@ func (c *Cloud) deleteMachine(t *tenant, object cloud.Object) error {
 		return deleting("machine " + object.Name)
 	}
 	delete(t.machines, object.Name)
-	c.poke()
+	c.poke(m)
 	return nil
 }
 

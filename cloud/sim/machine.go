@@ -59,20 +59,35 @@ func (c *Cloud) EnsureMachine(ctx context.Context, scope cloud.Scope, spec cloud
 	return out, err
 }
 
-// turn lets one caller at a time at a machine. It is a channel, not a mutex,
+// turn is a place for one caller at a machine. It is a channel, not a mutex,
 // because who holds it may wait for the store.
+type turn struct {
+	place chan struct{}
+	users int // who have it or wait for it; under Cloud.mu
+}
+
+// turn lets one caller at a time at a machine.
 func (c *Cloud) turn(ctx context.Context, key string) (done func(), err error) {
 	c.mu.Lock()
-	slot := c.turns[key]
-	if slot == nil {
-		slot = make(chan struct{}, 1)
-		c.turns[key] = slot
+	t := c.turns[key]
+	if t == nil {
+		t = &turn{place: make(chan struct{}, 1)}
+		c.turns[key] = t
 	}
+	t.users++
 	c.mu.Unlock()
+	leave := func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if t.users--; t.users == 0 {
+			delete(c.turns, key)
+		}
+	}
 	select {
-	case slot <- struct{}{}:
-		return func() { <-slot }, nil
+	case t.place <- struct{}{}:
+		return func() { <-t.place; leave() }, nil
 	case <-ctx.Done():
+		leave()
 		return nil, givenUp(ctx.Err())
 	}
 }
@@ -89,14 +104,14 @@ func (c *Cloud) findOrMake(scope cloud.Scope, spec cloud.MachineSpec) (cloud.Mac
 	if err := json.Unmarshal(data, &m.birth); err != nil && len(data) > 0 {
 		m.birth = node.UserData{} // a machine without an agent: it never calls
 	}
-	m.spec.UserData = nil
+	m.spec.UserData, m.birth.CA = nil, "" // an agent in process has no server to verify
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t := c.tenant(scope)
 	m.address = t.address()
 	m.start()
 	t.machines[spec.Name] = m
-	c.poke()
+	c.poke(m)
 	return m.shown(), nil
 }
 
@@ -122,7 +137,7 @@ func (c *Cloud) wakeUp(scope cloud.Scope, spec cloud.MachineSpec) (cloud.Machine
 	}
 	if m.state != cloud.Active {
 		m.start()
-		c.poke()
+		c.poke(m)
 	}
 	return m.shown(), true, nil
 }
@@ -144,8 +159,9 @@ func (c *Cloud) strike(cluster, name string, blow func(*tenant, *machine)) error
 	if t == nil || t.machines[name] == nil {
 		return fmt.Errorf("no machine %s of cluster %s", name, cluster)
 	}
-	blow(t, t.machines[name])
-	c.poke()
+	m := t.machines[name]
+	blow(t, m)
+	c.poke(m)
 	for _, w := range slices.Collect(maps.Keys(c.waiters)) {
 		select {
 		case w <- cluster:
@@ -171,9 +187,31 @@ func (c *Cloud) Watch(ctx context.Context) <-chan string {
 	return out
 }
 
-func (c *Cloud) poke() {
+// poke tells Serve of a machine that came or went; c.mu is held.
+func (c *Cloud) poke(m *machine) {
+	c.struck = append(c.struck, m)
 	select {
 	case c.changed <- struct{}{}:
 	default:
 	}
+}
+
+func (c *Cloud) takeStruck() []*machine {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := c.struck
+	c.struck = nil
+	return out
+}
+
+// all lists every machine there is; of those Serve need not be told again.
+func (c *Cloud) all() []*machine {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.struck = nil
+	var out []*machine
+	for _, t := range c.world {
+		out = append(out, t.sorted()...)
+	}
+	return out
 }

@@ -29,11 +29,11 @@ func (c *Cloud) Remember(scope cloud.Scope, ledger []jeroboam.Resource, machines
 		case jeroboam.KindMachine:
 			if m := remembered(r, machines); m != nil {
 				m.scope, t.machines[r.Name] = scope, m
+				c.poke(m)
 			}
 		}
 	}
 	c.tidy(scope.Cluster)
-	c.poke()
 }
 
 // remembered is the machine of a line of the ledger, nil if the service does

@@ -30,7 +30,7 @@ type Options struct {
 	Jitter float64       // 0.2: every time is up to 20 % longer
 	Seed   uint64        // of the jitter
 	Quota  int           // machines per project; 0: no limit
-	// Sign makes agents ask for every certificate of their config, with real keys.
+	// Sign makes agents ask for every certificate of their config, with a real key.
 	Sign bool
 	// Fault is asked at every call; nil: nothing fails.
 	Fault   func(Call) Fault
@@ -60,8 +60,10 @@ type Cloud struct {
 	subnets int
 	world   map[string]*tenant // by cluster ID
 	waiters map[chan string]struct{}
-	changed chan struct{} // tells Serve that machines came or went
-	turns   map[string]chan struct{}
+	changed chan struct{} // tells Serve that there are struck ones
+	struck  []*machine    // machines that came or went since Serve last looked
+	turns   map[string]*turn
+	request func() (string, error) // the certificate request of all agents
 }
 
 // tenant is what the cloud holds for one cluster.
@@ -93,7 +95,8 @@ func New(o Options) *Cloud {
 		o.Images = []jeroboam.Image{{ID: "sim", Name: "sim", Distro: "sim"}}
 	}
 	return &Cloud{options: o, random: rand.New(rand.NewPCG(o.Seed, 1)), world: map[string]*tenant{},
-		waiters: map[chan string]struct{}{}, changed: make(chan struct{}, 1), turns: map[string]chan struct{}{}}
+		waiters: map[chan string]struct{}{}, changed: make(chan struct{}, 1), turns: map[string]*turn{},
+		request: sync.OnceValues(newRequest)}
 }
 
 var (

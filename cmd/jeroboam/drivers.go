@@ -156,27 +156,44 @@ func simulated(all []driver) (world, bool) {
 	return nil, false
 }
 
+// remindAtOnce is how many clusters are read together: there may be many.
+const remindAtOnce = 500
+
 // remind gives a simulated cloud back what it held before this process.
 func remind(ctx context.Context, db store.Backend, w world) error {
 	return db.View(ctx, func(tx store.Tx) error {
-		clusters, err := store.List[jeroboam.Cluster](tx, store.Query{})
-		if err != nil {
-			return err
+		for last, more := int64(0), true; more; {
+			clusters, err := store.List[jeroboam.Cluster](tx, store.Query{After: last, Limit: remindAtOnce})
+			if err != nil || len(clusters) == 0 {
+				return err
+			}
+			if err := remindOf(tx, w, clusters); err != nil {
+				return err
+			}
+			last, more = clusters[len(clusters)-1].Seq, len(clusters) == remindAtOnce
 		}
-		ledger, err := byCluster(tx, func(r jeroboam.Resource) string { return r.Cluster })
-		if err != nil {
-			return err
-		}
-		machines, err := byCluster(tx, func(m jeroboam.Machine) string { return m.Cluster })
-		for _, c := range clusters {
-			w.Remember(cloud.Scope{Cluster: c.ID, Project: c.Project, Name: c.Name}, ledger[c.ID], machines[c.ID])
-		}
-		return err
+		return nil
 	})
 }
 
-func byCluster[T store.Noun](tx store.Tx, cluster func(T) string) (map[string][]T, error) {
-	all, err := store.List[T](tx, store.Query{})
+func remindOf(tx store.Tx, w world, clusters []jeroboam.Cluster) error {
+	ids := make([]string, len(clusters))
+	for i, c := range clusters {
+		ids[i] = c.ID
+	}
+	ledger, err := byCluster(tx, ids, func(r jeroboam.Resource) string { return r.Cluster })
+	if err != nil {
+		return err
+	}
+	machines, err := byCluster(tx, ids, func(m jeroboam.Machine) string { return m.Cluster })
+	for _, c := range clusters {
+		w.Remember(cloud.Scope{Cluster: c.ID, Project: c.Project, Name: c.Name}, ledger[c.ID], machines[c.ID])
+	}
+	return err
+}
+
+func byCluster[T store.Noun](tx store.Tx, clusters []string, cluster func(T) string) (map[string][]T, error) {
+	all, err := store.List[T](tx, store.Query{Parents: clusters})
 	out := map[string][]T{}
 	for _, v := range all {
 		out[cluster(v)] = append(out[cluster(v)], v)

@@ -22,7 +22,7 @@ func (b *Backend) Dump(ctx context.Context, f func(store.Record) error) error {
 	return b.View(ctx, func(tx store.Tx) error {
 		var after int64
 		for {
-			records, err := tx.(readTx).query(sqlPage, after, page)
+			records, err := tx.(readTx).query(scan, sqlPage, after, page)
 			if err != nil || len(records) == 0 {
 				return err
 			}
