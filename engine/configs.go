@@ -18,6 +18,7 @@ import (
 // agent that asks costs a look into a map. A config is some KiB, and a cluster
 // at rest needs none: only so many are kept.
 type configs struct {
+	room     int
 	mu       sync.Mutex
 	clusters map[string]*clusterConfigs
 }
@@ -32,13 +33,13 @@ type clusterConfigs struct {
 	checked     time.Time
 }
 
-// configFresh is how long configs are given out without another look at the
-// store. Who changes what they are made of calls refresh at once.
-const configFresh = time.Second
-
-// configRoom is how many clusters' configs are kept: twice as many as are worked
-// on at once.
-const configRoom = 128
+// How long configs are used without another look at the store. Who changes what
+// they are made of calls refresh at once; only what another server of the same
+// database does is learned later.
+const (
+	configFresh = time.Second      // to be given out
+	signFresh   = 10 * time.Second // to tell what may be signed: an agent asks for all of it at once
+)
 
 // refresh makes the configs anew if what they are made of has changed, and
 // announces the machines whose config did.
@@ -220,11 +221,11 @@ func (c *configs) get(cluster string) *clusterConfigs {
 	return c.clusters[cluster]
 }
 
-// fresh returns what was checked a moment ago, or nil.
-func (c *configs) fresh(cluster string, now time.Time) *clusterConfigs {
+// fresh returns what was checked since, or nil.
+func (c *configs) fresh(cluster string, since time.Time) *clusterConfigs {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if v := c.clusters[cluster]; v != nil && now.Sub(v.checked) < configFresh {
+	if v := c.clusters[cluster]; v != nil && v.checked.After(since) {
 		return v
 	}
 	return nil
@@ -238,7 +239,7 @@ func (c *configs) put(cluster string, v *clusterConfigs, now time.Time) {
 	}
 	v.checked = now
 	c.clusters[cluster] = v
-	if len(c.clusters) > configRoom {
+	if len(c.clusters) > c.room {
 		delete(c.clusters, c.oldest())
 	}
 }

@@ -33,6 +33,7 @@ func tokenID(token string) string {
 
 // Join spends a machine's token; the same key may spend it again.
 func (e *Engine) Join(ctx context.Context, machine, token, fingerprint string) error {
+	defer e.Pace.Work(ctx)()
 	return e.update(ctx, func(tx store.Tx) error {
 		t, err := store.Get[store.Token](tx, tokenID(token))
 		if jeroboam.KindOf(err) == jeroboam.NotFound || (err == nil && (t.Machine != machine || (t.Used && t.Key != fingerprint))) {
@@ -119,6 +120,7 @@ func (e *Engine) Report(ctx context.Context, machine string, report node.Report)
 // news, above all when all of them come back to a service that was away: the one
 // who writes is asked only if there is something to write.
 func (e *Engine) note(ctx context.Context, machine string, f func(*jeroboam.Machine) (wake bool)) error {
+	defer e.Pace.Work(ctx)()
 	m, err := e.machine(ctx, machine)
 	if err != nil {
 		return err
@@ -153,7 +155,8 @@ func (e *Engine) noteIn(tx store.Tx, machine string, f func(*jeroboam.Machine) (
 // Config returns a machine's config; ready is false while its cluster is not
 // far enough, and while a machine at work has to wait for its turn to change.
 func (e *Engine) Config(ctx context.Context, machine string) (config node.Config, ready bool, err error) {
-	m, config, ready, err := e.config(ctx, machine)
+	defer e.Pace.Work(ctx)()
+	m, config, ready, err := e.config(ctx, machine, configFresh)
 	if err != nil || !ready || m.Status.ReadyAt.IsZero() {
 		return config, ready, err
 	}
@@ -164,12 +167,13 @@ func (e *Engine) Config(ctx context.Context, machine string) (config node.Config
 	return node.Config{}, false, e.update(ctx, func(tx store.Tx) error { return tx.Wake(m.Cluster) })
 }
 
-// config returns the machine with the config it should have in the end.
-func (e *Engine) config(ctx context.Context, machine string) (m jeroboam.Machine, config node.Config, ready bool, err error) {
+// config returns the machine with the config it should have in the end, as it
+// was found at most some time ago.
+func (e *Engine) config(ctx context.Context, machine string, fresh time.Duration) (m jeroboam.Machine, config node.Config, ready bool, err error) {
 	if m, err = e.machine(ctx, machine); err != nil {
 		return m, node.Config{}, false, err
 	}
-	have := e.configs.fresh(m.Cluster, e.Now())
+	have := e.configs.fresh(m.Cluster, e.Now().Add(-fresh))
 	if have == nil {
 		s, err := e.load(ctx, m.Cluster)
 		if err != nil {
@@ -196,7 +200,8 @@ func (e *Engine) machine(ctx context.Context, id string) (jeroboam.Machine, erro
 // Sign signs exactly what the machine's config asks for: of the CSR only the
 // public key is used.
 func (e *Engine) Sign(ctx context.Context, machine string, request node.SignRequest) (string, error) {
-	m, config, ready, err := e.config(ctx, machine)
+	defer e.Pace.Work(ctx)()
+	m, config, ready, err := e.config(ctx, machine, signFresh)
 	if err != nil {
 		return "", err
 	}

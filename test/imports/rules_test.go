@@ -43,10 +43,11 @@ var mayEnter = map[string][]string{
 	"node/gateway/gatewaytest": {"node"},
 	"node/agent":               {"node", "release"},
 
-	"quota":   {"store"},
-	"service": {"plan", "store", "identity", "coe", "cloud", "quota"},
-	"engine":  {"plan", "cloud", "coe", "pki", "vault", "store", "quota", "node", "node/boot", "node/gateway", "release"},
-	"monitor": {"plan", "cloud", "coe", "pki", "vault", "store", "node", "release", "engine"},
+	"quota":       {"store"},
+	"service":     {"plan", "store", "identity", "coe", "cloud", "quota"},
+	"engine":      {"plan", "cloud", "coe", "pki", "vault", "store", "quota", "node", "node/boot", "node/gateway", "release", "engine/pace"},
+	"engine/pace": {},
+	"monitor":     {"plan", "cloud", "coe", "pki", "vault", "store", "node", "release", "engine"},
 
 	"api/wire":    {},
 	"api/openapi": {},
