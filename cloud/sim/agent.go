@@ -31,10 +31,11 @@ type Registry interface {
 type agents struct {
 	*Cloud
 	registry Registry
-	places   chan struct{} // for those who come back
 	wait     sync.WaitGroup
 	mu       sync.Mutex
 	running  map[string]*agent // by machine ID
+	lost     []*agent          // who lost the service and are to come back
+	coming   int               // who see to that
 }
 
 // agent is one boot of a machine. One that has nothing to do is this record and
@@ -43,6 +44,7 @@ type agent struct {
 	machine *machine
 	boot    int
 	greeted bool
+	lost    bool               // in agents.lost
 	news    bool               // the config may have changed
 	cancel  context.CancelFunc // while it does something; nil while it is idle
 }
@@ -59,7 +61,7 @@ const (
 // Only one Serve at a time.
 func (c *Cloud) Serve(ctx context.Context, r Registry) {
 	ctx, cancel := context.WithCancel(ctx)
-	a := &agents{Cloud: c, registry: r, running: map[string]*agent{}, places: make(chan struct{}, backAtOnce)}
+	a := &agents{Cloud: c, registry: r, running: map[string]*agent{}}
 	defer a.wait.Wait()
 	defer cancel()
 	a.attend(ctx, c.all())
@@ -111,17 +113,52 @@ func (a *agents) lives(m *machine) (boot int, lives bool) {
 // rouse lets an agent look for news; a.mu is held.
 func (a *agents) rouse(ctx context.Context, g *agent) {
 	g.news = true
-	if g.cancel != nil {
-		return
-	}
-	life, cancel := context.WithCancel(ctx)
-	g.cancel = cancel
-	a.wait.Go(func() {
-		defer cancel()
-		if a.live(life, g) {
-			a.gone(ctx, g)
+	switch {
+	case g.cancel != nil || g.lost:
+	case !g.greeted && a.booted(g): // its service went away, as all others' did
+		g.lost = true
+		a.lost = append(a.lost, g)
+		if a.coming < backAtOnce {
+			a.coming++
+			a.wait.Go(func() { a.bringBack(ctx) })
 		}
-	})
+	default:
+		life := a.begin(ctx, g)
+		a.wait.Go(func() { a.act(ctx, life, g) })
+	}
+}
+
+// bringBack lets those who lost the service come back, one by one.
+func (a *agents) bringBack(ctx context.Context) {
+	for {
+		a.mu.Lock()
+		if len(a.lost) == 0 || ctx.Err() != nil {
+			a.coming--
+			a.mu.Unlock()
+			return
+		}
+		g := a.lost[0]
+		a.lost = a.lost[1:]
+		g.lost = false
+		life := a.begin(ctx, g)
+		if a.running[g.machine.spec.ID] != g { // it ended meanwhile
+			g.cancel()
+		}
+		a.mu.Unlock()
+		a.act(ctx, life, g)
+	}
+}
+
+// begin makes an agent busy; a.mu is held.
+func (a *agents) begin(ctx context.Context, g *agent) (life context.Context) {
+	life, g.cancel = context.WithCancel(ctx)
+	return life
+}
+
+func (a *agents) act(ctx, life context.Context, g *agent) {
+	if a.live(life, g) {
+		a.gone(ctx, g)
+	}
 }
 
 // end ends an agent whose machine is no more, or runs anew; a.mu is held.
@@ -158,14 +195,7 @@ func (a *agents) live(ctx context.Context, g *agent) (ended bool) {
 
 // greet boots the machine and calls the service for the first time.
 func (a *agents) greet(ctx context.Context, g *agent) (greeted bool) {
-	if a.booted(g) {
-		select { // its service went away, as all others' did
-		case a.places <- struct{}{}:
-			defer func() { <-a.places }()
-		case <-ctx.Done():
-			return false
-		}
-	} else if pause(ctx, a.takes(a.options.Boot)) != nil {
+	if !a.booted(g) && pause(ctx, a.takes(a.options.Boot)) != nil {
 		return false
 	}
 	for a.hello(ctx, g.machine, g) != nil {
@@ -187,6 +217,7 @@ func (a *agents) busy(ctx context.Context, g *agent) bool {
 	}
 	news := g.news
 	if g.news = false; !news {
+		g.cancel()
 		g.cancel = nil
 	}
 	return news

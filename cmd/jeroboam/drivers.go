@@ -9,6 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/cloud/local"
@@ -156,30 +158,36 @@ func simulated(all []driver) (world, bool) {
 	return nil, false
 }
 
-// remindAtOnce is how many clusters are read together: there may be many.
-const remindAtOnce = 500
-
-// remind gives a simulated cloud back what it held before this process.
+// remind gives a simulated cloud back what it held before this process: some
+// clusters at a time, side by side, because there may be many.
 func remind(ctx context.Context, db store.Backend, w world) error {
-	return db.View(ctx, func(tx store.Tx) error {
-		for last, more := int64(0), true; more; {
-			clusters, err := store.List[jeroboam.Cluster](tx, store.Query{After: last, Limit: remindAtOnce})
-			if err != nil || len(clusters) == 0 {
-				return err
-			}
-			if err := remindOf(tx, w, clusters); err != nil {
-				return err
-			}
-			last, more = clusters[len(clusters)-1].Seq, len(clusters) == remindAtOnce
-		}
-		return nil
+	const together, sideBySide = 500, 4
+	var keys []store.Record
+	err := db.View(ctx, func(tx store.Tx) (err error) {
+		keys, err = tx.List(store.Query{Kind: store.KindCluster, Keys: true})
+		return err
 	})
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(sideBySide)
+	for some := range slices.Chunk(keys, together) {
+		g.Go(func() error {
+			return db.View(ctx, func(tx store.Tx) error { return remindOf(tx, w, some) })
+		})
+	}
+	return g.Wait()
 }
 
-func remindOf(tx store.Tx, w world, clusters []jeroboam.Cluster) error {
-	ids := make([]string, len(clusters))
-	for i, c := range clusters {
-		ids[i] = c.ID
+func remindOf(tx store.Tx, w world, keys []store.Record) error {
+	ids := make([]string, len(keys))
+	for i, k := range keys {
+		ids[i] = k.ID
+	}
+	clusters, err := tx.List(store.Query{Kind: store.KindCluster, IDs: ids})
+	if err != nil {
+		return err
 	}
 	ledger, err := byCluster(tx, ids, func(r jeroboam.Resource) string { return r.Cluster })
 	if err != nil {
