@@ -37,7 +37,7 @@ func measureCases(ctx context.Context, w io.Writer, t target, all []request, wor
 			}
 			out[c.name] = append(out[c.name], f)
 			fmt.Fprintf(w, "  %-32s %11d %10s %10s %10s %10s %6d\n", c.name, n, rate(f.rate),
-				f.p50.Round(10*time.Microsecond), f.p99.Round(10*time.Microsecond), f.cpu.Round(time.Microsecond), f.failed)
+				f.p50.Round(10*time.Microsecond), f.p99.Round(10*time.Microsecond), f.cost(), f.failed)
 		}
 	}
 	return out, nil
@@ -59,6 +59,14 @@ func measureOne(t target, c request, workers int, d time.Duration, cpu func() (t
 	after, err := cpu()
 	f.cpu = (after - before) / time.Duration(f.answers)
 	return f, err
+}
+
+// cost is the service's CPU, where it is known.
+func (f figure) cost() string {
+	if f.cpu == 0 {
+		return "-"
+	}
+	return f.cpu.Round(time.Microsecond).String()
 }
 
 // rate shows slow ones with a decimal.
