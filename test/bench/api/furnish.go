@@ -182,16 +182,18 @@ func (c *copier) read(ctx context.Context, cluster string) error {
 	return nil
 }
 
+// SQLite goes through all an Update has changed at each of its statements: many
+// small ones, which share their commits, are faster than few large ones.
 const (
 	copiesAtOnce = 64
-	perCommit    = 50
+	perUpdate    = 2
 )
 
 func (c *copier) copies(ctx context.Context, n int) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(copiesAtOnce)
-	for done := 0; done < n && ctx.Err() == nil; done += perCommit {
-		ids := make([]string, min(perCommit, n-done))
+	for done := 0; done < n && ctx.Err() == nil; done += perUpdate {
+		ids := make([]string, min(perUpdate, n-done))
 		for i := range ids {
 			ids[i] = newID()
 		}
