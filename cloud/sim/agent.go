@@ -123,8 +123,8 @@ func (a *agents) rouse(ctx context.Context, g *agent) {
 			a.wait.Go(func() { a.bringBack(ctx) })
 		}
 	default:
-		life := a.begin(ctx, g)
-		a.wait.Go(func() { a.act(ctx, life, g) })
+		act := a.begin(ctx, g)
+		a.wait.Go(act)
 	}
 }
 
@@ -140,24 +140,24 @@ func (a *agents) bringBack(ctx context.Context) {
 		g := a.lost[0]
 		a.lost = a.lost[1:]
 		g.lost = false
-		life := a.begin(ctx, g)
+		act := a.begin(ctx, g)
 		if a.running[g.machine.spec.ID] != g { // it ended meanwhile
 			g.cancel()
 		}
 		a.mu.Unlock()
-		a.act(ctx, life, g)
+		act()
 	}
 }
 
-// begin makes an agent busy; a.mu is held.
-func (a *agents) begin(ctx context.Context, g *agent) (life context.Context) {
-	life, g.cancel = context.WithCancel(ctx)
-	return life
-}
-
-func (a *agents) act(ctx, life context.Context, g *agent) {
-	if a.live(life, g) {
-		a.gone(ctx, g)
+// begin makes an agent busy, with what it is to do; a.mu is held.
+func (a *agents) begin(ctx context.Context, g *agent) (act func()) {
+	life, cancel := context.WithCancel(ctx)
+	g.cancel = cancel
+	return func() {
+		defer cancel()
+		if a.live(life, g) {
+			a.gone(ctx, g)
+		}
 	}
 }
 
@@ -217,7 +217,6 @@ func (a *agents) busy(ctx context.Context, g *agent) bool {
 	}
 	news := g.news
 	if g.news = false; !news {
-		g.cancel()
 		g.cancel = nil
 	}
 	return news

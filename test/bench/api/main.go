@@ -106,7 +106,7 @@ func (o options) run(ctx context.Context) error {
 			fmt.Printf("\nWithout Magnum: %v\n", err)
 		}
 	}
-	if ctx.Err() == nil {
+	if ctx.Err() == nil && len(columns) > 0 {
 		sideBySide(os.Stdout, columns, []string{"list clusters, page of 100", "show a cluster", "list templates", createTemplate, createCluster}, compared)
 	}
 	return ctx.Err()
