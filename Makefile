@@ -81,7 +81,7 @@ bench: packages build ## how fast a cluster is made, against a script that start
 	JEROBOAM_TEST_REAL=1 $(GO) test -v -count 1 -timeout 60m -run '^$$' -bench . -benchtime 5x ./test/e2e
 
 .PHONY: bench-api
-bench-api: build-programs ## how fast the API answers, with 100 and with 10,000 clusters stored
+bench-api: build-programs ## how fast the API answers, beside a real Magnum where one runs
 	$(GO) run ./test/bench/api
 
 .PHONY: compare-magnum

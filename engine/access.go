@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"net"
 	"strconv"
@@ -11,37 +12,55 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/coe"
 	"github.com/jeroboam-cloud/jeroboam/pki"
+	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
 // How long our own administrator's certificate lives; it is in memory only and
 // made again at half its life.
 const administratorLife = 24 * time.Hour
 
-// accesses keeps one administrator's certificate per cluster in memory.
+// accesses keeps one administrator's certificate per cluster in memory. There
+// may be many thousands: what the records hold is not kept once more.
 type accesses struct {
 	mu    sync.Mutex
 	known map[string]issued // by cluster ID
 }
 
 type issued struct {
-	access    coe.Access
-	authority string // PEM of who signed it
+	cert      string // PEM
+	key       jeroboam.Secret
+	authority [sha256.Size]byte // of the certificate of who signed it
 	renew     time.Time
 }
 
 // Access tells how to call a live cluster as its administrator, and with what;
 // jeroboam.Conflict while the cluster has no API yet.
 func (e *Engine) Access(ctx context.Context, cluster string) (coe.COE, coe.Access, error) {
-	s, err := e.load(ctx, cluster)
+	var c jeroboam.Cluster
+	var authority jeroboam.Authority
+	err := e.Store.View(ctx, func(tx store.Tx) (err error) {
+		if c, err = store.Get[jeroboam.Cluster](tx, cluster); err != nil || c.Status.APIAddress == "" {
+			return err
+		}
+		authority, err = store.Get[jeroboam.Authority](tx, authorityID(cluster, jeroboam.AuthorityMain))
+		return err
+	})
 	if err != nil {
 		return nil, coe.Access{}, err
 	}
-	d, err := e.driver(s.cluster)
+	d, err := e.driver(c)
 	if err != nil {
 		return nil, coe.Access{}, err
 	}
-	a, err := e.accessTo(ctx, s)
+	if c.Status.APIAddress == "" {
+		return nil, coe.Access{}, noAPI()
+	}
+	a, err := e.accessAt(ctx, d.COE, authority, c.Status.APIAddress)
 	return d.COE, a, err
+}
+
+func noAPI() error {
+	return jeroboam.Errorf(jeroboam.Conflict, "no-api", "The cluster has no API yet.")
 }
 
 func (e *Engine) accessTo(ctx context.Context, s *snapshot) (coe.Access, error) {
@@ -51,19 +70,24 @@ func (e *Engine) accessTo(ctx context.Context, s *snapshot) (coe.Access, error) 
 	}
 	authority, ok := s.authority(jeroboam.AuthorityMain)
 	if !ok || s.apiHost() == "" {
-		return coe.Access{}, jeroboam.Errorf(jeroboam.Conflict, "no-api", "The cluster has no API yet.")
+		return coe.Access{}, noAPI()
 	}
-	endpoint := endpointOf(d.COE.Traits(), s.apiHost())
-	if a, ok := e.access.find(s.cluster.ID, endpoint, authority.PEM, e.Now()); ok {
-		return a, nil
+	return e.accessAt(ctx, d.COE, authority, endpointOf(d.COE.Traits(), s.apiHost()))
+}
+
+// accessAt is the access to the authority's cluster at an endpoint.
+func (e *Engine) accessAt(ctx context.Context, k coe.COE, authority jeroboam.Authority, endpoint string) (coe.Access, error) {
+	signer := sha256.Sum256([]byte(authority.PEM))
+	have, ok := e.access.find(authority.Cluster, signer, e.Now())
+	if !ok {
+		key, cert, err := e.administrator(ctx, authority, k.Traits().Administrators)
+		if err != nil {
+			return coe.Access{}, fmt.Errorf("administrator's certificate: %w", err)
+		}
+		have = issued{cert: cert, key: key, authority: signer, renew: e.Now().Add(administratorLife / 2)}
+		e.access.put(authority.Cluster, have)
 	}
-	key, cert, err := e.administrator(ctx, authority, d.COE.Traits().Administrators)
-	if err != nil {
-		return coe.Access{}, fmt.Errorf("administrator's certificate: %w", err)
-	}
-	a := coe.Access{Cluster: s.cluster.ID, Endpoint: endpoint, CA: authority.PEM, Cert: cert, Key: key, Dial: e.Dial}
-	e.access.put(s.cluster.ID, issued{access: a, authority: authority.PEM, renew: e.Now().Add(administratorLife / 2)})
-	return a, nil
+	return coe.Access{Cluster: authority.Cluster, Endpoint: endpoint, CA: authority.PEM, Cert: have.cert, Key: have.key, Dial: e.Dial}, nil
 }
 
 func endpointOf(t coe.Traits, host string) string {
@@ -96,12 +120,11 @@ func (e *Engine) issuer(ctx context.Context, a jeroboam.Authority) (*pki.Issuer,
 	return pki.Load(a.PEM, key)
 }
 
-func (a *accesses) find(cluster, endpoint, authority string, now time.Time) (coe.Access, bool) {
+func (a *accesses) find(cluster string, authority [sha256.Size]byte, now time.Time) (issued, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	v, ok := a.known[cluster]
-	ok = ok && v.access.Endpoint == endpoint && v.authority == authority && now.Before(v.renew)
-	return v.access, ok
+	return v, ok && v.authority == authority && now.Before(v.renew)
 }
 
 func (a *accesses) put(cluster string, v issued) {

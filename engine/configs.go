@@ -14,9 +14,11 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/node"
 )
 
-// configs keeps the machine configs of clusters as last made, so that an agent
-// that asks costs a look into a map.
+// configs keeps the machine configs of the clusters last looked at, so that an
+// agent that asks costs a look into a map. A config is some KiB, and a cluster
+// at rest needs none: only so many are kept.
 type configs struct {
+	room     int
 	mu       sync.Mutex
 	clusters map[string]*clusterConfigs
 }
@@ -31,9 +33,13 @@ type clusterConfigs struct {
 	checked     time.Time
 }
 
-// configFresh is how long configs are given out without another look at the
-// store. Who changes what they are made of calls refresh at once.
-const configFresh = time.Second
+// How long configs are used without another look at the store. Who changes what
+// they are made of calls refresh at once; only what another server of the same
+// database does is learned later.
+const (
+	configFresh = time.Second      // to be given out
+	signFresh   = 10 * time.Second // to tell what may be signed: an agent asks for all of it at once
+)
 
 // refresh makes the configs anew if what they are made of has changed, and
 // announces the machines whose config did.
@@ -51,7 +57,7 @@ func (e *Engine) refresh(ctx context.Context, s *snapshot) *clusterConfigs {
 	made := e.makeConfigs(ctx, s, common)
 	made.fingerprint = print
 	e.configs.put(s.cluster.ID, made, e.Now())
-	e.changes.add(changed(have, made)...)
+	e.changes.add(changed(have, made, s.machines)...)
 	return made
 }
 
@@ -193,12 +199,17 @@ func fingerprint(common coe.Input, machines []jeroboam.Machine) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// changed lists the machines whose config is new or another than before.
-func changed(have, made *clusterConfigs) []string {
+// changed lists the machines whose config is another than before, or, if that
+// is not known, than the one in force.
+func changed(have, made *clusterConfigs, machines []jeroboam.Machine) []string {
 	var out []string
-	for id, digest := range made.digests {
-		if have == nil || have.digests[id] != digest {
-			out = append(out, id)
+	for _, m := range machines {
+		before := m.Status.AppliedConfig
+		if have != nil {
+			before = have.digests[m.ID]
+		}
+		if digest, ok := made.digests[m.ID]; ok && digest != before {
+			out = append(out, m.ID)
 		}
 	}
 	return out
@@ -210,11 +221,11 @@ func (c *configs) get(cluster string) *clusterConfigs {
 	return c.clusters[cluster]
 }
 
-// fresh returns what was checked a moment ago, or nil.
-func (c *configs) fresh(cluster string, now time.Time) *clusterConfigs {
+// fresh returns what was checked since, or nil.
+func (c *configs) fresh(cluster string, since time.Time) *clusterConfigs {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if v := c.clusters[cluster]; v != nil && now.Sub(v.checked) < configFresh {
+	if v := c.clusters[cluster]; v != nil && v.checked.After(since) {
 		return v
 	}
 	return nil
@@ -228,6 +239,18 @@ func (c *configs) put(cluster string, v *clusterConfigs, now time.Time) {
 	}
 	v.checked = now
 	c.clusters[cluster] = v
+	if len(c.clusters) > c.room {
+		delete(c.clusters, c.oldest())
+	}
+}
+
+func (c *configs) oldest() (cluster string) {
+	for id, v := range c.clusters {
+		if cluster == "" || v.checked.Before(c.clusters[cluster].checked) {
+			cluster = id
+		}
+	}
+	return cluster
 }
 
 func (c *configs) forget(cluster string) {

@@ -23,6 +23,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/coe"
+	"github.com/jeroboam-cloud/jeroboam/engine/pace"
 	"github.com/jeroboam-cloud/jeroboam/node"
 	"github.com/jeroboam-cloud/jeroboam/store"
 	"github.com/jeroboam-cloud/jeroboam/vault"
@@ -64,7 +65,8 @@ type Options struct {
 	Now      func() time.Time                                                     // nil: time.Now
 	Log      *slog.Logger                                                         // nil: none
 	Limits   Limits
-	Observer Observer // nil: nobody
+	Pace     *pace.Pace // who else needs the processors; nil: nobody
+	Observer Observer   // nil: nobody
 	// Shared says that other servers work on the same store: what they change of
 	// machines whose agents are here must be told to those.
 	Shared bool
@@ -98,8 +100,12 @@ func New(o Options) *Engine {
 	if o.Observer == nil {
 		o.Observer = nobody{}
 	}
+	if o.Pace == nil {
+		o.Pace = &pace.Pace{}
+	}
 	o.Limits = o.Limits.orDefault()
-	return &Engine{Options: o, id: newID(), changes: newChanges(), follows: newFollowing()}
+	return &Engine{Options: o, id: newID(), changes: newChanges(), follows: newFollowing(),
+		configs: configs{room: 2 * o.Limits.Clusters}}
 }
 
 func (l Limits) orDefault() Limits {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
@@ -34,9 +35,16 @@ const (
 	slowestLimit = 10 * time.Second
 )
 
+// probe is one flight. It asks a few times before it lands in vain: a turn costs
+// more than a question.
 type probe struct {
-	health coe.Health
+	awaited atomic.Pointer[[]plan.Step] // by now; others may have come up meanwhile
+	health  coe.Health                  // as last seen
+	asked   time.Time                   // when that was
 }
+
+// patrol is how long a probe asks before it lands in vain.
+const patrol = time.Second
 
 // quiet is how long a node may take before the journal tells why it is not ready.
 const quiet = 3 * time.Second
@@ -76,7 +84,7 @@ func (p *prober) message(node string, now time.Time) string {
 }
 
 func (p *prober) landed(err error, now time.Time) {
-	if took := now.Sub(p.last); took >= p.limit() {
+	if took := now.Sub(p.probe.asked); took >= p.limit() {
 		p.hung++
 	} else {
 		p.hung = 0
@@ -91,26 +99,58 @@ func (p *prober) landed(err error, now time.Time) {
 	p.health, p.why = probe.health, probe.health.Message
 }
 
-// startProbe asks about the machines that wait to be ready.
-func (r *run) startProbe(ctx context.Context, s *snapshot, d Driver, awaited []plan.Step) {
-	r.prober.began = r.probingSince()
-	p := &probe{}
+// inquire says which steps wait for a node to be ready, and sees to it that
+// somebody asks.
+func (r *run) inquire(ctx context.Context, s *snapshot, d Driver, awaited []plan.Step) {
+	if p := r.prober.probe; p != nil {
+		p.awaited.Store(&awaited)
+		return
+	}
+	if len(awaited) == 0 || r.prober.due(r.Now()) > 0 {
+		return
+	}
+	r.prober.began, r.prober.last = r.probingSince(), r.Now()
+	p := &probe{asked: r.Now()}
+	p.awaited.Store(&awaited)
 	r.prober.probe = p
-	op := *r.op.Load()
-	limit := r.prober.limit()
-	r.prober.last = r.Now()
-	r.launch(ctx, plan.Step{Name: probeName}, func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, limit)
-		defer cancel()
-		access, err := r.accessTo(ctx, s)
-		if err != nil {
+	limit, pause := r.prober.limit(), r.prober.interval(r.Now())
+	r.launch(ctx, plan.Step{Name: probeName}, func(ctx context.Context) error { return r.ask(ctx, s, d, p, limit, pause) })
+}
+
+// ask asks until there is news, nobody waits any more, or it has taken a while.
+func (r *run) ask(ctx context.Context, s *snapshot, d Driver, p *probe, limit, pause time.Duration) error {
+	for began := r.Now(); ; {
+		p.asked = r.Now()
+		news, err := r.askOnce(ctx, s, d, p, limit)
+		if now := r.Now(); news || ctx.Err() != nil || now.Sub(p.asked) >= limit || now.Add(pause).Sub(began) > patrol {
 			return err
 		}
-		if p.health, err = d.COE.Health(ctx, access); err != nil {
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+		}
+		if op := r.op.Load(); op == nil || len(*p.awaited.Load()) == 0 {
 			return err
 		}
-		return r.recordReady(ctx, op, p.health, awaited)
-	})
+	}
+}
+
+// askOnce asks the COE about its nodes, and writes down those that have become ready.
+func (r *run) askOnce(ctx context.Context, s *snapshot, d Driver, p *probe, limit time.Duration) (news bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	op := r.op.Load()
+	if op == nil {
+		return false, nil
+	}
+	access, err := r.accessTo(ctx, s)
+	if err != nil {
+		return false, err
+	}
+	if p.health, err = d.COE.Health(ctx, access); err != nil {
+		return false, err
+	}
+	return r.recordReady(ctx, *op, p.health, *p.awaited.Load())
 }
 
 // probingSince is when the first of the nodes awaited was first asked about, in
@@ -124,8 +164,9 @@ func (r *run) probingSince() time.Time {
 	return p.since
 }
 
-// recordReady writes down the nodes that are ready and were awaited.
-func (e *Engine) recordReady(ctx context.Context, op jeroboam.Operation, h coe.Health, awaited []plan.Step) error {
+// recordReady writes down the nodes that are ready and were awaited, and reports
+// whether there are any.
+func (e *Engine) recordReady(ctx context.Context, op jeroboam.Operation, h coe.Health, awaited []plan.Step) (any bool, err error) {
 	nodes := make(map[string]coe.Node, len(h.Nodes))
 	for _, n := range h.Nodes {
 		nodes[n.Name] = n
@@ -137,9 +178,9 @@ func (e *Engine) recordReady(ctx context.Context, op jeroboam.Operation, h coe.H
 		}
 	}
 	if len(ready) == 0 {
-		return nil
+		return false, nil
 	}
-	return e.update(ctx, func(tx store.Tx) error {
+	return true, e.update(ctx, func(tx store.Tx) error {
 		for _, s := range ready {
 			if err := e.nodeReady(tx, op, s); err != nil {
 				return err

@@ -20,6 +20,9 @@ import (
 // renews it at two thirds.
 const nodeCertificateLife = 365 * 24 * time.Hour
 
+// seenOften is how old MachineStatus.SeenAt may be of a machine that is there.
+const seenOften = time.Hour
+
 var _ gateway.Registry = (*Engine)(nil)
 
 // tokenID is what the store keeps of a join token.
@@ -30,6 +33,7 @@ func tokenID(token string) string {
 
 // Join spends a machine's token; the same key may spend it again.
 func (e *Engine) Join(ctx context.Context, machine, token, fingerprint string) error {
+	defer e.Pace.Work(ctx)()
 	return e.update(ctx, func(tx store.Tx) error {
 		t, err := store.Get[store.Token](tx, tokenID(token))
 		if jeroboam.KindOf(err) == jeroboam.NotFound || (err == nil && (t.Machine != machine || (t.Used && t.Key != fingerprint))) {
@@ -44,7 +48,7 @@ func (e *Engine) Join(ctx context.Context, machine, token, fingerprint string) e
 				return err
 			}
 		}
-		return e.note(tx, machine, func(m *jeroboam.Machine) bool {
+		return e.noteIn(tx, machine, func(m *jeroboam.Machine) bool {
 			if !m.Status.JoinedAt.IsZero() {
 				return false
 			}
@@ -56,20 +60,23 @@ func (e *Engine) Join(ctx context.Context, machine, token, fingerprint string) e
 
 // Hello tells that a machine's agent is there, and what it runs.
 func (e *Engine) Hello(ctx context.Context, hello node.Hello) error {
-	cluster := ""
-	err := e.update(ctx, func(tx store.Tx) error {
-		return e.note(tx, hello.Machine, func(m *jeroboam.Machine) bool {
-			cluster = m.Cluster
-			m.Status.Connected, m.Status.Server, m.Status.SeenAt = true, e.id, e.Now().UTC()
-			wake := false
-			if m.Status.JoinedAt.IsZero() {
-				m.Status.JoinedAt, wake = e.Now().UTC(), true
-			}
-			if hello.Config != "" && hello.Config != m.Status.AppliedConfig {
-				m.Status.AppliedConfig, wake = hello.Config, true
-			}
-			return wake
-		})
+	cluster, server := "", ""
+	if e.Shared {
+		server = e.id
+	}
+	err := e.note(ctx, hello.Machine, func(m *jeroboam.Machine) bool {
+		cluster = m.Cluster
+		if now := e.Now().UTC(); !m.Status.Connected || m.Status.Server != server || now.Sub(m.Status.SeenAt) > seenOften {
+			m.Status.Connected, m.Status.Server, m.Status.SeenAt = true, server, now
+		}
+		wake := false
+		if m.Status.JoinedAt.IsZero() {
+			m.Status.JoinedAt, wake = e.Now().UTC(), true
+		}
+		if hello.Config != "" && hello.Config != m.Status.AppliedConfig {
+			m.Status.AppliedConfig, wake = hello.Config, true
+		}
+		return wake
 	})
 	if err == nil && e.Shared {
 		e.follows.came(cluster, hello.Machine)
@@ -81,15 +88,13 @@ func (e *Engine) Hello(ctx context.Context, hello node.Hello) error {
 // has called another server by now is not gone.
 func (e *Engine) Gone(ctx context.Context, machine string) error {
 	e.follows.left(machine)
-	err := e.update(ctx, func(tx store.Tx) error {
-		return e.note(tx, machine, func(m *jeroboam.Machine) bool {
-			if m.Status.Server != "" && m.Status.Server != e.id {
-				return false
-			}
-			was := m.Status.Connected
-			m.Status.Connected, m.Status.SeenAt = false, e.Now().UTC()
-			return was
-		})
+	err := e.note(ctx, machine, func(m *jeroboam.Machine) bool {
+		if m.Status.Server != "" && m.Status.Server != e.id {
+			return false
+		}
+		was := m.Status.Connected
+		m.Status.Connected, m.Status.SeenAt = false, e.Now().UTC()
+		return was
 	})
 	if jeroboam.KindOf(err) == jeroboam.NotFound {
 		return nil
@@ -99,23 +104,36 @@ func (e *Engine) Gone(ctx context.Context, machine string) error {
 
 // Report writes down what has changed on a machine.
 func (e *Engine) Report(ctx context.Context, machine string, report node.Report) error {
-	return e.update(ctx, func(tx store.Tx) error {
-		return e.note(tx, machine, func(m *jeroboam.Machine) bool {
-			before := m.Status
-			m.Status.Services = slices.Concat(report.Services, report.Tasks)
-			m.Status.Cause = report.Cause
-			if report.Config != "" {
-				m.Status.AppliedConfig = report.Config
-			}
-			return before.ReadyAt.IsZero() || before.AppliedConfig != m.Status.AppliedConfig ||
-				!reflect.DeepEqual(before.Cause, m.Status.Cause)
-		})
+	return e.note(ctx, machine, func(m *jeroboam.Machine) bool {
+		before := m.Status
+		m.Status.Services = slices.Concat(report.Services, report.Tasks)
+		m.Status.Cause = report.Cause
+		if report.Config != "" {
+			m.Status.AppliedConfig = report.Config
+		}
+		return before.ReadyAt.IsZero() || before.AppliedConfig != m.Status.AppliedConfig ||
+			!reflect.DeepEqual(before.Cause, m.Status.Cause)
 	})
 }
 
-// note changes a machine's status, writes it only if it is another than
+// note is noteIn in a transaction of its own. Much of what agents say is no
+// news, above all when all of them come back to a service that was away: the one
+// who writes is asked only if there is something to write.
+func (e *Engine) note(ctx context.Context, machine string, f func(*jeroboam.Machine) (wake bool)) error {
+	defer e.Pace.Work(ctx)()
+	m, err := e.machine(ctx, machine)
+	if err != nil {
+		return err
+	}
+	if before := m.Status; !f(&m) && reflect.DeepEqual(before, m.Status) {
+		return nil
+	}
+	return e.update(ctx, func(tx store.Tx) error { return e.noteIn(tx, machine, f) })
+}
+
+// noteIn changes a machine's status, writes it only if it is another than
 // before, and wakes the cluster if f says that the engine should look.
-func (e *Engine) note(tx store.Tx, machine string, f func(*jeroboam.Machine) (wake bool)) error {
+func (e *Engine) noteIn(tx store.Tx, machine string, f func(*jeroboam.Machine) (wake bool)) error {
 	m, err := store.Get[jeroboam.Machine](tx, machine)
 	if err != nil {
 		return err
@@ -137,7 +155,8 @@ func (e *Engine) note(tx store.Tx, machine string, f func(*jeroboam.Machine) (wa
 // Config returns a machine's config; ready is false while its cluster is not
 // far enough, and while a machine at work has to wait for its turn to change.
 func (e *Engine) Config(ctx context.Context, machine string) (config node.Config, ready bool, err error) {
-	m, config, ready, err := e.config(ctx, machine)
+	defer e.Pace.Work(ctx)()
+	m, config, ready, err := e.config(ctx, machine, configFresh)
 	if err != nil || !ready || m.Status.ReadyAt.IsZero() {
 		return config, ready, err
 	}
@@ -148,12 +167,13 @@ func (e *Engine) Config(ctx context.Context, machine string) (config node.Config
 	return node.Config{}, false, e.update(ctx, func(tx store.Tx) error { return tx.Wake(m.Cluster) })
 }
 
-// config returns the machine with the config it should have in the end.
-func (e *Engine) config(ctx context.Context, machine string) (m jeroboam.Machine, config node.Config, ready bool, err error) {
+// config returns the machine with the config it should have in the end, as it
+// was found at most some time ago.
+func (e *Engine) config(ctx context.Context, machine string, fresh time.Duration) (m jeroboam.Machine, config node.Config, ready bool, err error) {
 	if m, err = e.machine(ctx, machine); err != nil {
 		return m, node.Config{}, false, err
 	}
-	have := e.configs.fresh(m.Cluster, e.Now())
+	have := e.configs.fresh(m.Cluster, e.Now().Add(-fresh))
 	if have == nil {
 		s, err := e.load(ctx, m.Cluster)
 		if err != nil {
@@ -180,7 +200,8 @@ func (e *Engine) machine(ctx context.Context, id string) (jeroboam.Machine, erro
 // Sign signs exactly what the machine's config asks for: of the CSR only the
 // public key is used.
 func (e *Engine) Sign(ctx context.Context, machine string, request node.SignRequest) (string, error) {
-	m, config, ready, err := e.config(ctx, machine)
+	defer e.Pace.Work(ctx)()
+	m, config, ready, err := e.config(ctx, machine, signFresh)
 	if err != nil {
 		return "", err
 	}
@@ -189,7 +210,7 @@ func (e *Engine) Sign(ctx context.Context, machine string, request node.SignRequ
 		return "", jeroboam.Errorf(jeroboam.Forbidden, "certificate", "The machine's config asks for no certificate %q.", request.Name)
 	}
 	asked := config.Certificates[i]
-	authority, err := e.authority(ctx, m.Cluster+"/"+asked.Authority)
+	authority, err := e.authority(ctx, authorityID(m.Cluster, asked.Authority))
 	if err != nil {
 		return "", err
 	}
@@ -206,6 +227,8 @@ func (e *Engine) Sign(ctx context.Context, machine string, request node.SignRequ
 	}
 	return signed, nil
 }
+
+func authorityID(cluster, name string) string { return cluster + "/" + name }
 
 func (e *Engine) authority(ctx context.Context, id string) (jeroboam.Authority, error) {
 	var a jeroboam.Authority

@@ -65,7 +65,7 @@ func (e *Engine) converge(ctx context.Context, cluster string, woken <-chan stru
 	defer e.working.Add(-1)
 	defer r.ground()
 	for {
-		leave, after, err := r.turn(ctx)
+		leave, after, err := r.inTurn(ctx, woken)
 		if err != nil || (leave && len(r.flights) == 0) {
 			return after, err
 		}
@@ -73,6 +73,18 @@ func (e *Engine) converge(ctx context.Context, cluster string, woken <-chan stru
 			return 0, err
 		}
 	}
+}
+
+// inTurn takes a turn when it is polite to, with all that has happened by then.
+func (r *run) inTurn(ctx context.Context, woken <-chan struct{}) (leave bool, after time.Duration, err error) {
+	defer r.Pace.Work(ctx)()
+	r.landMore()
+	select {
+	case <-woken:
+		r.watch.stale, r.idle = true, r.Now()
+	default:
+	}
+	return r.turn(ctx)
 }
 
 // await returns when something has happened, or after a time if it is not zero.

@@ -23,9 +23,7 @@ func (r *run) start(ctx context.Context, s *snapshot, d Driver, steps []plan.Ste
 			r.begin(ctx, s, d, step)
 		}
 	}
-	if len(awaited) > 0 && r.prober.probe == nil && r.prober.due(r.Now()) == 0 {
-		r.startProbe(ctx, s, d, awaited)
-	}
+	r.inquire(ctx, s, d, awaited)
 }
 
 // waiting is the line of a step that is done by a machine's agent: it says what

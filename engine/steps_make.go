@@ -3,8 +3,11 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
@@ -21,24 +24,34 @@ const authorityLife = 10 * 365 * 24 * time.Hour
 // and the authorities' certificates into the store. A key without its
 // certificate, left by a crash, is made anew: nothing was signed with it.
 func (t task) makeAuthorities(ctx context.Context) error {
+	defer t.run.Pace.Work(ctx)()
 	traits := t.driver.COE.Traits()
+	made := make([]jeroboam.Authority, len(traits.Authorities))
+	g, each := errgroup.WithContext(ctx) // side by side: the store writes them together
 	for _, spec := range traits.Secrets {
-		_, err := t.run.Vault.Ensure(ctx, t.run.id, spec.Name, func() (jeroboam.Secret, error) { return newSecret(spec.Kind) })
-		if err != nil {
-			return fmt.Errorf("secret %s: %w", spec.Name, err)
-		}
+		g.Go(func() error {
+			_, err := t.run.Vault.Ensure(each, t.run.id, spec.Name, func() (jeroboam.Secret, error) { return newSecret(spec.Kind) })
+			if err != nil {
+				return fmt.Errorf("secret %s: %w", spec.Name, err)
+			}
+			return nil
+		})
 	}
-	var made []jeroboam.Authority
-	for _, name := range traits.Authorities {
+	for i, name := range traits.Authorities {
 		if _, ok := t.snap.authority(name); ok {
 			continue
 		}
-		a, err := t.newAuthority(ctx, name)
-		if err != nil {
-			return fmt.Errorf("authority %s: %w", name, err)
-		}
-		made = append(made, a)
+		g.Go(func() (err error) {
+			if made[i], err = t.newAuthority(each, name); err != nil {
+				return fmt.Errorf("authority %s: %w", name, err)
+			}
+			return nil
+		})
 	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	made = slices.DeleteFunc(made, func(a jeroboam.Authority) bool { return a.ID == "" })
 	return t.commit(ctx, func(tx store.Tx) error { return putNew(tx, made) })
 }
 
@@ -63,7 +76,7 @@ func (t task) newAuthority(ctx context.Context, name string) (jeroboam.Authority
 	if err != nil {
 		return jeroboam.Authority{}, err
 	}
-	return jeroboam.Authority{ID: c.ID + "/" + name, Cluster: c.ID, Project: c.Project, Name: name, PEM: cert,
+	return jeroboam.Authority{ID: authorityID(c.ID, name), Cluster: c.ID, Project: c.Project, Name: name, PEM: cert,
 		NotAfter: now.Add(authorityLife), CreatedAt: now}, t.run.Vault.Put(ctx, c.ID, name, key)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
@@ -13,7 +14,6 @@ import (
 const (
 	expiryNotice = 30 * 24 * time.Hour // before an authority runs out
 	remindEvery  = 7 * 24 * time.Hour
-	purgeBatch   = 500
 	eventWarning = "warning"
 	stateExpiry  = "expiry"
 )
@@ -22,21 +22,26 @@ const (
 // certificate authorities that run out soon. Certificates of machines need no
 // one's eye: their agents renew them.
 func (m *Monitor) CheckAuthorities(ctx context.Context) error {
-	return m.Store.Update(ctx, func(tx store.Tx) error {
-		all, err := store.List[jeroboam.Authority](tx, store.Query{})
+	for last, more := int64(0), true; more; {
+		var ending []jeroboam.Authority
+		err := m.Store.View(ctx, func(tx store.Tx) error {
+			page, err := store.List[jeroboam.Authority](tx, store.Query{After: last, Limit: pageSize})
+			if more = len(page) == pageSize; more {
+				last = page[pageSize-1].Seq
+			}
+			ending = slices.DeleteFunc(page, func(a jeroboam.Authority) bool { return m.Now().Before(a.NotAfter.Add(-expiryNotice)) })
+			return err
+		})
+		for _, a := range ending {
+			if err == nil {
+				err = m.Store.Update(ctx, func(tx store.Tx) error { return m.warnOfExpiry(tx, a) })
+			}
+		}
 		if err != nil {
 			return err
 		}
-		for _, a := range all {
-			if m.Now().Before(a.NotAfter.Add(-expiryNotice)) {
-				continue
-			}
-			if err := m.warnOfExpiry(tx, a); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	}
+	return nil
 }
 
 func (m *Monitor) warnOfExpiry(tx store.Tx, a jeroboam.Authority) error {
@@ -78,7 +83,7 @@ func (m *Monitor) Purge(ctx context.Context) error {
 type batch func(tx store.Tx, before time.Time, after int64) (last int64, more bool, err error)
 
 func purgeOperations(tx store.Tx, before time.Time, after int64) (int64, bool, error) {
-	oldest, err := store.List[jeroboam.Operation](tx, store.Query{After: after, Limit: purgeBatch})
+	oldest, err := store.List[jeroboam.Operation](tx, store.Query{After: after, Limit: pageSize})
 	if err != nil || len(oldest) == 0 {
 		return after, false, err
 	}
@@ -97,7 +102,7 @@ func purgeOperations(tx store.Tx, before time.Time, after int64) (int64, bool, e
 			return after, false, err
 		}
 	}
-	return oldest[len(oldest)-1].Seq, len(oldest) == purgeBatch, nil
+	return oldest[len(oldest)-1].Seq, len(oldest) == pageSize, nil
 }
 
 func purgeOperation(tx store.Tx, op jeroboam.Operation) error {
@@ -115,7 +120,7 @@ func purgeOperation(tx store.Tx, op jeroboam.Operation) error {
 
 // purgeEvents stops at the first event that is young: they are in order.
 func purgeEvents(tx store.Tx, before time.Time, after int64) (int64, bool, error) {
-	oldest, err := store.List[jeroboam.Event](tx, store.Query{After: after, Limit: purgeBatch})
+	oldest, err := store.List[jeroboam.Event](tx, store.Query{After: after, Limit: pageSize})
 	if err != nil {
 		return after, false, err
 	}
@@ -128,5 +133,5 @@ func purgeEvents(tx store.Tx, before time.Time, after int64) (int64, bool, error
 		}
 		after = e.Seq
 	}
-	return after, len(oldest) == purgeBatch, nil
+	return after, len(oldest) == pageSize, nil
 }

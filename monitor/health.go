@@ -16,83 +16,33 @@ import (
 const (
 	askTimeout  = 10 * time.Second // for one cluster's API
 	asksAtOnce  = 16
-	hurry       = 6                // times as often for who is not well
-	shortest    = time.Second      // between two rounds, however busy the store is
-	rest        = 50               // times as long as reading all clusters took, till they are read again
-	stillAlive  = 10 * time.Minute // Observed.At is renewed this often though nothing has changed
-	apiKey      = "api"            // Magnum's words in health_status_reason
+	perSecond   = 100         // clusters asked, at most: with more than that in a period, each is asked less often
+	hurry       = 6           // times as often for who is not well
+	shortest    = time.Second // between two rounds, however busy the store is
+	rest        = 100         // times as long as learning what is new took, till it is done again
+	stillAlive  = time.Hour   // Observed.At is renewed this often though nothing has changed
+	apiKey      = "api"       // Magnum's words in health_status_reason
 	apiOK       = "ok"
 	readySuffix = ".Ready"
 )
-
-// turn is when a cluster was asked last, and when it is next.
-type turn struct{ asked, due time.Time }
 
 // watchHealth asks each cluster every period, one that is not well more often,
 // and one that is new or has changed as soon as it is there to be asked.
 func (m *Monitor) watchHealth(ctx context.Context) error {
 	changed := m.Store.Watch(ctx, store.KindCluster, "")
-	turns := map[string]turn{}
+	turns := rounds{every: m.Every, turns: map[string]*turn{}}
 	for {
 		wait, began := m.Every, m.Now()
-		clusters, err := m.clusters(ctx)
+		err := m.Store.View(ctx, func(tx store.Tx) error { return turns.learn(tx, m.Now()) })
 		least := max(shortest, rest*m.Now().Sub(began))
 		if err == nil {
-			m.askAll(ctx, m.due(clusters, turns))
-			wait = m.untilNext(turns)
+			m.askAll(ctx, turns.due(m.Now()))
+			wait = turns.untilNext(m.Now())
 		}
 		if !m.pause(ctx, least, wait, &changed) {
 			return nil
 		}
 	}
-}
-
-// due picks the clusters to ask now and notes when each is next. Those known
-// from before a start are spread over the period.
-func (m *Monitor) due(clusters []jeroboam.Cluster, turns map[string]turn) []jeroboam.Cluster {
-	now, known := m.Now(), map[string]bool{}
-	var out []jeroboam.Cluster
-	for i, c := range clusters {
-		if !askable(c) {
-			continue
-		}
-		known[c.ID] = true
-		t, ok := turns[c.ID]
-		if !ok && !c.Observed.At.IsZero() {
-			t = turn{asked: c.Observed.At, due: now.Add(m.Every * time.Duration(i) / time.Duration(len(clusters)))}
-		}
-		if !now.Before(t.due) || c.UpdatedAt.After(t.asked) {
-			out = append(out, c)
-			t = turn{asked: now, due: now.Add(m.period(c))}
-		}
-		turns[c.ID] = t
-	}
-	maps.DeleteFunc(turns, func(id string, _ turn) bool { return !known[id] })
-	return out
-}
-
-// period is how long a cluster is left alone. How one is that was well the
-// last time is known only after asking, so a bad turn shows after one period.
-func (m *Monitor) period(c jeroboam.Cluster) time.Duration {
-	if c.Observed.Health == jeroboam.Healthy {
-		return m.Every
-	}
-	return m.Every / hurry
-}
-
-// askable reports whether a cluster has an API that should answer.
-func askable(c jeroboam.Cluster) bool {
-	s := c.Status.State
-	return c.Status.APIAddress != "" && !c.Spec.Deleted &&
-		(s.Resting() || s == jeroboam.UpdateInProgress || s == jeroboam.UpdateFailed)
-}
-
-func (m *Monitor) untilNext(turns map[string]turn) time.Duration {
-	wait := m.Every
-	for _, t := range turns {
-		wait = min(wait, t.due.Sub(m.Now()))
-	}
-	return wait
 }
 
 // pause waits for the time, or for a change of some cluster, but never less
@@ -120,13 +70,13 @@ func (m *Monitor) pause(ctx context.Context, least, wait time.Duration, changed 
 	}
 }
 
-func (m *Monitor) askAll(ctx context.Context, clusters []jeroboam.Cluster) {
+func (m *Monitor) askAll(ctx context.Context, clusters []string) {
 	var g errgroup.Group
 	g.SetLimit(asksAtOnce)
 	for _, c := range clusters {
 		g.Go(func() error {
-			if err := m.CheckHealth(ctx, c.ID); err != nil && ctx.Err() == nil {
-				m.Log.Warn("health", slog.String("cluster", c.ID), slog.String("project", c.Project), slog.String("error", err.Error()))
+			if err := m.CheckHealth(ctx, c); err != nil && ctx.Err() == nil {
+				m.Log.Warn("health", slog.String("cluster", c), slog.String("error", err.Error()))
 			}
 			return nil
 		})
@@ -174,22 +124,31 @@ func Observe(h coe.Health) jeroboam.ClusterObserved {
 	return o
 }
 
+// observe looks before it asks for the one who writes: it is seldom news.
 func (m *Monitor) observe(ctx context.Context, cluster string, seen jeroboam.ClusterObserved) error {
 	seen.At = m.Now().UTC()
-	err := m.Store.Update(ctx, func(tx store.Tx) error {
-		c, err := store.Get[jeroboam.Cluster](tx, cluster)
-		if err != nil {
-			return err
-		}
-		same := c.Observed.Health == seen.Health && maps.Equal(c.Observed.HealthReason, seen.HealthReason)
-		if same && seen.At.Sub(c.Observed.At) < stillAlive {
-			return nil
-		}
-		c.Observed = seen
-		return store.Put(tx, &c)
-	})
+	var c jeroboam.Cluster
+	news := func(tx store.Tx) (err error) {
+		c, err = store.Get[jeroboam.Cluster](tx, cluster)
+		return err
+	}
+	err := m.Store.View(ctx, news)
+	if err == nil && isNews(c.Observed, seen) {
+		err = m.Store.Update(ctx, func(tx store.Tx) error {
+			if err := news(tx); err != nil || !isNews(c.Observed, seen) {
+				return err
+			}
+			c.Observed = seen
+			return store.Put(tx, &c)
+		})
+	}
 	if jeroboam.KindOf(err) == jeroboam.NotFound {
 		return nil // deleted meanwhile
 	}
 	return err
+}
+
+func isNews(was, seen jeroboam.ClusterObserved) bool {
+	same := was.Health == seen.Health && maps.Equal(was.HealthReason, seen.HealthReason)
+	return !same || seen.At.Sub(was.At) >= stillAlive
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
@@ -37,26 +38,58 @@ func (m *Monitor) wake(ctx context.Context, cluster string) error {
 
 // CheckMachines asks the clouds about the machines of every cluster at rest,
 // and wakes the engine for those that have lost one. It finds what happened
-// while nobody was watching.
+// while nobody was watching. It takes its time where there are many.
 func (m *Monitor) CheckMachines(ctx context.Context) error {
-	clusters, err := m.clusters(ctx)
-	if err != nil {
+	var problems []error
+	for last := int64(0); ; {
+		resting, next, err := m.resting(ctx, last)
+		if err != nil {
+			return errors.Join(append(problems, err)...)
+		}
+		for _, c := range resting {
+			if err := m.checkMachines(ctx, c); err != nil {
+				problems = append(problems, fmt.Errorf("cluster %s: %w", c.ID, err))
+			}
+		}
+		if last = next; last == 0 || !sleep(ctx, time.Second) {
+			return errors.Join(problems...)
+		}
+	}
+}
+
+// resting reads some clusters after a sequence number, keeps those whose
+// machines should be there, and says how far it came; 0 at the end.
+func (m *Monitor) resting(ctx context.Context, after int64) (page []jeroboam.Cluster, last int64, err error) {
+	err = m.Store.View(ctx, func(tx store.Tx) (err error) {
+		page, err = store.List[jeroboam.Cluster](tx, store.Query{After: after, Limit: perSecond})
+		return err
+	})
+	if len(page) == perSecond {
+		last = page[perSecond-1].Seq
+	}
+	return slices.DeleteFunc(page, func(c jeroboam.Cluster) bool {
+		return !c.Status.State.Resting() || m.Clouds[c.Spec.Driver] == nil
+	}), last, err
+}
+
+// sleep reports false when ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (m *Monitor) checkMachines(ctx context.Context, c jeroboam.Cluster) error {
+	lost, err := m.hasLost(ctx, c)
+	if err != nil || !lost {
 		return err
 	}
-	var problems []error
-	for _, c := range clusters {
-		if !c.Status.State.Resting() || m.Clouds[c.Spec.Driver] == nil {
-			continue
-		}
-		lost, err := m.hasLost(ctx, c)
-		if err == nil && lost {
-			err = m.wake(ctx, c.ID)
-		}
-		if err != nil {
-			problems = append(problems, fmt.Errorf("cluster %s: %w", c.ID, err))
-		}
-	}
-	return errors.Join(problems...)
+	return m.wake(ctx, c.ID)
 }
 
 func (m *Monitor) hasLost(ctx context.Context, c jeroboam.Cluster) (bool, error) {
@@ -102,13 +135,18 @@ func (m *Monitor) Orphans(ctx context.Context) ([]Orphan, error) {
 			found = append(found, Orphan{Driver: driver, Scope: scope})
 		}
 	}
-	clusters, err := m.clusters(ctx)
+	known := map[string]bool{}
+	err := m.Store.View(ctx, func(tx store.Tx) error {
+		clusters, err := tx.List(store.Query{Kind: store.KindCluster, Keys: true})
+		for _, c := range clusters {
+			known[c.ID] = true
+		}
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(found, func(o Orphan) bool {
-		return slices.ContainsFunc(clusters, func(c jeroboam.Cluster) bool { return c.ID == o.Scope.Cluster })
-	}), nil
+	return slices.DeleteFunc(found, func(o Orphan) bool { return known[o.Scope.Cluster] }), nil
 }
 
 func (m *Monitor) warnOfOrphans(ctx context.Context) error {

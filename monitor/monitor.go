@@ -41,6 +41,9 @@ const (
 	choresEvery   = time.Hour
 )
 
+// pageSize is how many records are looked at together.
+const pageSize = 500
+
 // New makes a monitor; Run starts it.
 func New(o Options) *Monitor {
 	if o.Now == nil {
@@ -89,13 +92,4 @@ func (m *Monitor) repeat(ctx context.Context, period time.Duration, what string,
 			return nil
 		}
 	}
-}
-
-func (m *Monitor) clusters(ctx context.Context) ([]jeroboam.Cluster, error) {
-	var out []jeroboam.Cluster
-	err := m.Store.View(ctx, func(tx store.Tx) (err error) {
-		out, err = store.List[jeroboam.Cluster](tx, store.Query{})
-		return err
-	})
-	return out, err
 }

@@ -28,12 +28,16 @@ type Query struct {
 	Public  bool // also the Public records of other projects
 	Parent  string
 	Parents []string // any one of these
+	IDs     []string // any one of these
 	Name    string
 	After   int64  // only records with Seq greater than this
 	Sort    string // a top-level or dotted field of the document, e.g. "name", "spec.count"; "" sorts by Seq
 	Desc    bool
 	Marker  string // ID of the last record already seen, in the order of Sort
 	Limit   int    // 0: all
+	// Keys asks for ID, Revision and Seq alone, which cost a fraction: enough to
+	// tell which records are new or have changed.
+	Keys bool
 }
 
 // Facet is what documents are counted by: the text or truth in a top-level or

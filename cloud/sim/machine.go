@@ -67,20 +67,35 @@ func (c *Cloud) EnsureMachine(ctx context.Context, scope cloud.Scope, spec cloud
 	return out, err
 }
 
-// turn lets one caller at a time at a machine. It is a channel, not a mutex,
+// turn is a place for one caller at a machine. It is a channel, not a mutex,
 // because who holds it may wait for the store.
+type turn struct {
+	place chan struct{}
+	users int // who have it or wait for it; under Cloud.mu
+}
+
+// turn lets one caller at a time at a machine.
 func (c *Cloud) turn(ctx context.Context, key string) (done func(), err error) {
 	c.mu.Lock()
-	slot := c.turns[key]
-	if slot == nil {
-		slot = make(chan struct{}, 1)
-		c.turns[key] = slot
+	t := c.turns[key]
+	if t == nil {
+		t = &turn{place: make(chan struct{}, 1)}
+		c.turns[key] = t
 	}
+	t.users++
 	c.mu.Unlock()
+	leave := func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if t.users--; t.users == 0 {
+			delete(c.turns, key)
+		}
+	}
 	select {
-	case slot <- struct{}{}:
-		return func() { <-slot }, nil
+	case t.place <- struct{}{}:
+		return func() { <-t.place; leave() }, nil
 	case <-ctx.Done():
+		leave()
 		return nil, givenUp(ctx.Err())
 	}
 }
@@ -97,7 +112,7 @@ func (c *Cloud) findOrMake(scope cloud.Scope, spec cloud.MachineSpec) (cloud.Mac
 	if err := json.Unmarshal(data, &m.birth); err != nil && len(data) > 0 {
 		m.birth = node.UserData{} // a machine without an agent
 	}
-	m.spec.UserData = nil
+	m.spec.UserData, m.birth.CA = nil, "" // an agent in process has no server to verify
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t := c.tenant(scope)

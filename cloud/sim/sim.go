@@ -31,7 +31,7 @@ type Options struct {
 	Jitter float64       // 0.2: every time is up to 20 % longer
 	Seed   uint64        // of the jitter
 	Quota  int           // machines per project; 0: no limit
-	// Sign makes agents ask for every certificate of their config, with real keys.
+	// Sign makes agents ask for every certificate of their config, with a real key.
 	Sign bool
 	// Fault is asked at every call; nil: nothing fails.
 	Fault   func(Call) Fault
@@ -62,7 +62,7 @@ type Cloud struct {
 	subnets int
 	world   map[string]*tenant // by cluster ID
 	waiters map[chan string]struct{}
-	turns   map[string]chan struct{}
+	turns   map[string]*turn
 }
 
 // tenant is what the cloud holds for one cluster.
@@ -94,7 +94,7 @@ func New(o Options) *Cloud {
 		o.Images = []jeroboam.Image{{ID: "sim", Name: "sim", Distro: "sim"}}
 	}
 	c := &Cloud{options: o, random: rand.New(rand.NewPCG(o.Seed, 1)), world: map[string]*tenant{},
-		waiters: map[chan string]struct{}{}, turns: map[string]chan struct{}{}}
+		waiters: map[chan string]struct{}{}, turns: map[string]*turn{}}
 	c.fleet = simagent.New(simagent.Options{Boot: o.Boot, Apply: o.Apply, Start: o.Start, Sign: o.Sign, Takes: c.takes})
 	return c
 }

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/cloud/local"
@@ -162,27 +164,50 @@ func simulated(all []driver) (world, bool) {
 	return nil, false
 }
 
-// remind gives a simulated cloud back what it held before this process.
+// remind gives a simulated cloud back what it held before this process: some
+// clusters at a time, side by side, because there may be many.
 func remind(ctx context.Context, db store.Backend, w world) error {
-	return db.View(ctx, func(tx store.Tx) error {
-		clusters, err := store.List[jeroboam.Cluster](tx, store.Query{})
-		if err != nil {
-			return err
-		}
-		ledger, err := byCluster(tx, func(r jeroboam.Resource) string { return r.Cluster })
-		if err != nil {
-			return err
-		}
-		machines, err := byCluster(tx, func(m jeroboam.Machine) string { return m.Cluster })
-		for _, c := range clusters {
-			w.Remember(cloud.Scope{Cluster: c.ID, Project: c.Project, Name: c.Name}, ledger[c.ID], machines[c.ID])
-		}
+	const together, sideBySide = 500, 4
+	var keys []store.Record
+	err := db.View(ctx, func(tx store.Tx) (err error) {
+		keys, err = tx.List(store.Query{Kind: store.KindCluster, Keys: true})
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(sideBySide)
+	for some := range slices.Chunk(keys, together) {
+		g.Go(func() error {
+			return db.View(ctx, func(tx store.Tx) error { return remindOf(tx, w, some) })
+		})
+	}
+	return g.Wait()
 }
 
-func byCluster[T store.Noun](tx store.Tx, cluster func(T) string) (map[string][]T, error) {
-	all, err := store.List[T](tx, store.Query{})
+func remindOf(tx store.Tx, w world, keys []store.Record) error {
+	ids := make([]string, len(keys))
+	for i, k := range keys {
+		ids[i] = k.ID
+	}
+	clusters, err := tx.List(store.Query{Kind: store.KindCluster, IDs: ids})
+	if err != nil {
+		return err
+	}
+	ledger, err := byCluster(tx, ids, func(r jeroboam.Resource) string { return r.Cluster })
+	if err != nil {
+		return err
+	}
+	machines, err := byCluster(tx, ids, func(m jeroboam.Machine) string { return m.Cluster })
+	for _, c := range clusters {
+		w.Remember(cloud.Scope{Cluster: c.ID, Project: c.Project, Name: c.Name}, ledger[c.ID], machines[c.ID])
+	}
+	return err
+}
+
+func byCluster[T store.Noun](tx store.Tx, clusters []string, cluster func(T) string) (map[string][]T, error) {
+	all, err := store.List[T](tx, store.Query{Parents: clusters})
 	out := map[string][]T{}
 	for _, v := range all {
 		out[cluster(v)] = append(out[cluster(v)], v)

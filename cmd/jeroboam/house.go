@@ -17,6 +17,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/api"
 	"github.com/jeroboam-cloud/jeroboam/engine"
+	"github.com/jeroboam-cloud/jeroboam/engine/pace"
 	"github.com/jeroboam-cloud/jeroboam/identity"
 	"github.com/jeroboam-cloud/jeroboam/identity/embedded"
 	"github.com/jeroboam-cloud/jeroboam/monitor"
@@ -43,6 +44,7 @@ type house struct {
 	callers    callers
 	engine     *engine.Engine
 	gateway    *gateway.Gateway
+	pace       pace.Pace
 	agents     []net.Listener
 
 	watching     *watching
@@ -153,7 +155,7 @@ func (h *house) openGateway(ctx context.Context) error {
 	h.engine = engine.New(engine.Options{
 		Store: h.store, Vault: h.vault, Drivers: engineDrivers(h.drivers), Bundle: h.bundles.find, Log: h.log,
 		Gateway: engine.Gateway{URL: agentURL, Remote: h.config.GatewayURL, CA: authority.PEM(), Agent: options.Agent},
-		Limits:  engine.Limits{Clusters: h.config.Concurrency}, Observer: h.watching.engine(),
+		Limits:  engine.Limits{Clusters: h.config.Concurrency}, Observer: h.watching.engine(), Pace: &h.pace,
 		Shared: h.config.Database != "" && !h.bundles.simulated, // whose agents live here
 	})
 	options.Registry = h.engine
@@ -222,7 +224,7 @@ func (h *house) server(ctx context.Context, stopping <-chan struct{}) *http.Serv
 	})
 	options := api.Options{Service: verbs, Logger: h.log, Stopping: stopping}
 	return &http.Server{
-		Handler:           api.New(h.watching.offer(h.config.Public.offer(h.callers.offer(options)))),
+		Handler:           h.pace.Requests(api.New(h.watching.offer(h.config.Public.offer(h.callers.offer(options))))),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		WriteTimeout:      answerLimit,

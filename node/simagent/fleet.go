@@ -6,6 +6,8 @@
 package simagent
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,8 +38,11 @@ type Machine struct {
 type Fleet struct {
 	options  Options
 	mu       sync.Mutex
-	machines map[string]*machine // by ID
-	changed  chan struct{}       // tells Serve that machines came or went
+	machines map[string]*machine            // by ID
+	clusters map[string]map[string]*machine // by cluster, then ID
+	struck   []*machine                     // that came or went since Serve last looked
+	changed  chan struct{}                  // tells Serve that there are struck ones
+	request  func() (string, error)         // the certificate request of all agents
 }
 
 // machine is what an agent remembers on its machine's disk, and how it is.
@@ -58,7 +63,8 @@ func New(o Options) *Fleet {
 	if o.Takes == nil {
 		o.Takes = func(d time.Duration) time.Duration { return d }
 	}
-	return &Fleet{options: o, machines: map[string]*machine{}, changed: make(chan struct{}, 1)}
+	return &Fleet{options: o, machines: map[string]*machine{}, clusters: map[string]map[string]*machine{},
+		changed: make(chan struct{}, 1), request: sync.OnceValues(newRequest)}
 }
 
 // Start boots a machine, once more if it is known.
@@ -68,10 +74,10 @@ func (f *Fleet) Start(m Machine) {
 	known := f.machines[m.ID]
 	if known == nil {
 		known = &machine{Machine: m}
-		f.machines[m.ID] = known
+		f.add(known)
 	}
 	known.runs, known.since, known.boot = true, time.Time{}, known.boot+1
-	f.poke()
+	f.poke(known)
 }
 
 // Stop ends a machine's life without taking its disk.
@@ -80,7 +86,7 @@ func (f *Fleet) Stop(id string) {
 	defer f.mu.Unlock()
 	if m := f.machines[id]; m != nil {
 		m.runs, m.since = false, time.Time{}
-		f.poke()
+		f.poke(m)
 	}
 }
 
@@ -88,8 +94,15 @@ func (f *Fleet) Stop(id string) {
 func (f *Fleet) Lose(id string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	m := f.machines[id]
+	if m == nil {
+		return
+	}
 	delete(f.machines, id)
-	f.poke()
+	if delete(f.clusters[m.Cluster], id); len(f.clusters[m.Cluster]) == 0 {
+		delete(f.clusters, m.Cluster)
+	}
+	f.poke(m)
 }
 
 // Remember takes in a machine that ran before this process did, with the
@@ -101,15 +114,42 @@ func (f *Fleet) Remember(m Machine, applied string) {
 	if applied != "" {
 		known.since = time.Now()
 	}
-	f.machines[m.ID] = known
-	f.poke()
+	f.add(known)
+	f.poke(known)
 }
 
-func (f *Fleet) poke() {
+// add takes a machine in; f.mu is held.
+func (f *Fleet) add(m *machine) {
+	f.machines[m.ID] = m
+	if f.clusters[m.Cluster] == nil {
+		f.clusters[m.Cluster] = map[string]*machine{}
+	}
+	f.clusters[m.Cluster][m.ID] = m
+}
+
+// poke tells Serve of a machine that came or went; f.mu is held.
+func (f *Fleet) poke(m *machine) {
+	f.struck = append(f.struck, m)
 	select {
 	case f.changed <- struct{}{}:
 	default:
 	}
+}
+
+func (f *Fleet) takeStruck() []*machine {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := f.struck
+	f.struck = nil
+	return out
+}
+
+// all lists every machine there is; of those Serve need not be told again.
+func (f *Fleet) all() []*machine {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.struck = nil
+	return slices.Collect(maps.Values(f.machines))
 }
 
 // Answers reports whether the cluster's API would: more than half of the
@@ -118,8 +158,8 @@ func (f *Fleet) Answers(cluster string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	members, up := 0, 0
-	for _, m := range f.machines {
-		if m.Cluster != cluster || m.Role != jeroboam.RoleMaster || m.applied == "" || m.forgot {
+	for _, m := range f.clusters[cluster] {
+		if m.Role != jeroboam.RoleMaster || m.applied == "" || m.forgot {
 			continue
 		}
 		members++
@@ -135,8 +175,8 @@ func (f *Fleet) Nodes(cluster string) map[string]bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	out := map[string]bool{}
-	for _, m := range f.machines {
-		if m.Cluster == cluster && m.applied != "" && !m.forgot {
+	for _, m := range f.clusters[cluster] {
+		if m.applied != "" && !m.forgot {
 			out[m.Name] = f.works(m)
 		}
 	}
@@ -151,8 +191,8 @@ func (f *Fleet) works(m *machine) bool {
 func (f *Fleet) Forget(cluster, name string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, m := range f.machines {
-		if m.Cluster == cluster && m.Name == name {
+	for _, m := range f.clusters[cluster] {
+		if m.Name == name {
 			m.forgot = true
 		}
 	}

@@ -39,8 +39,12 @@ func (t *tx) List(q store.Query) ([]store.Record, error) {
 	if q.Limit > 0 && len(rows) > q.Limit {
 		rows = rows[:q.Limit]
 	}
-	for i := range rows {
-		rows[i] = clone(rows[i])
+	for i, r := range rows {
+		if q.Keys {
+			rows[i] = store.Record{ID: r.ID, Revision: r.Revision, Seq: r.Seq}
+		} else {
+			rows[i] = clone(r)
+		}
 	}
 	return rows, nil
 }
@@ -100,6 +104,7 @@ func matches(q store.Query, r store.Record) bool {
 	return (q.Project == "" || r.Project == q.Project || q.Public && r.Public) &&
 		(q.Parent == "" || r.Parent == q.Parent) &&
 		(len(q.Parents) == 0 || slices.Contains(q.Parents, r.Parent)) &&
+		(len(q.IDs) == 0 || slices.Contains(q.IDs, r.ID)) &&
 		(q.Name == "" || r.Name == q.Name) &&
 		r.Seq > q.After
 }

@@ -20,7 +20,7 @@ func (b *Backend) Dump(ctx context.Context, f func(store.Record) error) error {
 	return b.View(ctx, func(tx store.Tx) error {
 		var after int64
 		for {
-			records, err := tx.(readTx).query("SELECT "+columns+" FROM records WHERE seq > $1 ORDER BY seq LIMIT $2", after, page)
+			records, err := tx.(readTx).query(scan, "SELECT "+columns+" FROM records WHERE seq > $1 ORDER BY seq LIMIT $2", after, page)
 			if err != nil || len(records) == 0 {
 				return err
 			}

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,6 +28,7 @@ var dialect = query.Dialect{
 	Public:  "public",
 	Parents: "parent = ANY(?)",
 	List:    func(list []string) any { return list },
+	IDs:     "id = ANY(?)",
 }
 
 func (t reading) List(q store.Query) ([]store.Record, error) {
@@ -42,12 +44,15 @@ func (t reading) List(q store.Query) ([]store.Record, error) {
 			return nil, err
 		}
 	}
-	list := "SELECT " + columns + w.String() + order(key, q.Desc)
+	list := w.String() + order(key, q.Desc)
 	if q.Limit > 0 {
 		list += " LIMIT ?"
 		w.Args = append(w.Args, q.Limit)
 	}
-	return t.query(numbered(list), w.Args...)
+	if q.Keys {
+		return t.query(scanKey, numbered("SELECT "+keyColumns+list), w.Args...)
+	}
+	return t.query(scan, numbered("SELECT "+columns+list), w.Args...)
 }
 
 // Count counts what q selects: its page (Marker, Limit) does not matter.
@@ -96,7 +101,7 @@ func facet(f store.Facet) string {
 const document = `replace(data, '\u0000', '\ufffd')::jsonb`
 
 func selectable(q store.Query) bool {
-	return storable(append([]string{q.Kind, q.Project, q.Parent, q.Name}, q.Parents...)...)
+	return storable(slices.Concat([]string{q.Kind, q.Project, q.Parent, q.Name}, q.Parents, q.IDs)...)
 }
 
 // sortKey is what records are ordered by: columns without NULL, so that a page

@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	columns = "kind, id, project, parent, name, public, revision, seq, data"
+	columns    = "kind, id, project, parent, name, public, revision, seq, data"
+	keyColumns = "id, revision, seq"
 
 	sqlGet    = "SELECT " + columns + " FROM records WHERE kind = $1 AND id = $2"
 	sqlInsert = `INSERT INTO records (project, parent, name, public, data, kind, id, revision) VALUES ($1, $2, $3, $4, $5, $6, $7, 1)
@@ -46,7 +47,7 @@ func (t reading) Get(kind, id string) (store.Record, error) {
 	if !storable(kind, id) {
 		return store.Record{}, store.Absent(kind, id)
 	}
-	records, err := t.query(sqlGet, kind, id)
+	records, err := t.query(scan, sqlGet, kind, id)
 	if err != nil {
 		return store.Record{}, err
 	}
@@ -56,7 +57,7 @@ func (t reading) Get(kind, id string) (store.Record, error) {
 	return records[0], nil
 }
 
-func (t reading) query(query string, args ...any) ([]store.Record, error) {
+func (t reading) query(scan pgx.RowToFunc[store.Record], query string, args ...any) ([]store.Record, error) {
 	rows, err := t.tx.Query(t.ctx, query, args...)
 	if err != nil {
 		return nil, t.check(err)
@@ -70,6 +71,11 @@ func (t reading) query(query string, args ...any) ([]store.Record, error) {
 
 func scan(row pgx.CollectableRow) (r store.Record, err error) {
 	err = row.Scan(&r.Kind, &r.ID, &r.Project, &r.Parent, &r.Name, &r.Public, &r.Revision, &r.Seq, &r.Data)
+	return r, err
+}
+
+func scanKey(row pgx.CollectableRow) (r store.Record, err error) {
+	err = row.Scan(&r.ID, &r.Revision, &r.Seq)
 	return r, err
 }
 

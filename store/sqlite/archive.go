@@ -22,7 +22,7 @@ func (b *Backend) Dump(ctx context.Context, f func(store.Record) error) error {
 	return b.View(ctx, func(tx store.Tx) error {
 		var after int64
 		for {
-			records, err := tx.(readTx).query(sqlPage, after, page)
+			records, err := tx.(readTx).query(scan, sqlPage, after, page)
 			if err != nil || len(records) == 0 {
 				return err
 			}
@@ -38,10 +38,31 @@ func (b *Backend) Dump(ctx context.Context, f func(store.Record) error) error {
 
 // Fill writes records into an empty database as they are.
 func (b *Backend) Fill(ctx context.Context, next func() (store.Record, error)) error {
-	return b.Update(ctx, func(tx store.Tx) error { return tx.(*writeTx).fill(next) })
+	return b.Update(ctx, func(tx store.Tx) error {
+		return tx.(*writeTx).fill(next)
+	})
 }
 
-func (t *writeTx) fill(next func() (store.Record, error)) error {
+// fillRest is after how many records a Fill begins a new savepoint: SQLite goes
+// through all that the present one has changed at each statement.
+const fillRest = 100
+
+// rest ends the savepoint and begins another one. What was before it is undone
+// with the whole transaction alone.
+func (t *writeTx) rest() error {
+	if err := t.group.exec("RELEASE member"); err != nil {
+		return err
+	}
+	return t.group.exec("SAVEPOINT member")
+}
+
+func (t *writeTx) fill(next func() (store.Record, error)) (err error) {
+	n := 0
+	defer func() {
+		if err != nil && n >= fillRest && t.group.broken == nil {
+			t.group.broken = err
+		}
+	}()
 	var full bool
 	if _, err := t.one(&full, "SELECT EXISTS (SELECT 1 FROM records)"); err != nil {
 		return err
@@ -53,6 +74,9 @@ func (t *writeTx) fill(next func() (store.Record, error)) error {
 		r, err := next()
 		if errors.Is(err, io.EOF) {
 			return nil
+		}
+		if n++; err == nil && n%fillRest == 0 {
+			err = t.rest()
 		}
 		if err != nil {
 			return err

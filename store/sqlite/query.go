@@ -17,6 +17,8 @@ var dialect = query.Dialect{
 	Parents: "parent IN (SELECT value FROM json_each(?))",
 	List:    func(list []string) any { return texts(list) },
 	Index:   " INDEXED BY records_parent",
+	IDs:     "id IN (SELECT value FROM json_each(?))",
+	IDIndex: " INDEXED BY records_id",
 }
 
 // texts is a list as one argument, so that its length does not make another
@@ -39,12 +41,15 @@ func (t reading) List(q store.Query) ([]store.Record, error) {
 			return nil, err
 		}
 	}
-	list := "SELECT " + columns + w.String() + order(key, q.Desc)
+	list := w.String() + order(key, q.Desc)
 	if q.Limit > 0 {
 		list += " LIMIT ?"
 		w.Args = append(w.Args, q.Limit)
 	}
-	return t.query(list, w.Args...)
+	if q.Keys {
+		return t.query(scanKey, "SELECT "+keyColumns+list, w.Args...)
+	}
+	return t.query(scan, "SELECT "+columns+list, w.Args...)
 }
 
 // Count counts what q selects: its page (Marker, Limit) does not matter.

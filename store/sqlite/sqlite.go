@@ -110,15 +110,18 @@ func dsn(path string, readOnly bool) string {
 		"journal_mode(WAL)",
 		"synchronous(FULL)",
 		"foreign_keys(1)",
-		"cache_size(-16384)", // KiB
 		"temp_store(MEMORY)",
 		"journal_size_limit(67108864)",
 	}}
 	q.Set("_time_format", "sqlite")
+	// Each connection has a cache of its own, in KiB; what is not in it comes from
+	// the kernel's, which costs a microsecond a page.
 	if readOnly {
 		q.Add("_pragma", "query_only(1)")
+		q.Add("_pragma", "cache_size(-4096)")
 	} else {
 		q.Set("_txlock", "immediate")
+		q.Add("_pragma", "cache_size(-8192)")
 	}
 	return (&url.URL{Scheme: "file", Opaque: url.PathEscape(path), RawQuery: q.Encode()}).String()
 }

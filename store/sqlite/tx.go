@@ -12,7 +12,8 @@ import (
 )
 
 const (
-	columns = "kind, id, project, parent, name, public, revision, seq, data"
+	columns    = "kind, id, project, parent, name, public, revision, seq, data"
+	keyColumns = "id, revision, seq"
 
 	sqlGet    = "SELECT " + columns + " FROM records WHERE kind = ? AND id = ?"
 	sqlInsert = "INSERT INTO records (project, parent, name, public, data, kind, id, revision) VALUES (?, ?, ?, ?, ?, ?, ?, 1) RETURNING seq"
@@ -35,7 +36,7 @@ type statements interface {
 type reading struct{ on statements }
 
 func (t reading) Get(kind, id string) (store.Record, error) {
-	records, err := t.query(sqlGet, kind, id)
+	records, err := t.query(scan, sqlGet, kind, id)
 	if err != nil {
 		return store.Record{}, err
 	}
@@ -45,7 +46,13 @@ func (t reading) Get(kind, id string) (store.Record, error) {
 	return records[0], nil
 }
 
-func (t reading) query(query string, args ...any) ([]store.Record, error) {
+func scan(rows *sql.Rows, r *store.Record) error {
+	return rows.Scan(&r.Kind, &r.ID, &r.Project, &r.Parent, &r.Name, &r.Public, &r.Revision, &r.Seq, &r.Data)
+}
+
+func scanKey(rows *sql.Rows, r *store.Record) error { return rows.Scan(&r.ID, &r.Revision, &r.Seq) }
+
+func (t reading) query(scan func(*sql.Rows, *store.Record) error, query string, args ...any) ([]store.Record, error) {
 	stmt, err := t.on.stmt(query)
 	if err != nil {
 		return nil, err
@@ -58,7 +65,7 @@ func (t reading) query(query string, args ...any) ([]store.Record, error) {
 	var records []store.Record
 	for rows.Next() {
 		var r store.Record
-		if err := rows.Scan(&r.Kind, &r.ID, &r.Project, &r.Parent, &r.Name, &r.Public, &r.Revision, &r.Seq, &r.Data); err != nil {
+		if err := scan(rows, &r); err != nil {
 			return nil, t.on.check(err)
 		}
 		records = append(records, r)

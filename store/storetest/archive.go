@@ -86,7 +86,12 @@ func dump(t *testing.T, b store.Archive) (all []store.Record) {
 func carriesNothing(t *testing.T, _, to store.Archive) {
 	const head = `{"format":"jeroboam-records","version":1}` + "\n"
 	const one = `{"kind":"cluster","id":"1","revision":1,"seq":1,"data":{}}` + "\n"
+	var long strings.Builder
+	for i := range 250 {
+		fmt.Fprintf(&long, `{"kind":"cluster","id":"%d","revision":1,"seq":%d,"data":{}}`+"\n", i, i+1)
+	}
 	for name, text := range map[string]string{
+		"cut off after many":    head + long.String(),
 		"nothing at all":        "",
 		"of a later version":    strings.Replace(head, "1", "2", 1),
 		"cut off":               head + one,

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -51,6 +52,9 @@ func selects(t *testing.T, d Database) {
 		"one of parents":         {store.Query{Kind: "machine", Parents: []string{"c1"}, Desc: true}, []string{"own"}},
 		"none of the parents":    {store.Query{Kind: "machine", Parents: []string{"c3", "it's \"\\"}}, nil},
 		"parents and parent":     {store.Query{Kind: "machine", Parents: []string{"c1", "c2"}, Parent: "c2"}, []string{"other"}},
+		"any of IDs":             {store.Query{Kind: "machine", IDs: []string{"other", "none", "own", "other"}}, []string{"own", "other"}},
+		"IDs of one parent":      {store.Query{Kind: "machine", IDs: []string{"other", "own"}, Parent: "c2"}, []string{"other"}},
+		"none of the IDs":        {store.Query{Kind: "machine", IDs: []string{"it's \"\\"}}, nil},
 		"no parents at all":      {store.Query{Kind: "machine", Parents: []string{}}, []string{"own", "other"}},
 		"parent and name":        {store.Query{Kind: "machine", Parent: "c2", Name: "x", Project: "a"}, []string{"other"}},
 		"limit":                  {store.Query{Kind: "template", Limit: 2}, []string{"own", "own-public"}},
@@ -66,6 +70,17 @@ func selects(t *testing.T, d Database) {
 			all, err := tx.List(test.q)
 			if err != nil {
 				return err
+			}
+			test.q.Keys = true
+			keys, err := tx.List(test.q)
+			if err != nil {
+				return err
+			}
+			for i, r := range all {
+				all[i] = store.Record{ID: r.ID, Revision: r.Revision, Seq: r.Seq}
+			}
+			if !reflect.DeepEqual(keys, all) {
+				t.Errorf("%s: the keys are %v, want %v", name, keys, all)
 			}
 			n, err := tx.Count(test.q)
 			if n != len(all) {

@@ -45,10 +45,11 @@ var mayEnter = map[string][]string{
 	"node/agent":               {"node", "release"},
 	"node/simagent":            {"node"},
 
-	"quota":   {"store"},
-	"service": {"plan", "store", "identity", "coe", "cloud", "quota"},
-	"engine":  {"plan", "cloud", "coe", "pki", "vault", "store", "quota", "node", "node/boot", "node/gateway", "release"},
-	"monitor": {"plan", "cloud", "coe", "pki", "vault", "store", "node", "release", "engine"},
+	"quota":       {"store"},
+	"service":     {"plan", "store", "identity", "coe", "cloud", "quota"},
+	"engine":      {"plan", "cloud", "coe", "pki", "vault", "store", "quota", "node", "node/boot", "node/gateway", "release", "engine/pace"},
+	"engine/pace": {},
+	"monitor":     {"plan", "cloud", "coe", "pki", "vault", "store", "node", "release", "engine"},
 
 	"api/wire":    {},
 	"api/openapi": {},

@@ -100,8 +100,8 @@ func New[TTx any](driver riverdriver.Driver[TTx], db Database[TTx], log *slog.Lo
 // number to give to Committed.
 func (j *Jobs[TTx]) Wake(ctx context.Context, tx TTx, cluster string) (int64, error) {
 	wake, err := j.db.Ring(tx, cluster)
-	if err != nil {
-		return 0, err
+	if err != nil || j.OneServer && j.underWay(cluster) {
+		return wake, err
 	}
 	inserted, err := j.insert.InsertTx(ctx, tx, args{Cluster: cluster}, nil)
 	if err != nil {
@@ -115,6 +115,15 @@ func (j *Jobs[TTx]) Wake(ctx context.Context, tx TTx, cluster string) (int64, er
 		}
 	}
 	return wake, nil
+}
+
+// underWay reports whether the cluster has a run that is sure to see a wake of
+// the writing transaction: with one server and one writer, the transaction that
+// ends the run comes after it. Most wakes are of that sort, and need no job.
+func (j *Jobs[TTx]) underWay(cluster string) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.runs[cluster] != nil
 }
 
 // Committed says that a transaction with these wakes (by cluster) committed.

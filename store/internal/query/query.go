@@ -22,6 +22,8 @@ type Dialect struct {
 	Parents string             // term for records of one of several parents
 	List    func([]string) any // the parents as its one argument
 	Index   string             // clause that makes the planner use the index of parents; may be empty
+	IDs     string             // term for records of several IDs, its argument as that of Parents
+	IDIndex string             // clause that makes the planner use the index of IDs; may be empty
 }
 
 // Add adds a term that must hold, too.
@@ -52,6 +54,10 @@ func Select(q store.Query, d Dialect) *Where {
 	if len(q.Parents) > 0 {
 		w.index = d.Index
 		w.Add(d.Parents+" AND parent <> ''", d.List(q.Parents))
+	}
+	if len(q.IDs) > 0 {
+		w.index = d.IDIndex
+		w.Add(d.IDs, d.List(q.IDs))
 	}
 	if q.Name != "" {
 		w.Add("name = ? AND name <> ''", q.Name)

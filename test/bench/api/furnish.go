@@ -3,10 +3,15 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -20,15 +25,15 @@ import (
 
 // holding is what the store of a furnished service holds.
 type holding struct {
-	template, cluster string // IDs
+	template, cluster string // IDs, of a public template
 	late              string // the cluster before the last 100
 }
 
 // furnish makes the state of a service that holds n clusters at rest. The first
 // is made by the service itself, through its API; the others are its records
 // again under other names, its secrets sealed anew.
-func furnish(ctx context.Context, program, dir string, n int) (holding, error) {
-	h, err := makeFirst(ctx, program, dir)
+func furnish(ctx context.Context, at site, dir string, n int) (holding, error) {
+	h, err := makeFirst(ctx, at, dir)
 	if err != nil {
 		return h, fmt.Errorf("make the first cluster: %w", err)
 	}
@@ -53,9 +58,43 @@ func furnish(ctx context.Context, program, dir string, n int) (holding, error) {
 	return h, err
 }
 
+// copyState copies the state of a service that does not run.
+func copyState(to, from string) error {
+	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		at := filepath.Join(to, strings.TrimPrefix(path, from))
+		info, err := d.Info()
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir():
+			return os.Mkdir(at, 0o700)
+		case !info.Mode().IsRegular(): // the agents' socket
+			return nil
+		}
+		return copyFile(at, path, info.Mode())
+	})
+}
+
+func copyFile(to, from string, mode fs.FileMode) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
+}
+
 // makeFirst serves once, makes a template and a cluster and waits for its end.
-func makeFirst(ctx context.Context, program, dir string) (h holding, err error) {
-	s, err := serve(ctx, program, dir)
+func makeFirst(ctx context.Context, at site, dir string) (h holding, err error) {
+	s, err := at.serve(ctx, dir)
 	if err != nil {
 		return h, err
 	}
@@ -64,7 +103,7 @@ func makeFirst(ctx context.Context, program, dir string) (h holding, err error) 
 		UUID   string `json:"uuid"`
 		Status string `json:"status"`
 	}
-	if err := s.call(ctx, "POST", "/v1/clustertemplates", templateBody, &made); err != nil {
+	if err := s.call(ctx, "POST", "/v1/clustertemplates", sharedTemplate, &made); err != nil {
 		return h, err
 	}
 	h.template = made.UUID
@@ -143,16 +182,18 @@ func (c *copier) read(ctx context.Context, cluster string) error {
 	return nil
 }
 
+// SQLite goes through all an Update has changed at each of its statements: many
+// small ones, which share their commits, are faster than few large ones.
 const (
 	copiesAtOnce = 64
-	perCommit    = 50
+	perUpdate    = 2
 )
 
 func (c *copier) copies(ctx context.Context, n int) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(copiesAtOnce)
-	for done := 0; done < n && ctx.Err() == nil; done += perCommit {
-		ids := make([]string, min(perCommit, n-done))
+	for done := 0; done < n && ctx.Err() == nil; done += perUpdate {
+		ids := make([]string, min(perUpdate, n-done))
 		for i := range ids {
 			ids[i] = newID()
 		}

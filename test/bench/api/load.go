@@ -15,6 +15,7 @@ import (
 // result is what one measurement found.
 type result struct {
 	rate     float64 // answers per second that were no failure
+	answers  int
 	p50, p99 time.Duration
 	failed   int
 }
@@ -38,6 +39,7 @@ func load(address string, request []byte, workers int, d time.Duration) (result,
 		return r, errors.Join(append(errs, fmt.Errorf("all of %d requests failed", r.failed))...)
 	}
 	slices.Sort(all)
+	r.answers = len(all)
 	r.rate = float64(len(all)) / time.Since(began).Seconds()
 	r.p50, r.p99 = all[len(all)/2], all[len(all)*99/100]
 	return r, errors.Join(errs...)
@@ -49,10 +51,16 @@ func worker(address string, request []byte, until time.Time) (times []time.Durat
 	if err != nil {
 		return nil, 0, err
 	}
-	defer conn.Close()
+	defer func() { conn.Close() }()
 	in := bufio.NewReaderSize(conn, 64<<10)
 	for begin := time.Now(); begin.Before(until); begin = time.Now() {
-		status, err := ask(conn, in, request)
+		status, closed, err := ask(conn, in, request)
+		if closed && err == nil { // as servers do that know no kept connections
+			if err = conn.Close(); err == nil {
+				conn, err = net.Dial("tcp", address)
+			}
+			in.Reset(conn)
+		}
 		switch {
 		case err != nil:
 			return times, failed, err
@@ -65,15 +73,15 @@ func worker(address string, request []byte, until time.Time) (times []time.Durat
 	return times, failed, nil
 }
 
-func ask(conn net.Conn, in *bufio.Reader, request []byte) (status int, err error) {
+func ask(conn net.Conn, in *bufio.Reader, request []byte) (status int, closed bool, err error) {
 	if _, err := conn.Write(request); err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	answer, err := http.ReadResponse(in, nil)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	defer answer.Body.Close()
 	_, err = io.Copy(io.Discard, answer.Body)
-	return answer.StatusCode, err
+	return answer.StatusCode, answer.Close, err
 }

@@ -19,10 +19,9 @@ import (
 
 // service is one "jeroboam serve" with the simulated cloud.
 type service struct {
+	target
 	cmd     *exec.Cmd
-	address string
 	started time.Duration // from its launch to the first answer
-	token   string
 	ended   chan struct{} // closed when the process is gone
 	err     error         // how it went
 }
@@ -33,8 +32,24 @@ const saidFile = "said"
 // patience is how long anything may take that should take a moment.
 const patience = 2 * time.Minute
 
+// login gets a token of the service that was started.
+type login func(ctx context.Context, s *service, dir string) error
+
+// site is where services run: the program, and who knows the users.
+type site struct {
+	program string
+	args    []string
+	env     []string
+	login   login
+}
+
+// embedded is the site of a service that knows its users itself.
+func embedded(program string) site {
+	return site{program: program, login: func(ctx context.Context, s *service, dir string) error { return s.login(ctx, dir) }}
+}
+
 // serve starts the program on the state in dir and waits until it answers.
-func serve(ctx context.Context, program, dir string) (*service, error) {
+func (o site) serve(ctx context.Context, dir string) (*service, error) {
 	address, err := freeAddress()
 	if err != nil {
 		return nil, err
@@ -44,8 +59,10 @@ func serve(ctx context.Context, program, dir string) (*service, error) {
 		return nil, err
 	}
 	defer log.Close()
-	s := &service{address: address, ended: make(chan struct{}), cmd: exec.CommandContext(ctx, program, "serve", "--drivers", "k8s_sim",
-		"--state", filepath.Join(dir, "state"), "--bundles", filepath.Join(dir, "bundles"), "--listen", address, "--cluster-quota", "1000000")}
+	args := append([]string{"serve", "--drivers", "k8s_sim", "--state", filepath.Join(dir, "state"), "--bundles", filepath.Join(dir, "bundles"),
+		"--listen", address, "--cluster-quota", "1000000"}, o.args...)
+	s := &service{target: target{address: address}, ended: make(chan struct{}), cmd: exec.CommandContext(ctx, o.program, args...)}
+	s.cmd.Env = append(os.Environ(), o.env...)
 	s.cmd.Cancel = func() error { return s.cmd.Process.Signal(syscall.SIGTERM) }
 	s.cmd.Stderr = log
 	said, err := os.OpenFile(filepath.Join(dir, saidFile), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
@@ -66,7 +83,7 @@ func serve(ctx context.Context, program, dir string) (*service, error) {
 		return nil, errors.Join(err, s.stop())
 	}
 	s.started = time.Since(began)
-	if err := s.login(ctx, dir); err != nil {
+	if err := o.login(ctx, s, dir); err != nil {
 		return nil, errors.Join(err, s.stop())
 	}
 	return s, nil
@@ -148,12 +165,12 @@ func (s *service) login(ctx context.Context, dir string) error {
 }
 
 // call sends one request that is not measured and reads the answer into out.
-func (s *service) call(ctx context.Context, method, path, body string, out any) error {
-	r, err := http.NewRequestWithContext(ctx, method, "http://"+s.address+path, bytes.NewBufferString(body))
+func (t target) call(ctx context.Context, method, path, body string, out any) error {
+	r, err := http.NewRequestWithContext(ctx, method, "http://"+t.address+path, bytes.NewBufferString(body))
 	if err != nil {
 		return err
 	}
-	r.Header.Set("X-Auth-Token", s.token)
+	r.Header.Set("X-Auth-Token", t.token)
 	r.Header.Set("Content-Type", "application/json")
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
@@ -163,6 +180,9 @@ func (s *service) call(ctx context.Context, method, path, body string, out any) 
 	text, err := io.ReadAll(answer.Body)
 	if err != nil || answer.StatusCode >= http.StatusBadRequest {
 		return errors.Join(err, fmt.Errorf("%s %s: %s: %s", method, path, answer.Status, text))
+	}
+	if out == nil {
+		return nil
 	}
 	return json.Unmarshal(text, out)
 }

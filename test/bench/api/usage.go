@@ -50,7 +50,7 @@ func (s *service) idle(ctx context.Context, d time.Duration) (float64, error) {
 // settle waits until the service has found everything as it should be, after
 // its start: until it computes next to nothing for a second, or for good.
 func (s *service) settle(ctx context.Context) (time.Duration, error) {
-	const quiet, longest = 0.1, time.Minute
+	const quiet, longest = 0.1, 3 * time.Minute
 	began := time.Now()
 	for {
 		share, err := s.idle(ctx, time.Second)
