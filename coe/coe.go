@@ -50,6 +50,7 @@ type Input struct {
 	APIHost     string          // balancer, or the one control-plane node
 	Authorities map[string]jeroboam.Authority
 	Secrets     map[string]jeroboam.Secret // by SecretSpec.Name; empty for a worker
+	Credential  map[string]jeroboam.Secret // cloud.Credential.Values; empty for a worker, and on a cloud that gives none
 	Bundle      node.Bundle
 }
 
