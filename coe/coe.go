@@ -72,6 +72,16 @@ type COE interface {
 	Remove(ctx context.Context, access Access, node string) error
 }
 
+// Upgrader is implemented by an engine whose clusters change their version in
+// place, machine by machine.
+type Upgrader interface {
+	// Disrupts reports whether a worker must be drained before it goes from one
+	// version to the other.
+	Disrupts(from, to string) bool
+	// Uncordon lets a node that was drained take work again; absent is success.
+	Uncordon(ctx context.Context, access Access, node string) error
+}
+
 // Access is how to call a live cluster as its administrator.
 type Access struct {
 	Cluster  string // cluster ID

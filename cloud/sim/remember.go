@@ -29,7 +29,7 @@ func (c *Cloud) Remember(scope cloud.Scope, ledger []jeroboam.Resource, machines
 		case jeroboam.KindMachine:
 			if m, known := remembered(r, machines); m != nil {
 				m.scope, t.machines[r.Name] = scope, m
-				c.fleet.Remember(m.agent(), known.Status.AppliedConfig)
+				c.fleet.Remember(m.agent(), known.Status.AppliedConfig, known.Status.Version)
 			}
 		}
 	}
