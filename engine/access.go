@@ -25,7 +25,7 @@ type accesses struct {
 
 type issued struct {
 	access    coe.Access
-	authority string // PEM of who signed it
+	authority string // its Trust: who signed it comes first
 	renew     time.Time
 }
 
@@ -54,15 +54,15 @@ func (e *Engine) accessTo(ctx context.Context, s *snapshot) (coe.Access, error) 
 		return coe.Access{}, jeroboam.Errorf(jeroboam.Conflict, "no-api", "The cluster has no API yet.")
 	}
 	endpoint := endpointOf(d.COE.Traits(), s.apiHost())
-	if a, ok := e.access.find(s.cluster.ID, endpoint, authority.PEM, e.Now()); ok {
+	if a, ok := e.access.find(s.cluster.ID, endpoint, authority.Trust(), e.Now()); ok {
 		return a, nil
 	}
 	key, cert, err := e.administrator(ctx, authority, d.COE.Traits().Administrators)
 	if err != nil {
 		return coe.Access{}, fmt.Errorf("administrator's certificate: %w", err)
 	}
-	a := coe.Access{Cluster: s.cluster.ID, Endpoint: endpoint, CA: authority.PEM, Cert: cert, Key: key, Dial: e.Dial}
-	e.access.put(s.cluster.ID, issued{access: a, authority: authority.PEM, renew: e.Now().Add(administratorLife / 2)})
+	a := coe.Access{Cluster: s.cluster.ID, Endpoint: endpoint, CA: authority.Trust(), Cert: cert, Key: key, Dial: e.Dial}
+	e.access.put(s.cluster.ID, issued{access: a, authority: authority.Trust(), renew: e.Now().Add(administratorLife / 2)})
 	return a, nil
 }
 
@@ -89,7 +89,7 @@ func (e *Engine) administrator(ctx context.Context, a jeroboam.Authority, organi
 
 // issuer loads an authority with its key from the vault.
 func (e *Engine) issuer(ctx context.Context, a jeroboam.Authority) (*pki.Issuer, error) {
-	key, err := e.Vault.Get(ctx, a.Cluster, a.Name)
+	key, err := e.Vault.Get(ctx, a.Cluster, a.KeyName(a.Generation))
 	if err != nil {
 		return nil, fmt.Errorf("key of authority %s: %w", a.ID, err)
 	}

@@ -18,7 +18,7 @@ func (r *run) start(ctx context.Context, s *snapshot, d Driver, steps []plan.Ste
 			r.journal.say(step.Name, r.waiting(s, step))
 		case plan.AwaitReady:
 			awaited = append(awaited, step)
-			r.journal.say(step.Name, entry{state: jeroboam.StepWaiting, message: r.prober.message(step.Machine.Name, r.Now())})
+			r.journal.say(step.Name, entry{state: jeroboam.StepWaiting, message: r.prober.message(step.Machine, r.unchanged, r.Now())})
 		default:
 			r.begin(ctx, s, d, step)
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/coe"
 	"github.com/jeroboam-cloud/jeroboam/plan"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
@@ -106,13 +107,31 @@ func (r *run) plan(ctx context.Context, s *snapshot, d Driver) []plan.Step {
 	actual := plan.Actual{Authorities: s.authorities, Machines: s.machines, Ledger: s.ledger, Lost: r.watch.lost}
 	if !s.cluster.Spec.Deleted {
 		made := r.refresh(ctx, s)
-		actual.Digests = made.digests
+		actual.Digests, actual.Disrupted = made.digests, disrupted(s, d, made)
 		r.journal.trouble = made.failure
 		if made.failure != nil && r.op.Load() == nil {
 			actual.Digests = applied(s.machines) // a cluster that runs does not need to be configured anew
 		}
 	}
-	return plan.Next(plan.Desired{Cluster: s.cluster, Groups: s.groups, Authorities: d.COE.Traits().Authorities}, actual)
+	return plan.Next(plan.Desired{Cluster: s.cluster, Groups: s.groups, Authorities: d.COE.Traits().Authorities,
+		Credential: d.Cloud.Capabilities().Credentials}, actual)
+}
+
+// disrupted finds the workers that have to be emptied before they take the
+// config that is made for them.
+func disrupted(s *snapshot, d Driver, made *clusterConfigs) map[string]bool {
+	out := map[string]bool{}
+	upgrader, ok := d.COE.(coe.Upgrader)
+	if !ok {
+		return out
+	}
+	for _, m := range s.machines {
+		config, ok := made.configs[m.ID]
+		if from := s.version(m); ok && !m.IsMaster() && from != "" {
+			out[m.ID] = upgrader.Disrupts(from, config.Bundle.Version)
+		}
+	}
+	return out
 }
 
 func applied(machines []jeroboam.Machine) map[string]string {
