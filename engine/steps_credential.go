@@ -38,7 +38,7 @@ func (t task) makeCredential(ctx context.Context) error {
 		return err
 	}
 	var made cloud.Credential
-	err = t.call(ctx, func() (err error) {
+	err = t.call(ctx, "ensure credential", func() (err error) {
 		made, err = credentials.EnsureCredential(ctx, t.scope(), cloud.CredentialSpec{Name: name, Secret: kept.Secret})
 		return err
 	})

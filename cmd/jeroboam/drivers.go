@@ -51,7 +51,7 @@ var clouds = map[string]func(config, *state, *slog.Logger) (place, error){
 	"sim": func(config, *state, *slog.Logger) (place, error) {
 		return sim.New(sim.Options{
 			Call: 2 * time.Millisecond, Boot: 300 * time.Millisecond, Apply: 100 * time.Millisecond,
-			Start: 300 * time.Millisecond, Delete: 100 * time.Millisecond, Jitter: 0.5, Sign: true,
+			Start: 300 * time.Millisecond, Delete: 100 * time.Millisecond, Jitter: 0.5, Sign: true, Credentials: true,
 		}), nil
 	},
 }
@@ -141,7 +141,8 @@ func monitoredClouds(all []driver) map[string]cloud.Cloud {
 func serviceDrivers(all []driver) []service.Driver {
 	out := make([]service.Driver, len(all))
 	for i, d := range all {
-		out[i] = service.Driver{Driver: d.Driver, Engine: d.coe, Catalogue: d.cloud, Preflight: d.cloud, Labels: d.cloud.Capabilities().Labels}
+		out[i] = service.Driver{Driver: d.Driver, Engine: d.coe, Catalogue: d.cloud, Preflight: d.cloud,
+			Labels: d.cloud.Capabilities().Labels, Credentials: d.cloud.Capabilities().Credentials}
 	}
 	return out
 }
@@ -189,9 +190,6 @@ func byCluster[T store.Noun](tx store.Tx, cluster func(T) string) (map[string][]
 	}
 	return out, err
 }
-
-// simulatedVersion is what a COE without a bundle pretends to be.
-const simulatedVersion = "v1.36.3"
 
 // hostCarriesMachines reports everything that keeps real machines from running
 // on this host.

@@ -1,6 +1,7 @@
 package apikit
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -176,7 +177,7 @@ func (h *House) settleGroup(tx store.Tx, c jeroboam.Cluster, g jeroboam.NodeGrou
 			}
 		}
 	}
-	g.Spec.Remove, g.Status.Version = nil, c.Spec.Version
+	g.Spec.Remove, g.Status.Version = nil, cmp.Or(g.Spec.Version, c.Spec.Version)
 	switch g.Status.State {
 	case jeroboam.CreateInProgress:
 		g.Status.State = jeroboam.CreateComplete
