@@ -23,6 +23,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/coe"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/pace"
 	"github.com/jeroboam-cloud/jeroboam/node"
 	"github.com/jeroboam-cloud/jeroboam/store"
 	"github.com/jeroboam-cloud/jeroboam/vault"
@@ -77,7 +78,7 @@ type Engine struct {
 	configs configs
 	access  accesses
 	things  things
-	pauses  pauses
+	pauses  pace.Pauses
 	changes *changes
 	follows *following
 	gates   gates

@@ -135,12 +135,12 @@ func (r *run) startProbe(ctx context.Context, s *snapshot, d Driver, awaited []p
 // probingSince is when the first of the nodes awaited was first asked about, in
 // this run or an earlier one.
 func (r *run) probingSince() time.Time {
-	p := r.pauses.get(r.id, probeName)
-	if p.since.IsZero() {
-		p.since = r.Now()
-		r.pauses.set(r.id, probeName, p)
+	p := r.pauses.Get(r.id, probeName)
+	if p.Since.IsZero() {
+		p.Since = r.Now()
+		r.pauses.Set(r.id, probeName, p)
 	}
-	return p.since
+	return p.Since
 }
 
 // recordReady writes down the nodes that are ready and were awaited.

@@ -2,11 +2,13 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/coe"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/pace"
 	"github.com/jeroboam-cloud/jeroboam/plan"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
@@ -53,7 +55,7 @@ func (r *run) turn(ctx context.Context) (leave bool, after time.Duration, err er
 func (r *run) forget() {
 	r.configs.forget(r.id)
 	r.access.forget(r.id)
-	r.pauses.keep(r.id, nil)
+	r.pauses.Keep(r.id, nil)
 }
 
 // takeUp makes the newest open operation the run's own.
@@ -83,7 +85,7 @@ func (r *run) takeUp(ctx context.Context, s *snapshot) error {
 		r.ended(old, jeroboam.OperationSuperseded, nil)
 	}
 	if s.newest.State == jeroboam.OperationPending {
-		r.pauses.keep(r.id, nil) // a new word of the user: no old back-off counts
+		r.pauses.Keep(r.id, nil) // a new word of the user: no old back-off counts
 	}
 	r.op.Store(op)
 	r.journal = j
@@ -99,7 +101,7 @@ func (r *run) stuck(ctx context.Context, cause error) (bool, time.Duration, erro
 	r.cancelAllBut(nil)
 	marked := *op
 	err := r.update(ctx, func(tx store.Tx) error { return r.mark(tx, &marked, jeroboam.CauseOf(cause)) })
-	return true, blockedRetry, err
+	return true, pace.Blocked, err
 }
 
 // plan asks what is left to do.
@@ -182,7 +184,7 @@ func summary(steps []plan.Step) string {
 
 // advance does what the plan says and decides whether the operation has ended.
 func (r *run) advance(ctx context.Context, s *snapshot, d Driver, steps []plan.Step) (leave bool, after time.Duration, err error) {
-	r.pauses.keep(r.id, steps)
+	r.pauses.Keep(r.id, paced(steps))
 	r.cancelAllBut(steps)
 	if len(steps) == 0 && r.busy() == 0 {
 		return r.conclude(ctx, s)
@@ -205,6 +207,14 @@ func names(steps []plan.Step) map[string]bool {
 	for _, s := range steps {
 		out[s.Name] = true
 	}
+	return out
+}
+
+// paced names the steps whose pauses count; that of the probe stands for all
+// that wait to be ready.
+func paced(steps []plan.Step) map[string]bool {
+	out := names(steps)
+	out[probeName] = slices.ContainsFunc(steps, func(s plan.Step) bool { return s.Action == plan.AwaitReady })
 	return out
 }
 
@@ -286,7 +296,7 @@ func (r *run) abandon(ctx context.Context, cause *jeroboam.Cause) (bool, time.Du
 	}
 	r.ended(op, jeroboam.OperationFailed, cause)
 	r.op.Store(nil)
-	r.pauses.keep(r.id, nil)
+	r.pauses.Keep(r.id, nil)
 	r.journal = newJournal()
 	return false, time.Nanosecond, nil
 }
