@@ -4,6 +4,7 @@ SHELL := /bin/sh
 
 GO = $(shell deploy/go.sh)
 KUBERNETES := v1.36.3
+KUBERNETES_BEFORE := v1.35.4
 BUNDLE := bin/bundles/kubernetes-$(KUBERNETES)
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION)
@@ -35,6 +36,10 @@ bundle: ## build the Kubernetes bundle; what is up to date is left alone
 	$(GO) run ./distro/build -kubernetes $(KUBERNETES)
 	@ln -sfn bundles/kubernetes-$(KUBERNETES)/bin/kubernetes bin/kubectl
 
+.PHONY: bundle-before
+bundle-before: ## build the bundle of the minor release before, to upgrade from
+	$(GO) run ./distro/build -kubernetes $(KUBERNETES_BEFORE)
+
 .PHONY: packages
 packages: ## install the operating-system packages that are missing (root)
 	@deploy/packages.sh
@@ -51,7 +56,7 @@ test-unit: ## tests that need neither root nor a network
 	$(GO) test -race -p 4 -timeout 10m ./... # many wait more than they compute
 
 .PHONY: test-real
-test-real: packages build ## tests with real machines and clusters on this host (root)
+test-real: packages build bundle-before ## tests with real machines and clusters on this host (root)
 	JEROBOAM_TEST_REAL=1 $(GO) test -v -count 1 -timeout 40m -p 1 $(REAL)
 
 # The packages whose tests make real machines when they are asked to.

@@ -47,9 +47,15 @@ type ClusterSpec struct {
 	FloatingIPEnabled bool              `json:"floating_ip_enabled"`
 	MasterLBEnabled   bool              `json:"master_lb_enabled"`
 	TLSDisabled       bool              `json:"tls_disabled,omitempty"`
-	Deleted           bool              `json:"deleted,omitempty"`  // delete was asked for; there is no way back
-	Rotation          int               `json:"rotation,omitempty"` // generation of certificate authorities wanted
+	Deleted           bool              `json:"deleted,omitempty"`    // delete was asked for; there is no way back
+	Rotation          int               `json:"rotation,omitempty"`   // generation wanted of all certificate authorities
+	Rotations         map[string]int    `json:"rotations,omitempty"`  // of some, by name, as many generations more
+	Credential        int               `json:"credential,omitempty"` // generation wanted of the cloud's credential
 }
+
+// Generation is the generation that is wanted of a certificate authority; the
+// first is 0.
+func (s ClusterSpec) Generation(authority string) int { return s.Rotation + s.Rotations[authority] }
 
 // ClusterStatus is the engine's word on a cluster.
 type ClusterStatus struct {

@@ -33,7 +33,9 @@ type MachineStatus struct {
 	AppliedConfig string         `json:"applied_config,omitempty"` // digest of the node config in force
 	Target        string         `json:"target,omitempty"`         // digest of the config it may take: a machine at work waits for its turn
 	Services      []ServiceState `json:"services,omitempty"`
-	ReadyAt       time.Time      `json:"ready_at,omitzero"` // the COE said so, once
+	ReadyAt       time.Time      `json:"ready_at,omitzero"`  // the COE said so, once
+	Version       string         `json:"version,omitempty"`  // of the COE, when its node was last ready
+	Cordoned      bool           `json:"cordoned,omitempty"` // takes no new work while it changes
 	Drained       bool           `json:"drained,omitempty"`
 	Removed       bool           `json:"removed,omitempty"` // the COE has forgotten it
 	Deleting      bool           `json:"deleting,omitempty"`

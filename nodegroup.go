@@ -43,6 +43,10 @@ type NodeGroupSpec struct {
 	Labels           map[string]string `json:"labels,omitempty"`
 	NodeLabels       map[string]string `json:"node_labels,omitempty"`
 	NodeTaints       []Taint           `json:"node_taints,omitempty"`
+	Version          string            `json:"version,omitempty"` // of the COE; "": the cluster's
+	// Batch is how many of the group's nodes may be down at once while they
+	// change; 0: a tenth of them.
+	Batch int `json:"batch,omitempty"`
 	// Remove names the nodes to take first when the group shrinks: a machine's
 	// index, name, ID, address or cloud ID. The engine clears it once obeyed.
 	Remove  []string `json:"remove,omitempty"`

@@ -4,9 +4,10 @@ import "time"
 
 // Kinds of cloud object.
 const (
-	KindNetwork  = "network"
-	KindBalancer = "balancer"
-	KindMachine  = "machine"
+	KindNetwork    = "network"
+	KindBalancer   = "balancer"
+	KindMachine    = "machine"
+	KindCredential = "credential" // of the cluster, for what runs on its nodes
 )
 
 // ResourceState is how sure the ledger is of an object.

@@ -12,7 +12,7 @@ func showCertificate(s *server, r *request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return ok(r.site.CertificateOf(a.Cluster, a.PEM))
+	return ok(r.site.CertificateOf(a.Cluster, a.Trust()))
 }
 
 func signCertificate(s *server, r *request) (reply, error) {
@@ -33,15 +33,17 @@ func signCertificate(s *server, r *request) (reply, error) {
 }
 
 func rotateCertificate(s *server, r *request) (reply, error) {
-	if err := s.Service.RotateAuthority(r.Context(), r.caller, r.vars["cluster"]); err != nil {
+	c, err := s.Service.RotateAuthority(r.Context(), r.caller, r.vars["cluster"], r.query.Get("ca_cert_type"))
+	if err != nil {
 		return reply{}, err
 	}
-	return accepted(wire.UUID{UUID: r.vars["cluster"]})
+	return accepted(wire.UUID{UUID: c.ID})
 }
 
 func rotateCredential(s *server, r *request) (reply, error) {
-	if err := s.Service.RotateCredential(r.Context(), r.caller, r.vars["cluster"]); err != nil {
+	c, err := s.Service.RotateCredential(r.Context(), r.caller, r.vars["cluster"])
+	if err != nil {
 		return reply{}, err
 	}
-	return accepted(wire.UUID{UUID: r.vars["cluster"]})
+	return accepted(wire.UUID{UUID: c.ID})
 }

@@ -2,7 +2,6 @@ package api
 
 import (
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
@@ -165,10 +164,13 @@ func upgradeCluster(s *server, r *request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	err = s.Service.UpgradeCluster(r.Context(), r.caller, r.vars["cluster"],
-		service.Upgrade{Template: in.ClusterTemplate, Group: in.NodeGroup})
+	up := service.Upgrade{Template: in.ClusterTemplate, Group: in.NodeGroup}
+	if in.MaxBatchSize != nil {
+		up.Batch = *in.MaxBatchSize
+	}
+	c, err := s.Service.UpgradeCluster(r.Context(), r.caller, r.vars["cluster"], up)
 	if err != nil {
 		return reply{}, err
 	}
-	return accepted(wire.UUID{UUID: strings.ToLower(r.vars["cluster"])})
+	return accepted(wire.UUID{UUID: c.ID})
 }

@@ -52,8 +52,8 @@ var operations = map[string]operation{
 
 	"POST /v1/certificates":            {says: "Sign a certificate request", in: wire.CertificateSign{}, out: wire.Certificate{}, status: 201},
 	"GET /v1/certificates/{cluster}":   {says: "Show the certificate of an authority", out: wire.Certificate{}},
-	"PATCH /v1/certificates/{cluster}": {says: "Rotate the authorities", out: wire.UUID{}, status: 202},
-	"PATCH /v1/credentials/{cluster}":  {says: "Rotate the credentials", out: wire.UUID{}, status: 202},
+	"PATCH /v1/certificates/{cluster}": {says: "Rotate all authorities, or one", out: wire.UUID{}, status: 202},
+	"PATCH /v1/credentials/{cluster}":  {says: "Rotate the credential of the cloud", out: wire.UUID{}, status: 202},
 
 	"GET /v1/quotas":                         {says: "List quotas", out: wire.Quotas{}},
 	"POST /v1/quotas":                        {says: "Set a quota", in: wire.QuotaWrite{}, out: wire.Quota{}, status: 201},

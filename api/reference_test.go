@@ -203,9 +203,6 @@ func isShape(e ast.Expr) bool {
 	return ok && slices.ContainsFunc(s.Fields.List, func(f *ast.Field) bool { return f.Tag != nil && strings.Contains(f.Tag.Value, "json:") })
 }
 
-// notYet are routes that answer every well-formed wish with a refusal.
-var notYet = []string{"PATCH /v1/certificates/{cluster}", "PATCH /v1/credentials/{cluster}", "POST /v1/clusters/{cluster}/actions/upgrade"}
-
 // TestEverySuccessOfTheReferenceHappens looks for each in the transcripts, in
 // the table of callers and in the two tests that follow it.
 func TestEverySuccessOfTheReferenceHappens(t *testing.T) {
@@ -221,8 +218,8 @@ func TestEverySuccessOfTheReferenceHappens(t *testing.T) {
 		for verb, o := range verbs {
 			route := strings.ToUpper(verb) + " " + path
 			for status := range o.Responses {
-				if status < "300" && met[route+" "+status] == slices.Contains(notYet, route) {
-					t.Errorf("%s %s: met is %v", route, status, met[route+" "+status])
+				if status < "300" && !met[route+" "+status] {
+					t.Errorf("%s %s was never met", route, status)
 				}
 			}
 		}

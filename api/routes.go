@@ -62,8 +62,8 @@ func routes() []route {
 
 		{verb: "POST", path: "/v1/certificates", do: signCertificate, secret: true},
 		{verb: "GET", path: "/v1/certificates/{cluster}", do: showCertificate, args: []string{"ca_cert_type"}, secret: true},
-		{verb: "PATCH", path: "/v1/certificates/{cluster}", do: rotateCertificate, secret: true},
-		{verb: "PATCH", path: "/v1/credentials/{cluster}", do: rotateCredential, since: wire.VersionCredential, method: "patch", secret: true},
+		{verb: "PATCH", path: "/v1/certificates/{cluster}", do: rotateCertificate, args: []string{"ca_cert_type"}, secret: true, plans: true},
+		{verb: "PATCH", path: "/v1/credentials/{cluster}", do: rotateCredential, since: wire.VersionCredential, method: "patch", secret: true, plans: true},
 
 		{verb: "GET", path: "/v1/quotas", do: listQuotas, args: with("all_tenants")},
 		{verb: "POST", path: "/v1/quotas", do: createQuota},

@@ -38,7 +38,7 @@ var table = []access{
 	{`PATCH /v1/clusters/c1 [{"op":"replace","path":"/health_status","value":"HEALTHY"}]`, "202", "403", "403", "404", "202"},
 	{"DELETE /v1/clusters/c1", "204", "204", "403", "404", "204"},
 	{`POST /v1/clusters/c1/actions/resize {"node_count":2}`, "202", "202", "403", "404", "404"},
-	{`POST /v1/clusters/c1/actions/upgrade {"cluster_template":"k8s"}`, "400", "400", "403", "404", "404"},
+	{`POST /v1/clusters/c1/actions/upgrade {"cluster_template":"k8s"}`, "202", "202", "403", "404", "404"},
 
 	{"GET /v1/clusters/c1/nodegroups", "200", "200", "200", "404", "200"},
 	{"GET /v1/clusters/c1/nodegroups/default-worker", "200", "200", "200", "404", "200"},
@@ -48,8 +48,8 @@ var table = []access{
 
 	{"GET /v1/certificates/c1", "200", "403", "200", "404", "404"},
 	{`POST /v1/certificates {"cluster_uuid":"c1","csr":"x"}`, "400", "403", "403", "400", "400"},
-	{"PATCH /v1/certificates/c1", "400", "400", "403", "404", "404"},
-	{"PATCH /v1/credentials/c1", "400", "400", "403", "404", "404"},
+	{"PATCH /v1/certificates/c1", "202", "202", "403", "404", "404"},
+	{"PATCH /v1/credentials/c1", "202", "202", "403", "404", "404"},
 
 	{"GET /v1/quotas", "403", "403", "403", "403", "200"},
 	{"GET /v1/quotas/p1/Cluster", "200", "200", "200", "403", "200"},

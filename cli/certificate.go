@@ -13,7 +13,7 @@ import (
 )
 
 func (a *app) certificate() *cobra.Command {
-	return group("certificate", "Certificates of a cluster", a.certificateCA(), a.certificateSign())
+	return group("certificate", "Certificates of a cluster", a.certificateCA(), a.certificateSign(), a.certificateRotate())
 }
 
 func (a *app) certificateCA() *cobra.Command {
@@ -52,6 +52,32 @@ func (a *app) certificateSign() *cobra.Command {
 			return err
 		}
 		return a.printer().Text(signed, "%s", signed.PEM)
+	}
+	return c
+}
+
+func (a *app) certificateRotate() *cobra.Command {
+	var kind string
+	wait := waiting{}
+	c := &cobra.Command{Use: "rotate CLUSTER", Short: "Replace the authorities of a cluster and all they signed; kubeconfigs of before end", Args: exactly("CLUSTER")}
+	c.Flags().StringVar(&kind, "type", "", "one authority: "+jeroboam.AuthorityMain+", "+jeroboam.AuthorityEtcd+" or "+jeroboam.AuthorityFrontProxy+"; all of them if not given")
+	wait.flags(c.Flags())
+	c.RunE = func(c *cobra.Command, args []string) error {
+		return a.change(c, wait, func(ctx context.Context, s *client.Client) (string, error) { return s.RotateCA(ctx, args[0], kind) })
+	}
+	return c
+}
+
+func (a *app) credential() *cobra.Command {
+	return group("credential", "The credential of the cloud that a cluster holds", a.credentialRotate())
+}
+
+func (a *app) credentialRotate() *cobra.Command {
+	wait := waiting{}
+	c := &cobra.Command{Use: "rotate CLUSTER", Short: "Replace the credential of the cloud that a cluster holds", Args: exactly("CLUSTER")}
+	wait.flags(c.Flags())
+	c.RunE = func(c *cobra.Command, args []string) error {
+		return a.change(c, wait, func(ctx context.Context, s *client.Client) (string, error) { return s.RotateCredential(ctx, args[0]) })
 	}
 	return c
 }

@@ -17,7 +17,7 @@ import (
 
 func (a *app) cluster() *cobra.Command {
 	return group("cluster", "Clusters: create, look at, change, delete",
-		a.clusterCreate(), a.clusterList(), a.clusterShow(), a.clusterUpdate(), a.clusterResize(), a.clusterRetry(), a.clusterDelete(),
+		a.clusterCreate(), a.clusterList(), a.clusterShow(), a.clusterUpdate(), a.clusterResize(), a.clusterUpgrade(), a.clusterRetry(), a.clusterDelete(),
 		a.clusterConfig(), a.clusterWatch(), a.clusterOperations(), a.clusterMachines(), a.clusterPlan())
 }
 
@@ -142,6 +142,25 @@ func (a *app) clusterResize() *cobra.Command {
 		}
 		in.NodeCount = n
 		return a.change(c, wait, func(ctx context.Context, s *client.Client) (string, error) { return s.ResizeCluster(ctx, args[0], in) })
+	}
+	return c
+}
+
+func (a *app) clusterUpgrade() *cobra.Command {
+	var in wire.Upgrade
+	var batch int
+	wait := waiting{}
+	c := &cobra.Command{Use: "upgrade CLUSTER", Short: "Bring a cluster to the version of another template, node by node", Args: exactly("CLUSTER")}
+	c.Flags().StringVar(&in.ClusterTemplate, "template", "", "template with the wanted version: name or UUID (required)")
+	c.Flags().StringVar(&in.NodeGroup, "nodegroup", "", "group to upgrade to where its cluster is; the control plane and default-worker if not given")
+	c.Flags().IntVar(&batch, "max-batch-size", 0, "workers that may be down at once; a tenth of them if not given")
+	wait.flags(c.Flags())
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if in.ClusterTemplate == "" {
+			return usage("Add --template NAME; \"jeroboam template list\" shows which exist.", "The flag --template is missing.")
+		}
+		in.MaxBatchSize = given(c, "max-batch-size", &batch)
+		return a.change(c, wait, func(ctx context.Context, s *client.Client) (string, error) { return s.UpgradeCluster(ctx, args[0], in) })
 	}
 	return c
 }

@@ -79,6 +79,9 @@ func (p *progress) step(e wire.Event) {
 func (p *progress) news(e wire.Event) bool {
 	switch jeroboam.StepState(e.State) {
 	case jeroboam.StepRunning, jeroboam.StepWaiting:
+		if p.told[e.Step] == string(jeroboam.StepDone) { // and now once more
+			delete(p.told, e.Step)
+		}
 		return false
 	}
 	trouble := e.State + because(e.Cause)

@@ -111,7 +111,7 @@ func (a *app) root() *cobra.Command {
 	if a.state == "" {
 		a.state = ".state"
 	}
-	root.AddCommand(a.host.Serve, a.host.Store, a.host.Vault, a.up(), a.down(), a.template(), a.cluster(), a.nodeGroup(), a.federation(), a.label(), a.certificate(),
+	root.AddCommand(a.host.Serve, a.host.Store, a.host.Vault, a.up(), a.down(), a.template(), a.cluster(), a.nodeGroup(), a.federation(), a.label(), a.certificate(), a.credential(),
 		a.quota(), a.stats(), a.user(), group("policy", "Who may do what", a.host.Policy...), a.bundle(), a.doctor(), a.version())
 	root.AddCommand(a.host.Hidden...)
 	return root

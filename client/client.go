@@ -187,7 +187,11 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 		return err
 	}
 	if c.plan != nil && method != http.MethodGet {
-		path, out = path+"?"+wire.DryRunArg+"=true", c.plan
+		mark := "?"
+		if strings.Contains(path, mark) {
+			mark = "&"
+		}
+		path, out = path+mark+wire.DryRunArg+"=true", c.plan
 	}
 	response, err := service.Request(ctx, method, service.Endpoint+path, &gophercloud.RequestOpts{
 		JSONBody: in, JSONResponse: out, OkCodes: []int{200, 201, 202, 204}})

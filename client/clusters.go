@@ -187,9 +187,20 @@ func (c *Client) Sign(ctx context.Context, in wire.CertificateSign) (wire.Certif
 	return out, err
 }
 
-// RotateCA asks for new certificate authorities.
-func (c *Client) RotateCA(ctx context.Context, cluster string) (string, error) {
-	return c.change(ctx, "PATCH", at("certificates", cluster), nil)
+// RotateCA asks for a new certificate authority of a kind, or for all of them
+// when kind is "".
+func (c *Client) RotateCA(ctx context.Context, cluster, kind string) (string, error) {
+	path := at("certificates", cluster)
+	if kind != "" {
+		path += "?ca_cert_type=" + url.QueryEscape(kind)
+	}
+	return c.change(ctx, "PATCH", path, nil)
+}
+
+// RotateCredential asks for a new credential of the cloud for what runs on the
+// cluster's nodes.
+func (c *Client) RotateCredential(ctx context.Context, cluster string) (string, error) {
+	return c.change(ctx, "PATCH", at("credentials", cluster), nil)
 }
 
 // Operations lists what was done to a cluster, the newest first.

@@ -94,8 +94,27 @@ func TestCertificatesByOurClient(t *testing.T) {
 	if e, _ := jeroboam.AsError(err); e == nil || e.Kind != jeroboam.Invalid || e.Detail != "Received invalid csr b'zzz'." {
 		t.Errorf("got %#v", err)
 	}
-	if _, err := c.RotateCA(t.Context(), id); err == nil {
-		t.Error("nothing rotates yet")
+}
+
+func TestAClusterChangesByOurClient(t *testing.T) {
+	h, id := newCluster(t)
+	c, ctx := connect(t, h.options), t.Context()
+	for verb, change := range map[string]func() (string, error){
+		"upgrade":           func() (string, error) { return c.UpgradeCluster(ctx, id, wire.Upgrade{ClusterTemplate: "k8s"}) },
+		"rotate":            func() (string, error) { return c.RotateCA(ctx, id, "") },
+		"rotate one":        func() (string, error) { return c.RotateCA(ctx, id, jeroboam.AuthorityEtcd) },
+		"rotate credential": func() (string, error) { return c.RotateCredential(ctx, id) },
+	} {
+		if got, err := change(); err != nil || got != id {
+			t.Errorf("%s: %s, %v", verb, got, err)
+		}
+		if err := h.Converge(ctx, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, err := c.Operations(ctx, id)
+	if err != nil || len(all) != 5 {
+		t.Errorf("%+v, %v", all, err)
 	}
 }
 

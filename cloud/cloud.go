@@ -26,6 +26,7 @@ type Capabilities struct {
 	// their user-data brings the agent. Others find it there, and get
 	// node.UserData as JSON.
 	StockImages bool
+	Credentials bool // gives each cluster a credential of its own
 	Zones       []string
 	Labels      []jeroboam.Label // that it obeys, each with its Effect
 }
@@ -101,7 +102,7 @@ const (
 
 // Object names one thing a cloud holds for a cluster.
 type Object struct {
-	Kind    string // jeroboam.KindNetwork, KindBalancer, KindMachine
+	Kind    string // jeroboam.KindNetwork, KindBalancer, KindMachine, KindCredential
 	Name    string // machines: MachineSpec.Name
 	ID      string // machines: MachineSpec.ID
 	CloudID string

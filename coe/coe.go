@@ -50,6 +50,7 @@ type Input struct {
 	APIHost     string          // balancer, or the one control-plane node
 	Authorities map[string]jeroboam.Authority
 	Secrets     map[string]jeroboam.Secret // by SecretSpec.Name; empty for a worker
+	Credential  map[string]jeroboam.Secret // cloud.Credential.Values; empty for a worker, and on a cloud that gives none
 	Bundle      node.Bundle
 }
 
@@ -69,6 +70,16 @@ type COE interface {
 	Drain(ctx context.Context, access Access, node string) error
 	// Remove makes the cluster forget a node; absent is success.
 	Remove(ctx context.Context, access Access, node string) error
+}
+
+// Upgrader is implemented by an engine whose clusters change their version in
+// place, machine by machine.
+type Upgrader interface {
+	// Disrupts reports whether a worker must be drained before it goes from one
+	// version to the other.
+	Disrupts(from, to string) bool
+	// Uncordon lets a node that was drained take work again; absent is success.
+	Uncordon(ctx context.Context, access Access, node string) error
 }
 
 // Access is how to call a live cluster as its administrator.

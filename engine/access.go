@@ -29,7 +29,7 @@ type accesses struct {
 type issued struct {
 	cert      string // PEM
 	key       jeroboam.Secret
-	authority [sha256.Size]byte // of the certificate of who signed it
+	authority [sha256.Size]byte // of its Trust: who signed it comes first
 	renew     time.Time
 }
 
@@ -77,7 +77,7 @@ func (e *Engine) accessTo(ctx context.Context, s *snapshot) (coe.Access, error) 
 
 // accessAt is the access to the authority's cluster at an endpoint.
 func (e *Engine) accessAt(ctx context.Context, k coe.COE, authority jeroboam.Authority, endpoint string) (coe.Access, error) {
-	signer := sha256.Sum256([]byte(authority.PEM))
+	signer := sha256.Sum256([]byte(authority.Trust()))
 	have, ok := e.access.find(authority.Cluster, signer, e.Now())
 	if !ok {
 		key, cert, err := e.administrator(ctx, authority, k.Traits().Administrators)
@@ -87,7 +87,7 @@ func (e *Engine) accessAt(ctx context.Context, k coe.COE, authority jeroboam.Aut
 		have = issued{cert: cert, key: key, authority: signer, renew: e.Now().Add(administratorLife / 2)}
 		e.access.put(authority.Cluster, have)
 	}
-	return coe.Access{Cluster: authority.Cluster, Endpoint: endpoint, CA: authority.PEM, Cert: have.cert, Key: have.key, Dial: e.Dial}, nil
+	return coe.Access{Cluster: authority.Cluster, Endpoint: endpoint, CA: authority.Trust(), Cert: have.cert, Key: have.key, Dial: e.Dial}, nil
 }
 
 func endpointOf(t coe.Traits, host string) string {
@@ -113,7 +113,7 @@ func (e *Engine) administrator(ctx context.Context, a jeroboam.Authority, organi
 
 // issuer loads an authority with its key from the vault.
 func (e *Engine) issuer(ctx context.Context, a jeroboam.Authority) (*pki.Issuer, error) {
-	key, err := e.Vault.Get(ctx, a.Cluster, a.Name)
+	key, err := e.Vault.Get(ctx, a.Cluster, a.KeyName(a.Generation))
 	if err != nil {
 		return nil, fmt.Errorf("key of authority %s: %w", a.ID, err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/coe"
 	"github.com/jeroboam-cloud/jeroboam/node"
+	"github.com/jeroboam-cloud/jeroboam/plan"
 )
 
 // configs keeps the machine configs of the clusters last looked at, so that an
@@ -45,7 +46,7 @@ const (
 // announces the machines whose config did.
 func (e *Engine) refresh(ctx context.Context, s *snapshot) *clusterConfigs {
 	have := e.configs.get(s.cluster.ID)
-	common, err := e.commonInput(ctx, s)
+	common, err := e.input(ctx, s)
 	if err != nil {
 		return &clusterConfigs{failure: err, checked: e.Now()}
 	}
@@ -61,16 +62,27 @@ func (e *Engine) refresh(ctx context.Context, s *snapshot) *clusterConfigs {
 	return made
 }
 
-// commonInput is what the configs of all machines have in common. Its Bundle
-// is empty while the cluster is not far enough for any config.
-func (e *Engine) commonInput(ctx context.Context, s *snapshot) (coe.Input, error) {
+// input is what the configs of all machines have in common, and the bundle of
+// each group by its ID. It is empty while the cluster is not far enough for any
+// config.
+type input struct {
+	coe.Input
+	Bundles map[string]node.Bundle
+}
+
+func (e *Engine) input(ctx context.Context, s *snapshot) (input, error) {
 	d, err := e.driver(s.cluster)
-	if err != nil || !s.configurable(d.COE.Traits()) {
-		return coe.Input{}, err
+	if err != nil || !s.configurable(d) {
+		return input{}, err
 	}
-	in := coe.Input{Cluster: plainCluster(s.cluster), APIHost: s.apiHost(), Authorities: map[string]jeroboam.Authority{}}
+	in := input{Bundles: map[string]node.Bundle{}}
+	in.Cluster, in.APIHost, in.Authorities = plainCluster(s.cluster), s.apiHost(), map[string]jeroboam.Authority{}
 	for _, g := range s.groups {
 		in.Groups = append(in.Groups, plainGroup(g))
+		version := plan.Version(s.cluster, s.groups, g)
+		if in.Bundles[g.ID], err = e.Bundle(ctx, s.cluster.Spec.COE, version); err != nil {
+			return input{}, err
+		}
 	}
 	for _, m := range s.machines {
 		if !m.Status.Deleting && m.Status.Address != "" {
@@ -81,22 +93,26 @@ func (e *Engine) commonInput(ctx context.Context, s *snapshot) (coe.Input, error
 		in.Authorities[a.Name] = a
 	}
 	if in.Secrets, err = e.secrets(ctx, s.cluster.ID, d.COE.Traits()); err != nil {
-		return coe.Input{}, err
+		return input{}, err
 	}
-	in.Bundle, err = e.Bundle(ctx, s.cluster.Spec.COE, s.cluster.Spec.Version)
+	in.Credential, err = e.credential(ctx, s)
 	return in, err
 }
 
 // configurable reports whether all is known that a config needs: the API's
-// address, the authorities, and every member of the first control plane.
-func (s *snapshot) configurable(t coe.Traits) bool {
-	for _, name := range t.Authorities {
+// address, the authorities, the credential and every member of the first
+// control plane.
+func (s *snapshot) configurable(d Driver) bool {
+	for _, name := range d.COE.Traits().Authorities {
 		if _, ok := s.authority(name); !ok {
 			return false
 		}
 	}
 	if s.running() {
 		return s.apiHost() != ""
+	}
+	if _, ok := s.credential(); !ok && d.Cloud.Capabilities().Credentials {
+		return false
 	}
 	known := 0
 	for _, m := range s.masters() {
@@ -107,7 +123,7 @@ func (s *snapshot) configurable(t coe.Traits) bool {
 	return s.apiHost() != "" && known > 0 && known >= s.wantedMasters()
 }
 
-func (e *Engine) makeConfigs(ctx context.Context, s *snapshot, common coe.Input) *clusterConfigs {
+func (e *Engine) makeConfigs(ctx context.Context, s *snapshot, common input) *clusterConfigs {
 	made := &clusterConfigs{configs: map[string]node.Config{}, digests: map[string]string{}}
 	if common.Cluster.ID == "" {
 		return made
@@ -131,14 +147,18 @@ func (e *Engine) makeConfigs(ctx context.Context, s *snapshot, common coe.Input)
 	return made
 }
 
-func (e *Engine) makeConfig(ctx context.Context, k coe.COE, in coe.Input, m jeroboam.Machine) (node.Config, error) {
+func (e *Engine) makeConfig(ctx context.Context, k coe.COE, common input, m jeroboam.Machine) (node.Config, error) {
 	var err error
-	in.Machine = plainMachine(m)
+	in := common.Input
+	in.Machine, in.Bundle = plainMachine(m), common.Bundles[m.Group]
+	if in.Bundle.Version == "" {
+		return node.Config{}, jeroboam.Errorf(jeroboam.Internal, "group", "The machine's node group is gone.")
+	}
 	if m.Status.Deleting {
 		in.Machines = append(in.Machines[:len(in.Machines):len(in.Machines)], in.Machine)
 	}
 	if !m.IsMaster() {
-		in.Secrets = nil
+		in.Secrets, in.Credential = nil, nil
 	}
 	if in.Flavor, err = e.flavor(ctx, in.Cluster, m.Flavor); err != nil {
 		return node.Config{}, err
@@ -181,7 +201,7 @@ func plainMachine(m jeroboam.Machine) jeroboam.Machine {
 }
 
 // fingerprint identifies an input and the machines whose configs it yields.
-func fingerprint(common coe.Input, machines []jeroboam.Machine) string {
+func fingerprint(common input, machines []jeroboam.Machine) string {
 	var leaving []string
 	for _, m := range machines {
 		if m.Status.Deleting {
@@ -189,7 +209,7 @@ func fingerprint(common coe.Input, machines []jeroboam.Machine) string {
 		}
 	}
 	data, err := json.Marshal(struct {
-		Common  coe.Input
+		Common  input
 		Leaving []string
 	}{common, leaving})
 	if err != nil {

@@ -23,6 +23,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/coe"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/trouble"
 	"github.com/jeroboam-cloud/jeroboam/engine/pace"
 	"github.com/jeroboam-cloud/jeroboam/node"
 	"github.com/jeroboam-cloud/jeroboam/store"
@@ -79,7 +80,7 @@ type Engine struct {
 	configs configs
 	access  accesses
 	things  things
-	pauses  pauses
+	pauses  trouble.Pauses
 	changes *changes
 	follows *following
 	gates   gates

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/plan"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
@@ -197,7 +198,7 @@ func (e *Engine) settle(tx store.Tx, op jeroboam.Operation, state jeroboam.State
 		return err
 	}
 	for _, g := range groups {
-		if err := settleGroup(tx, g, c.Spec.Version, cause, e.Now().UTC()); err != nil {
+		if err := settleGroup(tx, g, plan.WantedVersion(c, g), cause, e.Now().UTC()); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"sync/atomic"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/coe"
 	"github.com/jeroboam-cloud/jeroboam/plan"
+	"github.com/jeroboam-cloud/jeroboam/release"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
@@ -68,7 +70,7 @@ func (p *prober) due(now time.Time) time.Duration {
 }
 
 // message tells why a node is not ready, "" while it is too early to say.
-func (p *prober) message(node string, now time.Time) string {
+func (p *prober) message(m jeroboam.Machine, unchanged func(jeroboam.Machine, coe.Node) string, now time.Time) string {
 	if p.began.IsZero() || now.Sub(p.began) < quiet {
 		return ""
 	}
@@ -76,8 +78,8 @@ func (p *prober) message(node string, now time.Time) string {
 		return p.why
 	}
 	for _, n := range p.health.Nodes {
-		if n.Name == node {
-			return n.Message
+		if n.Name == m.Name {
+			return cmp.Or(n.Message, unchanged(m, n))
 		}
 	}
 	return "The node has not registered yet."
@@ -97,6 +99,23 @@ func (p *prober) landed(err error, now time.Time) {
 		return
 	}
 	p.health, p.why = probe.health, probe.health.Message
+}
+
+// unchanged tells why a machine that is taking another config is not ready yet,
+// whatever its node says of itself: the node's word may be older than the
+// config. It is "" when the node has changed.
+func (r *run) unchanged(m jeroboam.Machine, node coe.Node) string {
+	if m.Status.Target == "" {
+		return ""
+	}
+	if message := cmp.Or(unsettled(m.Status.Services), unready(m.Status.Services)); message != "" {
+		return message
+	}
+	made := r.configs.get(r.id)
+	if made == nil || release.Compare(node.Version, made.configs[m.ID].Bundle.Version) == 0 {
+		return ""
+	}
+	return "the node still says that it runs " + node.Version
 }
 
 // inquire says which steps wait for a node to be ready, and sees to it that
@@ -150,44 +169,44 @@ func (r *run) askOnce(ctx context.Context, s *snapshot, d Driver, p *probe, limi
 	if p.health, err = d.COE.Health(ctx, access); err != nil {
 		return false, err
 	}
-	return r.recordReady(ctx, *op, p.health, *p.awaited.Load())
+	return r.recordReady(ctx, *op, s, p.health, *p.awaited.Load())
 }
 
 // probingSince is when the first of the nodes awaited was first asked about, in
 // this run or an earlier one.
 func (r *run) probingSince() time.Time {
-	p := r.pauses.get(r.id, probeName)
-	if p.since.IsZero() {
-		p.since = r.Now()
-		r.pauses.set(r.id, probeName, p)
+	p := r.pauses.Get(r.id, probeName)
+	if p.Since.IsZero() {
+		p.Since = r.Now()
+		r.pauses.Set(r.id, probeName, p)
 	}
-	return p.since
+	return p.Since
 }
 
 // recordReady writes down the nodes that are ready and were awaited, and reports
 // whether there are any.
-func (e *Engine) recordReady(ctx context.Context, op jeroboam.Operation, h coe.Health, awaited []plan.Step) (any bool, err error) {
+func (r *run) recordReady(ctx context.Context, op jeroboam.Operation, s *snapshot, h coe.Health, awaited []plan.Step) (any bool, err error) {
 	nodes := make(map[string]coe.Node, len(h.Nodes))
 	for _, n := range h.Nodes {
 		nodes[n.Name] = n
 	}
 	var ready []plan.Step
-	for _, s := range awaited {
-		if nodes[s.Machine.Name].Ready {
-			ready = append(ready, s)
+	for _, step := range awaited {
+		if n := nodes[step.Machine.Name]; n.Ready && r.unchanged(step.Machine, n) == "" {
+			ready = append(ready, step)
 		}
 	}
 	if len(ready) == 0 {
 		return false, nil
 	}
-	return true, e.update(ctx, func(tx store.Tx) error {
-		for _, s := range ready {
-			if err := e.nodeReady(tx, op, s); err != nil {
+	return true, r.update(ctx, func(tx store.Tx) error {
+		for _, step := range ready {
+			if err := r.nodeReady(tx, op, step, nodes[step.Machine.Name].Version); err != nil {
 				return err
 			}
 		}
+		version := s.controlPlaneVersion(nodes)
 		_, err := change(tx, op.Cluster, func(c *jeroboam.Cluster) bool {
-			version := nodes[ready[0].Machine.Name].Version
 			same := version == "" || version == c.Status.COEVersion
 			if !same {
 				c.Status.COEVersion = version
@@ -198,8 +217,22 @@ func (e *Engine) recordReady(ctx context.Context, op jeroboam.Operation, h coe.H
 	})
 }
 
-func (e *Engine) nodeReady(tx store.Tx, op jeroboam.Operation, s plan.Step) error {
-	m, err := change(tx, s.Machine.ID, always(func(m *jeroboam.Machine) { m.Status.ReadyAt = e.Now().UTC() }))
+// controlPlaneVersion is the oldest version of a control-plane node: a cluster
+// has come to a version when all of them have.
+func (s *snapshot) controlPlaneVersion(nodes map[string]coe.Node) string {
+	oldest := ""
+	for _, m := range s.masters() {
+		if v := nodes[m.Name].Version; v != "" && (oldest == "" || release.Compare(v, oldest) < 0) {
+			oldest = v
+		}
+	}
+	return oldest
+}
+
+func (e *Engine) nodeReady(tx store.Tx, op jeroboam.Operation, s plan.Step, version string) error {
+	m, err := change(tx, s.Machine.ID, always(func(m *jeroboam.Machine) {
+		m.Status.ReadyAt, m.Status.Version = e.Now().UTC(), version
+	}))
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/trouble"
 	"github.com/jeroboam-cloud/jeroboam/plan"
 )
 
@@ -167,9 +168,9 @@ func (r *run) landStep(f *flight, err error) {
 		f.stopped(err)
 		return // the plan no longer holds the step, or all has ended
 	}
-	name, p := f.step.Name, r.pauses.get(r.id, f.step.Name)
+	name, p := f.step.Name, r.pauses.Get(r.id, f.step.Name)
 	if l, ok := asLater(err); ok {
-		r.pauses.set(r.id, name, p.wait(r.Now()))
+		r.pauses.Set(r.id, name, p.Wait(r.Now()))
 		r.journal.say(name, entry{state: jeroboam.StepWaiting, message: l.message})
 		f.ended(jeroboam.StepWaiting, nil)
 		return
@@ -179,31 +180,31 @@ func (r *run) landStep(f *flight, err error) {
 		return
 	}
 	f.ended(jeroboam.StepDone, nil)
-	r.pauses.set(r.id, name, pause{})
+	r.pauses.Set(r.id, name, trouble.Pause{})
 	r.journal.closed(name)
 	if f.step.Action == plan.MakeMachine {
 		r.watch.found(f.step.Machine.ID)
 	}
-	r.logEntry(op, name, jeroboam.StepDone, p.attempts+1, nil)
+	r.logEntry(op, name, jeroboam.StepDone, p.Attempts+1, nil)
 }
 
 // failed decides when a step that met trouble is tried again, and says how it
 // stands until then.
-func (r *run) failed(op *jeroboam.Operation, name string, p pause, err error) jeroboam.StepState {
-	if p.attempts++; p.attempts == 1 {
-		p.since = r.Now()
+func (r *run) failed(op *jeroboam.Operation, name string, p trouble.Pause, err error) jeroboam.StepState {
+	if p.Attempts++; p.Attempts == 1 {
+		p.Since = r.Now()
 	}
 	v := entry{cause: jeroboam.CauseOf(err)}
-	switch judge(err, p.attempts, r.Now().Sub(p.since), !op.Deadline.IsZero()) {
-	case retry:
-		p.until, v.state = r.Now().Add(backoff(p.attempts)), jeroboam.StepRetrying
-	case block:
-		p.until, v.state = r.Now().Add(blockedRetry), jeroboam.StepBlocked
-	case giveUp:
-		p.until, v.state = r.Now().Add(blockedRetry), jeroboam.StepFailed
+	switch trouble.Judge(err, p.Attempts, r.Now().Sub(p.Since), !op.Deadline.IsZero()) {
+	case trouble.Retry:
+		p.Until, v.state = r.Now().Add(trouble.Backoff(p.Attempts)), jeroboam.StepRetrying
+	case trouble.Block:
+		p.Until, v.state = r.Now().Add(trouble.Blocked), jeroboam.StepBlocked
+	case trouble.GiveUp:
+		p.Until, v.state = r.Now().Add(trouble.Blocked), jeroboam.StepFailed
 	}
-	r.pauses.set(r.id, name, p)
+	r.pauses.Set(r.id, name, p)
 	r.journal.say(name, v)
-	r.logEntry(op, name, v.state, p.attempts, err)
+	r.logEntry(op, name, v.state, p.Attempts, err)
 	return v.state
 }

@@ -121,3 +121,17 @@ func (s *snapshot) authority(name string) (jeroboam.Authority, bool) {
 	}
 	return s.authorities[i], true
 }
+
+// version is what a machine's node runs, as far as is known: what the node said
+// when it was last ready, or else what its group has come to.
+func (s *snapshot) version(m jeroboam.Machine) string {
+	if m.Status.Version != "" {
+		return m.Status.Version
+	}
+	for _, g := range s.groups {
+		if g.ID == m.Group {
+			return g.Status.Version
+		}
+	}
+	return ""
+}

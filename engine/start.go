@@ -18,7 +18,7 @@ func (r *run) start(ctx context.Context, s *snapshot, d Driver, steps []plan.Ste
 			r.journal.say(step.Name, r.waiting(s, step))
 		case plan.AwaitReady:
 			awaited = append(awaited, step)
-			r.journal.say(step.Name, entry{state: jeroboam.StepWaiting, message: r.prober.message(step.Machine.Name, r.Now())})
+			r.journal.say(step.Name, entry{state: jeroboam.StepWaiting, message: r.prober.message(step.Machine, r.unchanged, r.Now())})
 		default:
 			r.begin(ctx, s, d, step)
 		}
@@ -82,7 +82,7 @@ func (r *run) begin(ctx context.Context, s *snapshot, d Driver, step plan.Step) 
 	if r.flights[step.Name] != nil || r.busy() >= r.Limits.PerCluster {
 		return
 	}
-	if r.Now().Before(r.pauses.get(r.id, step.Name).until) || r.occupied(step) {
+	if r.Now().Before(r.pauses.Get(r.id, step.Name).Until) || r.occupied(step) {
 		return
 	}
 	if r.journal.lines[step.Name].state != jeroboam.StepWaiting { // which goes on, look by look
@@ -130,8 +130,8 @@ func (r *run) horizon(steps []plan.Step) (leave bool, after time.Duration) {
 		if step.Action == plan.AwaitReady && r.prober.probe == nil {
 			sooner(r.prober.due(now))
 		}
-		if p := r.pauses.get(r.id, step.Name); now.Before(p.until) && r.flights[step.Name] == nil {
-			sooner(p.until.Sub(now))
+		if p := r.pauses.Get(r.id, step.Name); now.Before(p.Until) && r.flights[step.Name] == nil {
+			sooner(p.Until.Sub(now))
 		}
 	}
 	if due, wait := r.watch.due(now); !due && wait > 0 {

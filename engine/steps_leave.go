@@ -37,6 +37,9 @@ func (t task) selectMachines(ctx context.Context) error {
 }
 
 func (t task) drain(ctx context.Context) error {
+	if err := t.cordoned(ctx); err != nil {
+		return err
+	}
 	access, err := t.run.accessTo(ctx, t.snap)
 	if err != nil {
 		return err
@@ -91,6 +94,11 @@ func (t task) deleteObject(ctx context.Context) error {
 	}
 	if err != nil {
 		return err
+	}
+	if r.Kind == jeroboam.KindCredential {
+		if err := t.run.Vault.Delete(ctx, t.run.id, credentialSecret(r.Name)); err != nil {
+			return fmt.Errorf("forget credential %s: %w", r.Name, err)
+		}
 	}
 	return t.commit(ctx, func(tx store.Tx) error {
 		if err := t.run.erase(tx, t.run.id, r.Kind, r.Name); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
@@ -116,7 +115,8 @@ func (t task) userData(ctx context.Context, m jeroboam.Machine, image jeroboam.I
 			return err
 		}
 		_, err := change(tx, m.ID, always(func(m *jeroboam.Machine) {
-			m.Status = jeroboam.MachineStatus{Deleting: m.Status.Deleting}
+			// The COE still knows a node of this name, and keeps it cordoned.
+			m.Status = jeroboam.MachineStatus{Deleting: m.Status.Deleting, Cordoned: m.Status.Cordoned}
 		}))
 		return err
 	})
@@ -142,19 +142,4 @@ func dropTokens(tx store.Tx, m jeroboam.Machine) error {
 		}
 	}
 	return nil
-}
-
-// update gives a machine at work its turn to take another config. It counts as
-// down until the COE says again that its node is ready.
-func (t task) update(ctx context.Context) error {
-	err := t.commit(ctx, func(tx store.Tx) error {
-		_, err := change(tx, t.step.Machine.ID, always(func(m *jeroboam.Machine) {
-			m.Status.Target, m.Status.ReadyAt = t.step.Digest, time.Time{}
-		}))
-		return err
-	})
-	if err == nil {
-		t.run.changes.add(t.step.Machine.ID)
-	}
-	return err
 }

@@ -68,16 +68,20 @@ func newSecret(kind coe.SecretKind) (jeroboam.Secret, error) {
 
 func (t task) newAuthority(ctx context.Context, name string) (jeroboam.Authority, error) {
 	c, now := t.snap.cluster, t.run.Now().UTC()
-	common := c.Name
-	if name != jeroboam.AuthorityMain {
-		common += " " + name
-	}
-	cert, key, err := pki.NewAuthority(common, now, authorityLife)
+	cert, key, err := pki.NewAuthority(t.authorityName(name), now, authorityLife)
 	if err != nil {
 		return jeroboam.Authority{}, err
 	}
 	return jeroboam.Authority{ID: authorityID(c.ID, name), Cluster: c.ID, Project: c.Project, Name: name, PEM: cert,
 		NotAfter: now.Add(authorityLife), CreatedAt: now}, t.run.Vault.Put(ctx, c.ID, name, key)
+}
+
+// authorityName is the common name of an authority of any generation.
+func (t task) authorityName(name string) string {
+	if name == jeroboam.AuthorityMain {
+		return t.snap.cluster.Name
+	}
+	return t.snap.cluster.Name + " " + name
 }
 
 // putNew inserts copies, so that a transaction that runs again starts from the

@@ -28,6 +28,8 @@ func (t task) do(ctx context.Context) error {
 	switch t.step.Action {
 	case plan.MakeAuthorities:
 		return t.makeAuthorities(ctx)
+	case plan.MakeCredential:
+		return t.makeCredential(ctx)
 	case plan.MakeNetwork:
 		return t.makeNetwork(ctx)
 	case plan.MakeBalancer:
@@ -38,6 +40,16 @@ func (t task) do(ctx context.Context) error {
 		return t.makeMachine(ctx)
 	case plan.Update:
 		return t.update(ctx)
+	case plan.Uncordon:
+		return t.uncordon(ctx)
+	case plan.SetVersion:
+		return t.setVersion(ctx)
+	case plan.Trust:
+		return t.trust(ctx)
+	case plan.Reissue:
+		return t.reissue(ctx)
+	case plan.Retire:
+		return t.retire(ctx)
 	case plan.Select:
 		return t.selectMachines(ctx)
 	case plan.Drain:

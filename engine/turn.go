@@ -2,10 +2,13 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/coe"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/trouble"
 	"github.com/jeroboam-cloud/jeroboam/plan"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
@@ -52,7 +55,7 @@ func (r *run) turn(ctx context.Context) (leave bool, after time.Duration, err er
 func (r *run) forget() {
 	r.configs.forget(r.id)
 	r.access.forget(r.id)
-	r.pauses.keep(r.id, nil)
+	r.pauses.Keep(r.id, nil)
 }
 
 // takeUp makes the newest open operation the run's own.
@@ -82,7 +85,7 @@ func (r *run) takeUp(ctx context.Context, s *snapshot) error {
 		r.ended(old, jeroboam.OperationSuperseded, nil)
 	}
 	if s.newest.State == jeroboam.OperationPending {
-		r.pauses.keep(r.id, nil) // a new word of the user: no old back-off counts
+		r.pauses.Keep(r.id, nil) // a new word of the user: no old back-off counts
 	}
 	r.op.Store(op)
 	r.journal = j
@@ -98,7 +101,7 @@ func (r *run) stuck(ctx context.Context, cause error) (bool, time.Duration, erro
 	r.cancelAllBut(nil)
 	marked := *op
 	err := r.update(ctx, func(tx store.Tx) error { return r.mark(tx, &marked, jeroboam.CauseOf(cause)) })
-	return true, blockedRetry, err
+	return true, trouble.Blocked, err
 }
 
 // plan asks what is left to do.
@@ -106,13 +109,31 @@ func (r *run) plan(ctx context.Context, s *snapshot, d Driver) []plan.Step {
 	actual := plan.Actual{Authorities: s.authorities, Machines: s.machines, Ledger: s.ledger, Lost: r.watch.lost}
 	if !s.cluster.Spec.Deleted {
 		made := r.refresh(ctx, s)
-		actual.Digests = made.digests
+		actual.Digests, actual.Disrupted = made.digests, disrupted(s, d, made)
 		r.journal.trouble = made.failure
 		if made.failure != nil && r.op.Load() == nil {
 			actual.Digests = applied(s.machines) // a cluster that runs does not need to be configured anew
 		}
 	}
-	return plan.Next(plan.Desired{Cluster: s.cluster, Groups: s.groups, Authorities: d.COE.Traits().Authorities}, actual)
+	return plan.Next(plan.Desired{Cluster: s.cluster, Groups: s.groups, Authorities: d.COE.Traits().Authorities,
+		Credential: d.Cloud.Capabilities().Credentials}, actual)
+}
+
+// disrupted finds the workers that have to be emptied before they take the
+// config that is made for them.
+func disrupted(s *snapshot, d Driver, made *clusterConfigs) map[string]bool {
+	out := map[string]bool{}
+	upgrader, ok := d.COE.(coe.Upgrader)
+	if !ok {
+		return out
+	}
+	for _, m := range s.machines {
+		config, ok := made.configs[m.ID]
+		if from := s.version(m); ok && !m.IsMaster() && from != "" {
+			out[m.ID] = upgrader.Disrupts(from, config.Bundle.Version)
+		}
+	}
+	return out
 }
 
 func applied(machines []jeroboam.Machine) map[string]string {
@@ -163,7 +184,7 @@ func summary(steps []plan.Step) string {
 
 // advance does what the plan says and decides whether the operation has ended.
 func (r *run) advance(ctx context.Context, s *snapshot, d Driver, steps []plan.Step) (leave bool, after time.Duration, err error) {
-	r.pauses.keep(r.id, steps)
+	r.pauses.Keep(r.id, paced(steps))
 	r.cancelAllBut(steps)
 	if len(steps) == 0 && r.busy() == 0 {
 		return r.conclude(ctx, s)
@@ -186,6 +207,14 @@ func names(steps []plan.Step) map[string]bool {
 	for _, s := range steps {
 		out[s.Name] = true
 	}
+	return out
+}
+
+// paced names the steps whose pauses count; that of the probe stands for all
+// that wait to be ready.
+func paced(steps []plan.Step) map[string]bool {
+	out := names(steps)
+	out[probeName] = slices.ContainsFunc(steps, func(s plan.Step) bool { return s.Action == plan.AwaitReady })
 	return out
 }
 
@@ -267,7 +296,7 @@ func (r *run) abandon(ctx context.Context, cause *jeroboam.Cause) (bool, time.Du
 	}
 	r.ended(op, jeroboam.OperationFailed, cause)
 	r.op.Store(nil)
-	r.pauses.keep(r.id, nil)
+	r.pauses.Keep(r.id, nil)
 	r.journal = newJournal()
 	return false, time.Nanosecond, nil
 }

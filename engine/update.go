@@ -7,6 +7,8 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
+const conflictTries = 5 // at a transaction that met another writer
+
 // update runs f in a transaction; one that met another writer is run again.
 func (e *Engine) update(ctx context.Context, f func(store.Tx) error) error {
 	var err error

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/trouble"
 	"github.com/jeroboam-cloud/jeroboam/plan"
 )
 
@@ -35,7 +36,7 @@ func (w *watch) due(now time.Time) (bool, time.Duration) {
 	if !w.stale || w.look != nil {
 		return false, 0
 	}
-	wait := w.last.Add(max(lookEvery, backoff(w.fails+1))).Sub(now)
+	wait := w.last.Add(max(lookEvery, trouble.Backoff(w.fails+1))).Sub(now)
 	return wait <= 0, max(wait, 0)
 }
 

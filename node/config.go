@@ -86,8 +86,9 @@ type File struct {
 // else; the key never leaves the machine. The agent renews it at two thirds of
 // its life, and then restarts the services that list KeyPath or CertPath in Watch.
 type Certificate struct {
-	Name         string   `json:"name"`      // unique in the config
-	Authority    string   `json:"authority"` // jeroboam.AuthorityMain, …
+	Name         string   `json:"name"`                 // unique in the config
+	Authority    string   `json:"authority"`            // jeroboam.AuthorityMain, …
+	Generation   int      `json:"generation,omitempty"` // of the authority; another one means another certificate
 	CommonName   string   `json:"common_name"`
 	Organization []string `json:"organization,omitempty"`
 	DNSNames     []string `json:"dns_names,omitempty"`

@@ -19,13 +19,23 @@ const (
 	maxCommonName = 64
 )
 
-// NewAuthority makes a self-signed certificate authority (path length 0, key
-// usage: certificates only, both critical), valid from a day before now until
-// now+life. It returns PEM.
+// NewAuthority makes a key and SelfSigns it. It returns PEM.
 func NewAuthority(commonName string, now time.Time, life time.Duration) (certPEM string, keyPEM jeroboam.Secret, err error) {
-	key, keyPEM, err := NewKey()
+	_, keyPEM, err = NewKey()
 	if err != nil {
 		return "", "", err
+	}
+	certPEM, err = SelfSign(keyPEM, commonName, now, life)
+	return certPEM, keyPEM, err
+}
+
+// SelfSign makes the certificate (PEM) of an authority that has a key (path
+// length 0, key usage: certificates only, both critical), valid from a day
+// before now until now+life.
+func SelfSign(keyPEM jeroboam.Secret, commonName string, now time.Time, life time.Duration) (string, error) {
+	key, err := ParseKey(keyPEM)
+	if err != nil {
+		return "", err
 	}
 	template := &x509.Certificate{
 		SerialNumber:          serial(),
@@ -39,9 +49,9 @@ func NewAuthority(commonName string, now time.Time, life time.Duration) (certPEM
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
-		return "", "", fmt.Errorf("make authority %q: %w", commonName, err)
+		return "", fmt.Errorf("make authority %q: %w", commonName, err)
 	}
-	return encode(blockCertificate, der), keyPEM, nil
+	return encode(blockCertificate, der), nil
 }
 
 // Issuer is an authority that can sign. It is safe for use by many goroutines.

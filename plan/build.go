@@ -17,6 +17,7 @@ type builder struct {
 	masters   []string // "machine" steps of control-plane machines that may run at once
 	addresses []string // of the control-plane machines that stay
 	chain     []string // what the next change of the control plane must wait for
+	ahead     []string // what a version of workers must wait for
 }
 
 func newBuilder(d Desired, a Actual) *builder {
@@ -27,6 +28,9 @@ func newBuilder(d Desired, a Actual) *builder {
 func (b *builder) foundation() {
 	if slices.ContainsFunc(b.Desired.Authorities, b.lacksAuthority) {
 		b.add(Step{Name: string(MakeAuthorities), Action: MakeAuthorities})
+	}
+	if b.Desired.Credential && !b.hasCredential() {
+		b.add(Step{Name: string(MakeCredential), Action: MakeCredential})
 	}
 	if _, ok := b.made(jeroboam.KindNetwork); !ok {
 		b.add(Step{Name: string(MakeNetwork), Action: MakeNetwork})
@@ -83,6 +87,7 @@ func (b *builder) groups() {
 
 func (b *builder) group(g jeroboam.NodeGroup) {
 	want := wanted(g)
+	first := len(b.steps)
 	live, leaving := b.members(g.ID)
 	victims := Victims(live, want, g.Spec.Remove, b.Lost)
 	var selected []string
@@ -99,8 +104,9 @@ func (b *builder) group(g jeroboam.NodeGroup) {
 	if g.IsMaster() {
 		b.controlPlane(stay, leaving, fresh, selected)
 	} else {
-		b.workers(want, stay, leaving, fresh, selected)
+		b.workers(g, stay, leaving, fresh, selected)
 	}
+	b.version(g, b.steps[first:])
 	if g.Spec.Deleted && !g.IsMaster() {
 		b.forget(g, leaving, selected)
 	}
@@ -157,12 +163,14 @@ func (b *builder) fresh(g jeroboam.NodeGroup, n int) []jeroboam.Machine {
 
 // workers may all come and go side by side, as long as no more than one of the
 // wanted number is down: who leaves in excess of that waits for who comes.
-func (b *builder) workers(want int, stay, leaving, fresh []jeroboam.Machine, selected []string) {
-	var pending []string // last steps of those who come
-	spare := 1 - want    // how many may go at once
+func (b *builder) workers(g jeroboam.NodeGroup, stay, leaving, fresh []jeroboam.Machine, selected []string) {
+	var pending []string   // last steps of those who come
+	spare := 1 - wanted(g) // how many may go at once
 	var outdated []jeroboam.Machine
 	for _, m := range append(slices.Clone(stay), fresh...) {
 		switch {
+		case m.Status.Cordoned: // it has its turn already
+			pending = append(pending, named(Uncordon, m))
 		case up(m, b.Lost):
 			spare++
 		case b.Lost[m.ID] && !b.outdated(m): // it is ready as soon as it runs again
@@ -170,13 +178,13 @@ func (b *builder) workers(want int, stay, leaving, fresh []jeroboam.Machine, sel
 		default:
 			pending = append(pending, named(AwaitReady, m))
 		}
-		if b.outdated(m) && up(m, b.Lost) {
+		if b.outdated(m) && up(m, b.Lost) && !m.Status.Cordoned {
 			outdated = append(outdated, m)
 		} else {
 			b.raise(m, nil) // one that is down may take its config at once
 		}
 	}
-	b.update(want, outdated, pending)
+	b.update(g, outdated, pending)
 	for _, m := range leaving {
 		if works(m, b.Lost) {
 			spare++
@@ -193,20 +201,32 @@ func (b *builder) workers(want int, stay, leaving, fresh []jeroboam.Machine, sel
 	}
 }
 
-// update lets workers take a new config, after the control plane, a tenth of
-// them at a time: the next one when one before it is ready again. pending are
-// the last steps of those that are down as it is.
-func (b *builder) update(want int, outdated []jeroboam.Machine, pending []string) {
-	atOnce := max(want/10, 1)
+// update lets workers take a new config, after the control plane, so many of
+// them at a time: the next one when one before it works again. pending are the
+// last steps of those that are down as it is.
+func (b *builder) update(g jeroboam.NodeGroup, outdated []jeroboam.Machine, pending []string) {
+	atOnce := batch(g)
 	queue := slices.Clone(pending)
 	for _, m := range outdated {
 		needs := slices.Clone(b.chain)
 		if i := len(queue) - atOnce; i >= 0 {
 			needs = append(needs, queue[i])
 		}
-		queue = append(queue, named(AwaitReady, m))
+		last := AwaitReady
+		if b.Disrupted[m.ID] {
+			last = Uncordon
+		}
+		queue = append(queue, named(last, m))
 		b.raise(m, needs)
 	}
+}
+
+// batch is how many nodes of a group may be down for a change.
+func batch(g jeroboam.NodeGroup) int {
+	if g.Spec.Batch > 0 {
+		return g.Spec.Batch
+	}
+	return max(wanted(g)/10, 1)
 }
 
 // outdated reports whether a node at work should have another config.
@@ -277,16 +297,27 @@ func (b *builder) raise(m jeroboam.Machine, needs []string) {
 		b.step(AwaitJoin, m, named(MakeMachine, m))
 	}
 	if b.outdated(m) {
-		b.add(Step{Name: named(Update, m), Action: Update, Machine: m, Group: m.Group, Digest: b.Digests[m.ID],
-			Needs: append([]string{named(MakeMachine, m)}, needs...)})
+		b.change(m, append([]string{named(MakeMachine, m)}, needs...))
 	}
 	if digest := b.Digests[m.ID]; digest == "" || m.Status.AppliedConfig != digest {
-		needs := []string{named(AwaitJoin, m), named(Update, m), string(MakeAuthorities), string(MakeBalancer)}
+		needs := []string{named(AwaitJoin, m), named(Update, m), string(MakeAuthorities), string(MakeCredential), string(MakeBalancer)}
 		b.step(AwaitConfig, m, append(needs, b.masters...)...)
 	}
 	if m.Status.ReadyAt.IsZero() || b.outdated(m) {
 		b.step(AwaitReady, m, named(AwaitConfig, m))
 	}
+	if m.Status.Cordoned || (b.outdated(m) && b.Disrupted[m.ID]) {
+		b.step(Uncordon, m, named(MakeMachine, m), named(AwaitReady, m))
+	}
+}
+
+// change gives a machine at work its turn, emptied first if it has to be.
+func (b *builder) change(m jeroboam.Machine, needs []string) {
+	if b.Disrupted[m.ID] && !m.Status.Drained {
+		b.add(Step{Name: named(Drain, m), Action: Drain, Machine: m, Group: m.Group, Cordon: true, Needs: needs})
+	}
+	b.add(Step{Name: named(Update, m), Action: Update, Machine: m, Group: m.Group, Digest: b.Digests[m.ID],
+		Needs: append([]string{named(Drain, m)}, needs...)})
 }
 
 // leave plans the way out of a machine: drained, forgotten by the COE, deleted.

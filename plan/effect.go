@@ -20,6 +20,8 @@ const (
 // Effect tells what the step does to the cloud; false: nothing.
 func (s Step) Effect(cluster jeroboam.Cluster) (Effect, bool) {
 	switch s.Action {
+	case MakeCredential:
+		return Effect{Verb: EffectMake, Kind: jeroboam.KindCredential, Name: CredentialName(cluster)}, true
 	case MakeNetwork:
 		return Effect{Verb: EffectMake, Kind: jeroboam.KindNetwork, Name: cluster.Name}, true
 	case MakeBalancer:

@@ -14,6 +14,7 @@ type Desired struct {
 	Cluster     jeroboam.Cluster
 	Groups      []jeroboam.NodeGroup // in order of creation
 	Authorities []string             // names of the certificate authorities the COE wants
+	Credential  bool                 // the cloud gives the cluster a credential of its own
 }
 
 // Actual is what is known to be there.
@@ -27,6 +28,9 @@ type Actual struct {
 	// Digests holds, by machine ID, the digest of the node config the machine
 	// should run. One whose config cannot be made yet has none.
 	Digests map[string]string
+	// Disrupted holds the IDs of machines whose nodes must be empty while they
+	// take that config.
+	Disrupted map[string]bool
 }
 
 // Action is what a step does.
@@ -34,7 +38,8 @@ type Action string
 
 // The actions. Each is safe to repeat.
 const (
-	MakeAuthorities Action = "authority" // certificate authorities and secrets
+	MakeAuthorities Action = "authority"  // certificate authorities and secrets
+	MakeCredential  Action = "credential" // what the cluster's nodes call the cloud with
 	MakeNetwork     Action = "network"
 	MakeBalancer    Action = "balancer"  // the one address of the API
 	SetBackends     Action = "backends"  // which machines the balancer leads to
@@ -43,6 +48,11 @@ const (
 	Update          Action = "update"    // a machine at work may take another config
 	AwaitConfig     Action = "configure" // its agent has applied the config
 	AwaitReady      Action = "ready"     // the COE says so
+	Uncordon        Action = "uncordon"  // a drained node takes work again
+	SetVersion      Action = "version"   // write down that all of a group run it
+	Trust           Action = "trust"     // make authorities that are to follow others, trusted beside them
+	Reissue         Action = "reissue"   // let them sign
+	Retire          Action = "retire"    // forget those they follow
 	Select          Action = "select"    // write down which machines of a group go
 	Drain           Action = "drain"     // move the work off a node
 	Remove          Action = "remove"    // make the COE forget a node
@@ -60,9 +70,11 @@ type Step struct {
 	Machine  jeroboam.Machine  // of an action on a machine; without an ID when it is yet to be written down
 	Object   jeroboam.Resource // what DeleteObject deletes
 	Group    string            // NodeGroup.ID of an action on a group
-	Targets  []string          // machine IDs that Select marks
+	Targets  []string          // machine IDs that Select marks; names of authorities
 	Backends []string          // addresses that SetBackends sets
 	Digest   string            // of the config that Update lets the machine have
+	Cordon   bool              // Drain for a change: the node is to come back
+	Version  string            // that SetVersion writes down
 }
 
 // Next returns the steps that lead from actual to desired, none when there is
@@ -75,6 +87,8 @@ func Next(desired Desired, actual Actual) []Step {
 	b.foundation()
 	b.groups()
 	b.backends()
+	b.rotate()
+	b.retireCredentials()
 	return b.steps
 }
 

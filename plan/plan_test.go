@@ -29,12 +29,15 @@ func TestWhateverIsWantedAndWhateverHappensThePlanLeadsThere(t *testing.T) {
 			return
 		}
 		w.requireWhole()
+		w.requireChanged()
 	})
 }
 
 // turn is one thing that happens: mostly a step.
 func (w *world) turn() {
-	switch rapid.IntRange(0, 11).Draw(w.T, "what") {
+	switch rapid.IntRange(0, 12).Draw(w.T, "what") {
+	case 12:
+		w.order()
 	case 0:
 		w.resize()
 	case 1:

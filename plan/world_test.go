@@ -24,12 +24,13 @@ type world struct {
 	made    int             // machines ever written down
 	done    int             // steps
 	swept   bool
-	version int // of the configs
+	version int            // of the configs
+	batch   map[string]int // the largest that a group ever had, by its ID
 	clock   time.Time
 }
 
 func newWorld(t *rapid.T) *world {
-	w := &world{T: t, gone: map[string]bool{}, clock: time.Unix(1, 0)}
+	w := &world{T: t, gone: map[string]bool{}, batch: map[string]int{}, clock: time.Unix(1, 0)}
 	w.desired.Authorities = []string{"kubernetes", "etcd"}
 	w.desired.Cluster = jeroboam.Cluster{ID: "c", Project: "p", Name: rapid.StringMatching(`[a-zA-Z][a-zA-Z0-9_.-]{0,60}`).Draw(t, "name")}
 	w.desired.Cluster.Spec.MasterLBEnabled = rapid.Bool().Draw(t, "balancer")
@@ -37,6 +38,8 @@ func newWorld(t *rapid.T) *world {
 		{ID: "gm", Name: jeroboam.DefaultMaster, Role: jeroboam.RoleMaster, Default: true},
 		{ID: "gw", Name: jeroboam.DefaultWorker, Role: jeroboam.RoleWorker, Default: true},
 	}
+	w.desired.Cluster.Spec.Version = "1"
+	w.desired.Credential = rapid.Bool().Draw(t, "credential")
 	w.desired.Groups[0].Spec.Count = rapid.SampledFrom([]int{1, 3, 5}).Draw(t, "masters")
 	w.desired.Groups[1].Spec.Count = rapid.IntRange(0, 4).Draw(t, "workers")
 	w.actual.Lost = map[string]bool{}
@@ -45,7 +48,10 @@ func newWorld(t *rapid.T) *world {
 
 // plan asks for what is left and checks the answer's own rules.
 func (w *world) plan() []plan.Step {
-	w.actual.Digests = w.digests()
+	w.actual.Digests, w.actual.Disrupted = w.digests(), map[string]bool{}
+	for _, m := range w.actual.Machines {
+		w.actual.Disrupted[m.ID] = !m.IsMaster() && m.Status.Version != "" && m.Status.Version != w.versionOf(m)
+	}
 	steps := plan.Next(w.desired, w.actual)
 	seen := map[string]bool{}
 	for _, s := range steps {
@@ -84,13 +90,32 @@ func (w *world) digests() map[string]string {
 	}
 	for _, m := range w.actual.Machines {
 		if m.Status.Address != "" {
-			out[m.ID] = w.config()
+			out[m.ID] = w.config(m)
 		}
 	}
 	return out
 }
 
-func (w *world) config() string { return fmt.Sprintf("config %d", w.version) }
+// config is all that a machine's config says: which version to run, whom to
+// trust, who signs and, of the control plane, which credential to use.
+func (w *world) config(m jeroboam.Machine) string {
+	credential := ""
+	for _, r := range w.actual.Ledger {
+		if r.Kind == jeroboam.KindCredential && r.State == jeroboam.ResourceMade && m.IsMaster() {
+			credential = r.Name
+		}
+	}
+	return fmt.Sprintf("%d|%s|%s|%s", w.version, w.versionOf(m), credential, w.authorities())
+}
+
+func (w *world) versionOf(m jeroboam.Machine) string {
+	for _, g := range w.desired.Groups {
+		if g.ID == m.Group {
+			return plan.Version(w.desired.Cluster, w.desired.Groups, g)
+		}
+	}
+	return w.desired.Cluster.Spec.Version
+}
 
 // do does one step, as far as luck lets it come.
 func (w *world) do(s plan.Step) {
@@ -100,7 +125,7 @@ func (w *world) do(s plan.Step) {
 	switch s.Action {
 	case plan.MakeAuthorities:
 		for _, name := range w.desired.Authorities {
-			w.actual.Authorities = append(w.actual.Authorities, jeroboam.Authority{Name: name})
+			w.actual.Authorities = append(w.actual.Authorities, jeroboam.Authority{Name: name, PEM: " " + name + "0"})
 		}
 	case plan.MakeNetwork:
 		w.line(jeroboam.KindNetwork, "n").State = jeroboam.ResourceMade
@@ -114,14 +139,21 @@ func (w *world) do(s plan.Step) {
 		m.Status.JoinedAt = w.clock
 	case plan.AwaitConfig:
 		w.requireTurn(*m)
-		m.Status.AppliedConfig = w.config()
-		w.requireQuorum(s)
+		m.Status.AppliedConfig = w.config(*m)
+		w.requireNotAhead()
+		w.requireTrust()
 	case plan.Update:
+		worked := w.working(*m)
 		m.Status.Target, m.Status.ReadyAt = s.Digest, time.Time{}
-		w.requireQuorum(s)
-		w.requireNotTooManyDown(s)
+		if worked {
+			w.requireQuorum(s)
+		}
+		w.requireNotTooManyDown(s, worked)
+		if w.actual.Disrupted[m.ID] && !m.Status.Drained {
+			w.Fatalf("%q disrupts what runs on %s", s.Name, m.Name)
+		}
 	case plan.AwaitReady:
-		m.Status.ReadyAt = w.clock
+		m.Status.ReadyAt, m.Status.Version = w.clock, strings.Split(m.Status.AppliedConfig, "|")[1]
 	default:
 		w.undo(s, m)
 	}
@@ -137,8 +169,10 @@ func (w *world) undo(s plan.Step, m *jeroboam.Machine) {
 		}
 		w.group(s.Group).Spec.Remove = nil
 	case plan.Drain:
-		m.Status.Drained = true
-		w.requireNotTooManyDown(s)
+		worked := w.working(*m)
+		m.Status.Cordoned = m.Status.Cordoned || s.Cordon
+		m.Status.Drained = !m.Status.Cordoned || rapid.Bool().Draw(w.T, "drained")
+		w.requireNotTooManyDown(s, worked)
 	case plan.Remove:
 		m.Status.Removed = true
 		w.requireQuorum(s)
@@ -148,6 +182,8 @@ func (w *world) undo(s plan.Step, m *jeroboam.Machine) {
 		w.desired.Groups = slices.DeleteFunc(w.desired.Groups, func(g jeroboam.NodeGroup) bool { return g.ID == s.Group })
 	case plan.Sweep:
 		w.swept = true
+	default:
+		w.change(s, m)
 	}
 }
 
@@ -167,7 +203,7 @@ func (w *world) makeMachine(want jeroboam.Machine) {
 		return
 	}
 	if w.gone[m.ID] {
-		m.Status = jeroboam.MachineStatus{Deleting: m.Status.Deleting}
+		m.Status = jeroboam.MachineStatus{Deleting: m.Status.Deleting, Cordoned: m.Status.Cordoned}
 		delete(w.gone, m.ID)
 	}
 	m.Status.CloudID, m.Status.Address = "cloud-"+m.ID, "10.0.0."+m.ID
@@ -226,14 +262,15 @@ func (w *world) requireNewName(want jeroboam.Machine) {
 }
 
 func (w *world) working(m jeroboam.Machine) bool {
-	return !m.Status.ReadyAt.IsZero() && !w.actual.Lost[m.ID] && !m.Status.Drained
+	return !m.Status.ReadyAt.IsZero() && !w.actual.Lost[m.ID] && !m.Status.Drained && !m.Status.Cordoned
 }
 
 // requireNotTooManyDown: a group shrinks and is replaced with at most one node
-// less than wanted, unless other nodes are down of their own.
-func (w *world) requireNotTooManyDown(s plan.Step) {
+// less than wanted, and changes with at most a batch less, unless other nodes
+// are down of their own.
+func (w *world) requireNotTooManyDown(s plan.Step, worked bool) {
 	g := w.group(s.Group)
-	if g.IsMaster() || g.Spec.Deleted {
+	if !worked || g.IsMaster() || g.Spec.Deleted {
 		return
 	}
 	up, broken := 0, 0
@@ -242,11 +279,11 @@ func (w *world) requireNotTooManyDown(s plan.Step) {
 		case m.Group != g.ID:
 		case w.working(m):
 			up++
-		case !m.Status.ReadyAt.IsZero() && !m.Status.Deleting:
+		case w.actual.Lost[m.ID] && !m.Status.ReadyAt.IsZero() && !m.Status.Deleting:
 			broken++
 		}
 	}
-	if up < g.Spec.Count-1-broken {
+	if up < g.Spec.Count-max(g.Spec.Batch, w.batch[g.ID], 1)-broken {
 		w.Fatalf("after %q only %d of %d nodes are up", s.Name, up, g.Spec.Count)
 	}
 }
@@ -265,6 +302,9 @@ func (w *world) requireNotInUse(s plan.Step, m jeroboam.Machine) {
 // requireQuorum: after a change of ours more than half of the members of the
 // control plane's store are up, unless they were not before.
 func (w *world) requireQuorum(s plan.Step) {
+	if !s.Machine.IsMaster() {
+		return // nothing of ours
+	}
 	members, up, lost := 0, 0, 0
 	for _, m := range w.actual.Machines {
 		if !m.IsMaster() || m.Status.AppliedConfig == "" || m.Status.Removed {
@@ -273,9 +313,9 @@ func (w *world) requireQuorum(s plan.Step) {
 		members++
 		if w.actual.Lost[m.ID] {
 			lost++
-		} else if m.Name == s.Machine.Name && s.Action != plan.AwaitConfig {
+		} else if m.Name == s.Machine.Name {
 			continue // it is the one that goes down
-		} else if m.Status.Target == "" || !m.Status.ReadyAt.IsZero() || m.Name == s.Machine.Name || m.Status.Deleting {
+		} else if m.Status.Target == "" || !m.Status.ReadyAt.IsZero() || m.Status.Deleting {
 			up++ // one that goes comes back from its update unasked
 		}
 	}
@@ -286,7 +326,7 @@ func (w *world) requireQuorum(s plan.Step) {
 
 // requireTurn: a node at work takes no config that it was not told to take.
 func (w *world) requireTurn(m jeroboam.Machine) {
-	if !m.Status.ReadyAt.IsZero() && m.Status.Target != w.config() {
+	if !m.Status.ReadyAt.IsZero() && m.Status.Target != w.config(m) {
 		w.Fatalf("%s takes a config before its turn", m.Name)
 	}
 }
@@ -296,7 +336,7 @@ func (w *world) requireWhole() {
 	have, want := map[string]int{}, map[string]int{}
 	for _, m := range w.actual.Machines {
 		have[m.Group]++
-		if m.Status.ReadyAt.IsZero() || m.Status.Deleting || w.actual.Lost[m.ID] || m.Status.AppliedConfig != w.config() {
+		if m.Status.ReadyAt.IsZero() || m.Status.Deleting || w.actual.Lost[m.ID] || m.Status.AppliedConfig != w.config(m) || m.Status.Cordoned || m.Status.Drained {
 			w.Fatalf("%s is not whole: %+v", m.Name, m.Status)
 		}
 	}

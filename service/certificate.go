@@ -59,39 +59,3 @@ func (s *Service) Sign(ctx context.Context, caller jeroboam.Caller, ident, kind 
 	}
 	return a, signed, nil
 }
-
-// RotateAuthority refuses: the engine cannot change a living cluster's
-// authorities yet. What is wrong with the wish itself is told first.
-func (s *Service) RotateAuthority(ctx context.Context, caller jeroboam.Caller, ident string) error {
-	return s.Store.View(ctx, func(tx store.Tx) error {
-		c, err := s.visible(tx, caller, ident, "")
-		if err != nil {
-			return err
-		}
-		if err := s.allow(caller, "certificate:rotate_ca", c.Project, c.User); err != nil {
-			return err
-		}
-		if c.Spec.TLSDisabled {
-			return jeroboam.Errorf(jeroboam.Invalid, "tls", "Rotating the CA certificate on a non-TLS cluster is not supported")
-		}
-		if err := requireResting(c.Status.State, "Updating a cluster"); err != nil {
-			return err
-		}
-		return jeroboam.Errorf(jeroboam.Unsupported, "rotate", "Rotating the CA certificate of a cluster of driver %s is not supported.", c.Spec.Driver)
-	})
-}
-
-// RotateCredential refuses: no driver keeps a credential of the cloud on its
-// nodes.
-func (s *Service) RotateCredential(ctx context.Context, caller jeroboam.Caller, ident string) error {
-	return s.Store.View(ctx, func(tx store.Tx) error {
-		c, err := s.visible(tx, caller, ident, "")
-		if err != nil {
-			return err
-		}
-		if err := s.allow(caller, "credential:rotate", c.Project, c.User); err != nil {
-			return err
-		}
-		return jeroboam.Errorf(jeroboam.Unsupported, "credential", "Credential rotation is not supported by driver.")
-	})
-}

@@ -270,36 +270,6 @@ func (s *Service) DeleteCluster(ctx context.Context, caller jeroboam.Caller, ide
 	})
 }
 
-// Upgrade is a wish for another template's version.
-type Upgrade struct{ Template, Group string }
-
-// UpgradeCluster refuses: no driver can upgrade yet. What is wrong with the
-// wish itself is told first.
-func (s *Service) UpgradeCluster(ctx context.Context, caller jeroboam.Caller, ident string, up Upgrade) error {
-	return s.Store.View(ctx, func(tx store.Tx) error {
-		c, err := s.visible(tx, caller, ident, "cluster:upgrade_all_projects")
-		if err != nil {
-			return err
-		}
-		if err := s.allow(caller, "cluster:upgrade", c.Project, c.User); err != nil {
-			return err
-		}
-		if _, err := s.visibleTemplate(tx, caller, up.Template, ""); err != nil {
-			return err
-		}
-		if up.Group != "" {
-			if _, err := group(tx, c, up.Group); err != nil {
-				return err
-			}
-		}
-		if err := requireResting(c.Status.State, "Upgrading a cluster"); err != nil {
-			return err
-		}
-		return jeroboam.Errorf(jeroboam.Unsupported, "upgrade", "Upgrading a cluster of driver %s is not supported.", c.Spec.Driver).
-			WithRemedy("Make a new cluster of the wanted version and move the work to it.")
-	})
-}
-
 func value[T any](p *T) T {
 	if p == nil {
 		var zero T

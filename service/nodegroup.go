@@ -171,15 +171,13 @@ func (s *Service) checkGroup(ctx context.Context, c jeroboam.Cluster, g *jeroboa
 	if err := s.checkGroupLabels(groupIn(c, *g)); err != nil {
 		return err
 	}
-	for _, d := range s.Drivers {
-		if d.Name == c.Spec.Driver {
-			f, err := findFlavor(ctx, d, c.Project, g.Spec.Flavor)
-			g.Claim.Each = quota.Each(*g, f)
-			return err
-		}
+	d, err := s.driverOf(c)
+	if err != nil {
+		return err
 	}
-	return jeroboam.Errorf(jeroboam.Unsupported, "driver", "The driver %s of cluster %s is not configured.", c.Spec.Driver, c.Name).
-		WithRemedy("The operator configures it again.")
+	f, err := findFlavor(ctx, d, c.Project, g.Spec.Flavor)
+	g.Claim.Each = quota.Each(*g, f)
+	return err
 }
 
 func checkBounds(g jeroboam.NodeGroup) error {

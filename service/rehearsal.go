@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/coe"
 	"github.com/jeroboam-cloud/jeroboam/plan"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
@@ -98,7 +100,11 @@ func (s *Service) planIn(tx store.Tx, cluster string) (Plan, error) {
 	if p.Operation, err = openOperation(tx, p.Cluster); err != nil {
 		return p, err
 	}
-	desired := plan.Desired{Cluster: p.Cluster, Authorities: s.authorities(p.Cluster.Spec.Driver)}
+	desired := plan.Desired{Cluster: p.Cluster}
+	d, unknown := s.driverOf(p.Cluster) // a cluster can go without its driver
+	if unknown == nil {
+		desired.Authorities, desired.Credential = d.Engine.Traits().Authorities, d.Credentials
+	}
 	if desired.Groups, err = groupsOf(tx, cluster); err != nil {
 		return p, err
 	}
@@ -113,7 +119,8 @@ func (s *Service) planIn(tx store.Tx, cluster string) (Plan, error) {
 	if actual.Machines, err = store.List[jeroboam.Machine](tx, of); err != nil {
 		return p, err
 	}
-	actual.Digests = digests(actual.Machines, p.Operation)
+	actual.Digests = digests(desired, actual, p.Operation)
+	actual.Disrupted = disrupted(d, desired, actual)
 	p.Steps = plan.Next(desired, actual)
 	return p, nil
 }
@@ -130,24 +137,56 @@ func openOperation(tx store.Tx, c jeroboam.Cluster) (jeroboam.Operation, error) 
 	return op, nil
 }
 
-func (s *Service) authorities(driver string) []string {
-	for _, d := range s.Drivers {
-		if d.Name == driver {
-			return d.Engine.Traits().Authorities
-		}
-	}
-	return nil
-}
-
 // digests stand for the configs that machines should run: what they run, or
-// something else if the operation changes what every node runs.
-func digests(machines []jeroboam.Machine, op jeroboam.Operation) map[string]string {
-	all := make(map[string]string, len(machines))
-	for _, m := range machines {
+// something else if the operation changes what they run. Of a change in stages
+// that is the stage at hand.
+func digests(desired plan.Desired, actual plan.Actual, op jeroboam.Operation) map[string]string {
+	all := make(map[string]string, len(actual.Machines))
+	for _, m := range actual.Machines {
 		all[m.ID] = m.Status.AppliedConfig
-		if op.Verb == jeroboam.VerbUpgrade || op.Verb == jeroboam.VerbRotate {
+		if changes(desired, actual, op, m) {
 			all[m.ID] = op.ID
 		}
 	}
 	return all
+}
+
+func changes(desired plan.Desired, actual plan.Actual, op jeroboam.Operation, m jeroboam.Machine) bool {
+	switch op.Verb {
+	case jeroboam.VerbUpgrade:
+		want := wantedVersion(desired, m)
+		return want != "" && m.Status.Version != want
+	case jeroboam.VerbRotate:
+		rotates := slices.ContainsFunc(actual.Authorities, func(a jeroboam.Authority) bool {
+			return a.Generation != desired.Cluster.Spec.Generation(a.Name) || a.Former != ""
+		})
+		return rotates || m.IsMaster() // only they have the credential
+	}
+	return false
+}
+
+// wantedVersion is the version that a machine is to come to if its group is on
+// its way, else "".
+func wantedVersion(desired plan.Desired, m jeroboam.Machine) string {
+	for _, g := range desired.Groups {
+		if want := versionOf(desired.Cluster, g); g.ID == m.Group && g.Status.Version != want {
+			return want
+		}
+	}
+	return ""
+}
+
+// disrupted finds the workers that would have to be emptied.
+func disrupted(d Driver, desired plan.Desired, actual plan.Actual) map[string]bool {
+	out := map[string]bool{}
+	upgrader, ok := d.Engine.(coe.Upgrader)
+	if !ok {
+		return out
+	}
+	for _, m := range actual.Machines {
+		if want := wantedVersion(desired, m); want != "" && !m.IsMaster() && m.Status.Version != "" {
+			out[m.ID] = upgrader.Disrupts(m.Status.Version, want)
+		}
+	}
+	return out
 }

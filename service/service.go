@@ -26,7 +26,9 @@ type Options struct {
 	Signer  Signer
 	// Versions tells which versions of a COE can be made, the default first.
 	Versions func(coe string) []string
-	Limits   Limits
+	// CheckUpgrade tells why a COE cannot go from one version to another in place.
+	CheckUpgrade func(coe, from, to string) error
+	Limits       Limits
 	// StrictLabels refuses labels that have no effect; else they are kept and
 	// reported.
 	StrictLabels bool
@@ -45,10 +47,11 @@ type Limits struct {
 // cloud and its COE.
 type Driver struct {
 	jeroboam.Driver
-	Engine    Engine
-	Catalogue Catalogue
-	Preflight Preflight
-	Labels    []jeroboam.Label // that its cloud obeys
+	Engine      Engine
+	Catalogue   Catalogue
+	Preflight   Preflight
+	Labels      []jeroboam.Label // that its cloud obeys
+	Credentials bool             // the cloud gives each cluster a credential of its own
 }
 
 // Engine is the part of a coe.COE that judges wishes.

@@ -147,6 +147,18 @@ func TestWhatEachStateAccepts(t *testing.T) {
 			_, err := s(h).RetryCluster(t.Context(), olga, id)
 			return err
 		}},
+		"upgrade": {resting, func(h *apikit.House, id string) error {
+			_, err := s(h).UpgradeCluster(t.Context(), olga, id, service.Upgrade{Template: "k8s"})
+			return err
+		}},
+		"rotate the authorities": {resting, func(h *apikit.House, id string) error {
+			_, err := s(h).RotateAuthority(t.Context(), olga, id, "")
+			return err
+		}},
+		"rotate the credential": {resizable, func(h *apikit.House, id string) error {
+			_, err := s(h).RotateCredential(t.Context(), olga, id)
+			return err
+		}},
 		"delete": {states, func(h *apikit.House, id string) error { return s(h).DeleteCluster(t.Context(), olga, id) }},
 	}
 	for name, verb := range verbs {

@@ -23,6 +23,8 @@ type Vault interface {
 	Get(ctx context.Context, owner, name string) (jeroboam.Secret, error)
 	// Put stores the secret over any older one.
 	Put(ctx context.Context, owner, name string, secret jeroboam.Secret) error
+	// Delete deletes one secret; absent is success.
+	Delete(ctx context.Context, owner, name string) error
 	// Forget deletes every secret of the owner; none is success.
 	Forget(ctx context.Context, owner string) error
 }

@@ -55,6 +55,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"a watcher tells of a machine that stopped", watchStopped},
 		{"user-data is asked for once, and its error stops the machine", userDataOnce},
 		{"a balancer keeps its address when its backends change", balancer},
+		{"a credential is ensured once, and two live side by side", credentials},
 		{"the catalogue finds what exists and names it when asked for another", catalogue},
 		{"a sweep lists every cluster that has something", sweep},
 		{"check lets pass what fits and refuses what does not", check},

@@ -147,6 +147,7 @@ func (c *Cloud) Held(cluster string) []cloud.Object {
 	if t != nil && t.balancer != nil {
 		out = append(out, cloud.Object{Kind: jeroboam.KindBalancer, Name: t.names[jeroboam.KindBalancer], CloudID: t.balancer.CloudID})
 	}
+	out = append(out, t.heldCredentials()...)
 	if t != nil && t.network != nil {
 		out = append(out, cloud.Object{Kind: jeroboam.KindNetwork, Name: t.names[jeroboam.KindNetwork], CloudID: t.network.ID})
 	}
@@ -170,6 +171,9 @@ func (c *Cloud) Delete(ctx context.Context, scope cloud.Scope, object cloud.Obje
 			return c.deleteBalancer(t)
 		case jeroboam.KindNetwork:
 			return t.deleteNetwork()
+		case jeroboam.KindCredential:
+			delete(t.credentials, object.Name)
+			return nil
 		}
 		return jeroboam.Errorf(jeroboam.Invalid, "kind", "The cloud knows no kind %q.", object.Kind)
 	})

@@ -24,10 +24,12 @@ func (c *Cloud) Remember(scope cloud.Scope, ledger []jeroboam.Resource, machines
 		case jeroboam.KindBalancer:
 			t.names[r.Kind] = r.Name
 			t.balancer = &balancer{Balancer: cloud.Balancer{CloudID: r.CloudID, Address: r.Attributes["address"]}}
+		case jeroboam.KindCredential:
+			t.credentials[r.Name] = cloud.Credential{CloudID: r.CloudID}
 		case jeroboam.KindMachine:
 			if m, known := remembered(r, machines); m != nil {
 				m.scope, t.machines[r.Name] = scope, m
-				c.fleet.Remember(m.agent(), known.Status.AppliedConfig)
+				c.fleet.Remember(m.agent(), known.Status.AppliedConfig, known.Status.Version)
 			}
 		}
 	}

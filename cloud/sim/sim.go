@@ -31,6 +31,8 @@ type Options struct {
 	Jitter float64       // 0.2: every time is up to 20 % longer
 	Seed   uint64        // of the jitter
 	Quota  int           // machines per project; 0: no limit
+	// Credentials gives each cluster a credential of its own.
+	Credentials bool
 	// Sign makes agents ask for every certificate of their config, with a real key.
 	Sign bool
 	// Fault is asked at every call; nil: nothing fails.
@@ -67,12 +69,13 @@ type Cloud struct {
 
 // tenant is what the cloud holds for one cluster.
 type tenant struct {
-	scope    cloud.Scope
-	network  *cloud.Network
-	names    map[string]string // of network and balancer, by kind
-	balancer *balancer
-	machines map[string]*machine // by name
-	subnet   int
+	scope       cloud.Scope
+	network     *cloud.Network
+	names       map[string]string // of network and balancer, by kind
+	balancer    *balancer
+	machines    map[string]*machine         // by name
+	credentials map[string]cloud.Credential // by name
+	subnet      int
 }
 
 type balancer struct {
@@ -100,15 +103,19 @@ func New(o Options) *Cloud {
 }
 
 var (
-	_ cloud.Cloud     = (*Cloud)(nil)
-	_ cloud.Balancers = (*Cloud)(nil)
-	_ cloud.Catalogue = (*Cloud)(nil)
-	_ cloud.Sweeper   = (*Cloud)(nil)
-	_ cloud.Watcher   = (*Cloud)(nil)
+	_ cloud.Cloud       = (*Cloud)(nil)
+	_ cloud.Balancers   = (*Cloud)(nil)
+	_ cloud.Credentials = (*Cloud)(nil)
+	_ cloud.Catalogue   = (*Cloud)(nil)
+	_ cloud.Sweeper     = (*Cloud)(nil)
+	_ cloud.Watcher     = (*Cloud)(nil)
 )
 
-// Capabilities tells what the model has: balancers.
-func (c *Cloud) Capabilities() cloud.Capabilities { return cloud.Capabilities{Balancers: true} }
+// Capabilities tells what the model has: balancers, and credentials if its
+// options say so.
+func (c *Cloud) Capabilities() cloud.Capabilities {
+	return cloud.Capabilities{Balancers: true, Credentials: c.options.Credentials}
+}
 
 // do is the frame of every call: it takes its time, and fails if it shall.
 func (c *Cloud) do(ctx context.Context, call Call, effect func() error) error {
@@ -176,7 +183,8 @@ func (c *Cloud) tenant(s cloud.Scope) *tenant {
 	t := c.world[s.Cluster]
 	if t == nil {
 		c.subnets++
-		t = &tenant{scope: s, machines: map[string]*machine{}, names: map[string]string{}, subnet: c.subnets}
+		t = &tenant{scope: s, machines: map[string]*machine{}, names: map[string]string{}, subnet: c.subnets,
+			credentials: map[string]cloud.Credential{}}
 		c.world[s.Cluster] = t
 	}
 	return t
@@ -184,7 +192,7 @@ func (c *Cloud) tenant(s cloud.Scope) *tenant {
 
 // tidy drops a tenant that holds nothing; c.mu is held.
 func (c *Cloud) tidy(cluster string) {
-	if t := c.world[cluster]; t != nil && t.network == nil && t.balancer == nil && len(t.machines) == 0 {
+	if t := c.world[cluster]; t != nil && t.network == nil && t.balancer == nil && len(t.machines)+len(t.credentials) == 0 {
 		delete(c.world, cluster)
 	}
 }

@@ -16,7 +16,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestConformance(t *testing.T) {
 	cloudtest.Run(t, func(t *testing.T) cloudtest.Harness {
-		c := New(Options{Quota: 6})
+		c := New(Options{Quota: 6, Credentials: true})
 		stop := func(m cloud.Machine) {
 			for cluster, tenant := range c.world {
 				if tenant.machines[m.Name] != nil {

@@ -23,7 +23,7 @@ import (
 // by digest: a cluster keeps the bytes it was made of when a bundle is rebuilt.
 type bundles struct {
 	dir       string
-	simulated bool        // nothing is installed anywhere: any machine is content
+	simulated bool        // nothing is installed anywhere: machines are content with any release
 	all       []installed // the newest version of each COE first
 }
 
@@ -153,7 +153,7 @@ func (b *bundles) find(_ context.Context, coe, version string) (node.Bundle, err
 			return i.Bundle, nil
 		}
 	}
-	if b.simulated && version == simulatedVersion {
+	if _, err := release.Find(coe, version); b.simulated && err == nil {
 		return node.Bundle{Name: coe, Version: version, Digest: strings.Repeat("0", 64)}, nil
 	}
 	return node.Bundle{}, jeroboam.Errorf(jeroboam.NotFound, "bundle-missing", "There is no bundle of %s %s.", coe, version).
@@ -168,9 +168,15 @@ func (b *bundles) versions(coe string) []string {
 			all = append(all, i.Version)
 		}
 	}
-	if b.simulated && !slices.Contains(all, simulatedVersion) {
-		all = append(all, simulatedVersion)
+	if !b.simulated {
+		return all
 	}
+	for _, r := range release.Versions(coe) {
+		if !slices.Contains(all, r.Version) {
+			all = append(all, r.Version)
+		}
+	}
+	slices.SortFunc(all, func(x, y string) int { return release.Compare(y, x) })
 	return all
 }
 

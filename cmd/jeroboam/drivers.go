@@ -53,7 +53,7 @@ var clouds = map[string]func(config, *state, *slog.Logger) (place, error){
 	"sim": func(config, *state, *slog.Logger) (place, error) {
 		return sim.New(sim.Options{
 			Call: 2 * time.Millisecond, Boot: 300 * time.Millisecond, Apply: 100 * time.Millisecond,
-			Start: 300 * time.Millisecond, Delete: 100 * time.Millisecond, Jitter: 0.5, Sign: true,
+			Start: 300 * time.Millisecond, Delete: 100 * time.Millisecond, Jitter: 0.5, Sign: true, Credentials: true,
 		}), nil
 	},
 }
@@ -143,7 +143,8 @@ func monitoredClouds(all []driver) map[string]cloud.Cloud {
 func serviceDrivers(all []driver) []service.Driver {
 	out := make([]service.Driver, len(all))
 	for i, d := range all {
-		out[i] = service.Driver{Driver: d.Driver, Engine: d.coe, Catalogue: d.cloud, Preflight: d.cloud, Labels: d.cloud.Capabilities().Labels}
+		out[i] = service.Driver{Driver: d.Driver, Engine: d.coe, Catalogue: d.cloud, Preflight: d.cloud,
+			Labels: d.cloud.Capabilities().Labels, Credentials: d.cloud.Capabilities().Credentials}
 	}
 	return out
 }
@@ -214,9 +215,6 @@ func byCluster[T store.Noun](tx store.Tx, clusters []string, cluster func(T) str
 	}
 	return out, err
 }
-
-// simulatedVersion is what a COE without a bundle pretends to be.
-const simulatedVersion = "v1.36.3"
 
 // hostCarriesMachines reports everything that keeps real machines from running
 // on this host.

@@ -24,6 +24,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/node/gateway"
 	"github.com/jeroboam-cloud/jeroboam/pki"
 	"github.com/jeroboam-cloud/jeroboam/quota"
+	"github.com/jeroboam-cloud/jeroboam/release"
 	"github.com/jeroboam-cloud/jeroboam/service"
 	"github.com/jeroboam-cloud/jeroboam/store"
 	"github.com/jeroboam-cloud/jeroboam/vault"
@@ -219,7 +220,7 @@ func (h *house) admit(ctx context.Context) error {
 // server answers the API; streams end when stopping is closed.
 func (h *house) server(ctx context.Context, stopping <-chan struct{}) *http.Server {
 	verbs := service.New(service.Options{
-		Store: h.store, Drivers: serviceDrivers(h.drivers), Policy: h.policy, Signer: signer{h.vault}, Versions: h.bundles.versions,
+		Store: h.store, Drivers: serviceDrivers(h.drivers), Policy: h.policy, Signer: signer{h.vault}, Versions: h.bundles.versions, CheckUpgrade: release.CheckUpgrade,
 		Limits: service.Limits{Quotas: h.config.quotas()}, Host: hostname(), StrictLabels: h.config.Labels == labelsStrict,
 	})
 	options := api.Options{Service: verbs, Logger: h.log, Stopping: stopping}
@@ -269,7 +270,7 @@ type signer struct{ vault vault.Vault }
 const userCertificateLife = 365 * 24 * time.Hour
 
 func (s signer) SignClient(ctx context.Context, a jeroboam.Authority, csr []byte) (string, error) {
-	key, err := s.vault.Get(ctx, a.Cluster, a.Name)
+	key, err := s.vault.Get(ctx, a.Cluster, a.KeyName(a.Generation))
 	if err != nil {
 		return "", fmt.Errorf("key of authority %s: %w", a.ID, err)
 	}

@@ -29,6 +29,7 @@ func Run(t *testing.T, c Pure) {
 	t.Run("traits", func(t *testing.T) { testTraits(t, c.Traits()) })
 	t.Run("labels", func(t *testing.T) { testLabels(t, c) })
 	t.Run("check", func(t *testing.T) { testCheck(t, c) })
+	t.Run("a rotation is three configs", func(t *testing.T) { testRotation(t, c) })
 	for _, size := range [][2]int{{1, 0}, {1, 2}, {3, 3}} {
 		t.Run(fmt.Sprintf("config %d+%d", size[0], size[1]), func(t *testing.T) {
 			testConfigs(t, c, Cluster(c.Traits(), size[0], size[1]))
@@ -56,6 +57,11 @@ func RunLive(t *testing.T, c coe.COE, access coe.Access) {
 		}
 		if err := c.Remove(ctx, access, "demo-worker-0"); jeroboam.KindOf(err) != jeroboam.Unavailable {
 			t.Errorf("remove: %v", err)
+		}
+		if u, ok := c.(coe.Upgrader); ok {
+			if err := u.Uncordon(ctx, access, "demo-worker-0"); jeroboam.KindOf(err) != jeroboam.Unavailable {
+				t.Errorf("uncordon: %v", err)
+			}
 		}
 	})
 }

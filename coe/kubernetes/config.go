@@ -47,6 +47,9 @@ func newMachine(in coe.Input) (machine, error) {
 	if in.Machine.IsMaster() {
 		m.certificates = append(m.certificates, masterCertificates(in.Machine, in.APIHost, s)...)
 	}
+	for i, c := range m.certificates {
+		m.certificates[i].Generation = in.Authorities[c.Authority].Generation
+	}
 	return m, nil
 }
 
@@ -82,11 +85,11 @@ func (m machine) group() jeroboam.NodeGroup {
 	return jeroboam.NodeGroup{}
 }
 
-// authority is the certificate of one of the cluster's authorities.
+// authority is what to trust of one of the cluster's authorities.
 func (m machine) authority(name, path string) (node.File, error) {
 	a, ok := m.Authorities[name]
 	if !ok || a.PEM == "" {
 		return node.File{}, jeroboam.Errorf(jeroboam.Unavailable, "authority", "The cluster has no authority %q yet.", name)
 	}
-	return publicFile(path, a.PEM), nil
+	return publicFile(path, a.Trust()), nil
 }

@@ -69,10 +69,11 @@ func (m machine) masters() ([]jeroboam.Machine, error) {
 // controlPlane is etcd, the API server, the controller manager and the
 // scheduler in one process. It is ready when its API server is.
 //
-// Certificates are not watched: all four read them anew by themselves, and a
-// restart of every control plane at once is an outage.
+// Certificates are not watched: all four read renewed ones by themselves, and a
+// restart of every control plane at once is an outage. Those of another authority
+// come by turns, and then the environment changes.
 func (m machine) controlPlane() node.Service {
-	env := environment()
+	env := m.environment(jeroboam.AuthorityMain, jeroboam.AuthorityEtcd, jeroboam.AuthorityFrontProxy)
 	delete(env, "GOGC") // the process chooses its own
 	return node.Service{
 		Name:    serviceControlPlane,

@@ -23,7 +23,7 @@ func (c *COE) Drain(ctx context.Context, access coe.Access, name string) error {
 	if err != nil {
 		return err
 	}
-	n, err := api.cordon(ctx, name)
+	n, err := api.schedulable(ctx, name, false)
 	switch {
 	case codeOf(err) == http.StatusNotFound:
 		return nil
@@ -61,10 +61,10 @@ func unreachable(what string, err error) error {
 		Detail: "The cluster's API server did not do what was asked of it.", Err: fmt.Errorf("%s: %w", what, err)}
 }
 
-// cordon marks the node unschedulable and returns it.
-func (c *client) cordon(ctx context.Context, name string) (nodeObject, error) {
+// schedulable opens the node to new pods, or closes it, and returns it.
+func (c *client) schedulable(ctx context.Context, name string, open bool) (nodeObject, error) {
 	var n nodeObject
-	err := c.call(ctx, http.MethodPatch, nodePath(name), typeMergePatch, object{"spec": object{"unschedulable": true}}, &n)
+	err := c.call(ctx, http.MethodPatch, nodePath(name), typeMergePatch, object{"spec": object{"unschedulable": !open}}, &n)
 	return n, err
 }
 

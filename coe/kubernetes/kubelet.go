@@ -30,7 +30,7 @@ func (m machine) kubelet() (node.Service, error) {
 		Name: serviceKubelet,
 		Command: []string{"kubelet", "--config=" + kubeletFile, "--kubeconfig=" + kubeletKubeconfig,
 			"--hostname-override=" + m.Machine.Name, "--node-ip=" + m.Machine.Status.Address, "--node-labels=" + labels, "--v=1"},
-		Env:   environment(),
+		Env:   m.environment(jeroboam.AuthorityMain),
 		After: []string{serviceContainerd, taskImages, taskPodNetwork},
 		Gate:  m.apiServes(),
 		Ready: &node.Probe{URL: "http://" + loopback + ":10248/healthz"},

@@ -160,6 +160,27 @@ func TestDrainEmptiesANode(t *testing.T) {
 	}
 }
 
+func TestADrainedNodeIsUncordoned(t *testing.T) {
+	api, access := newFakeAPI(t)
+	api.nodes = map[string]*fakeNode{"a": {ready: "True", cordon: true}}
+	c := kubernetes.New()
+	for _, name := range []string{"a", "a", "gone"} {
+		if err := c.Uncordon(t.Context(), access, name); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if api.nodes["a"].cordon {
+		t.Error("the node is still cordoned")
+	}
+	for versions, want := range map[[2]string]bool{
+		{"v1.35.4", "v1.36.3"}: true, {"v1.36.1", "v1.36.3"}: false, {"v1.36.3", "v1.36.3"}: false, {"v1.3.5", "v1.36.3"}: true,
+	} {
+		if got := c.Disrupts(versions[0], versions[1]); got != want {
+			t.Errorf("%v disrupts: %v", versions, got)
+		}
+	}
+}
+
 func TestDrainObeysDisruptionBudgets(t *testing.T) {
 	api, access := newFakeAPI(t)
 	api.nodes = map[string]*fakeNode{"a": {ready: "True"}}

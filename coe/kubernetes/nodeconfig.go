@@ -1,6 +1,8 @@
 package kubernetes
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
@@ -105,7 +107,7 @@ func (m machine) proxy() node.Service {
 	return node.Service{
 		Name:    serviceProxy,
 		Command: []string{"kube-proxy", "--config=" + proxyFile, "--v=1"},
-		Env:     environment(),
+		Env:     m.environment(jeroboam.AuthorityMain),
 		After:   []string{serviceKubelet},
 		Gate:    m.apiReady(),
 		Watch:   []string{proxyFile, proxyKubeconfig, caFile},
@@ -138,4 +140,22 @@ func environment() map[string]string {
 		"HTTP2_PING_TIMEOUT_SECONDS":      "5",
 		"PATH":                            searchPath,
 	}
+}
+
+// environment of a program that holds on to certificates of the authorities: it
+// names their generations, so that the program starts anew when another one
+// signs. Clients read certificates anew within minutes only, and the authority
+// before may be forgotten sooner.
+func (m machine) environment(authorities ...string) map[string]string {
+	env := environment()
+	var generations []string
+	for _, name := range authorities {
+		if n := m.Authorities[name].Generation; n > 0 {
+			generations = append(generations, fmt.Sprintf("%s=%d", name, n))
+		}
+	}
+	if generations != nil {
+		env["JEROBOAM_AUTHORITIES"] = strings.Join(generations, " ")
+	}
+	return env
 }

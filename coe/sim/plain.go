@@ -2,6 +2,7 @@ package sim
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/coe"
@@ -29,15 +30,22 @@ func (Plain) Config(in coe.Input) (node.Config, error) {
 		Hostname: in.Machine.Name,
 		Bundle:   in.Bundle,
 		Files: []node.File{{Path: "/etc/sim/authority.pem", Mode: 0o644,
-			Content: jeroboam.Secret(in.Authorities[jeroboam.AuthorityMain].PEM)}},
-		Certificates: []node.Certificate{{Name: "node", Authority: jeroboam.AuthorityMain, CommonName: in.Machine.Name,
+			Content: jeroboam.Secret(in.Authorities[jeroboam.AuthorityMain].Trust())}},
+		Certificates: []node.Certificate{{Name: "node", Authority: jeroboam.AuthorityMain,
+			Generation: in.Authorities[jeroboam.AuthorityMain].Generation, CommonName: in.Machine.Name,
 			IPs: []string{in.Machine.Status.Address}, Server: true, Client: true, CertPath: "/etc/sim/node.pem", KeyPath: "/etc/sim/node.key"}},
 		Services: []node.Service{{Name: "node", Command: []string{"node", "--api", in.APIHost}}},
+	}
+	if n := in.Authorities[jeroboam.AuthorityMain].Generation; n > 0 {
+		c.Services[0].Env = map[string]string{"GENERATION": strconv.Itoa(n)}
 	}
 	if !in.Machine.IsMaster() {
 		return c, nil
 	}
 	c.Files = append(c.Files, node.File{Path: "/etc/sim/secret", Mode: 0o600, Content: in.Secrets["encryption"]})
+	if len(in.Credential) > 0 {
+		c.Files = append(c.Files, node.File{Path: "/etc/sim/credential", Mode: 0o600, Content: in.Credential["secret"]})
+	}
 	peers := []string{"api", "--peers"}
 	for _, m := range in.Machines {
 		if m.IsMaster() {

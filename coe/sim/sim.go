@@ -19,6 +19,7 @@ import (
 type World interface {
 	Answers(cluster string) bool          // whether its API does
 	Nodes(cluster string) map[string]bool // registered nodes, and whether each is ready
+	Version(cluster, node string) string  // of the COE, that the node runs
 	Forget(cluster, node string)
 }
 
@@ -33,10 +34,12 @@ type Pure interface {
 type Options struct {
 	Drain time.Duration // from the first call of Drain to an empty node
 	// Fault is asked before each call of the live half ("Health", "Drain",
-	// "Remove"); nil: nothing fails.
+	// "Remove", "Uncordon"); nil: nothing fails.
 	Fault func(call, cluster, node string) error
 	// Drained is told of each node that has been emptied; nil: nobody is.
 	Drained func(cluster, node string)
+	// Uncordoned is told of each node that takes work again; nil: nobody is.
+	Uncordoned func(cluster, node string)
 }
 
 // Engine is a simulated orchestration engine. It is safe for concurrent use.
@@ -48,7 +51,10 @@ type Engine struct {
 	began   map[string]time.Time // drains under way, by cluster and node
 }
 
-var _ coe.COE = (*Engine)(nil)
+var (
+	_ coe.COE      = (*Engine)(nil)
+	_ coe.Upgrader = (*Engine)(nil)
+)
 
 // New puts the pure half of an engine over a world.
 func New(pure Pure, world World, o Options) *Engine {
@@ -65,7 +71,7 @@ func (e *Engine) Health(ctx context.Context, a coe.Access) (coe.Health, error) {
 	}
 	h := coe.Health{Reachable: true}
 	for name, ready := range e.world.Nodes(a.Cluster) {
-		n := coe.Node{Name: name, Ready: ready, Version: "sim"}
+		n := coe.Node{Name: name, Ready: ready, Version: e.world.Version(a.Cluster, name)}
 		if !ready {
 			n.Message = "The node is starting."
 		}
@@ -104,10 +110,34 @@ func (e *Engine) Remove(ctx context.Context, a coe.Access, name string) error {
 		return err
 	}
 	e.world.Forget(a.Cluster, name)
+	e.endDrain(a.Cluster + "/" + name)
+	return nil
+}
+
+// Disrupts follows the pure half; without its word every other version does.
+func (e *Engine) Disrupts(from, to string) bool {
+	if u, ok := e.Pure.(interface{ Disrupts(from, to string) bool }); ok {
+		return u.Disrupts(from, to)
+	}
+	return from != to
+}
+
+// Uncordon forgets that the node was drained.
+func (e *Engine) Uncordon(ctx context.Context, a coe.Access, name string) error {
+	if err := e.live(ctx, "Uncordon", a.Cluster, name); err != nil {
+		return err
+	}
+	e.endDrain(a.Cluster + "/" + name)
+	if e.options.Uncordoned != nil {
+		e.options.Uncordoned(a.Cluster, name)
+	}
+	return nil
+}
+
+func (e *Engine) endDrain(key string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	delete(e.began, a.Cluster+"/"+name)
-	return nil
+	delete(e.began, key)
 }
 
 // live fails a call that a cluster without an API could not answer.

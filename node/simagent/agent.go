@@ -273,7 +273,7 @@ func (a *agents) obey(ctx context.Context, m *machine, g *agent) error {
 			return err
 		}
 	}
-	if !a.inForce(m, g, digest) {
+	if !a.inForce(m, g, config) {
 		return nil
 	}
 	services := make([]jeroboam.ServiceState, len(config.Services))
@@ -283,16 +283,14 @@ func (a *agents) obey(ctx context.Context, m *machine, g *agent) error {
 	return a.registry.Report(ctx, m.ID, node.Report{Config: digest, Services: services})
 }
 
-func (a *agents) inForce(m *machine, g *agent, digest string) bool {
+// inForce puts a config into force: the node starts anew.
+func (a *agents) inForce(m *machine, g *agent, config node.Config) bool {
 	a.Fleet.mu.Lock()
 	defer a.Fleet.mu.Unlock()
 	if !m.runs || m.boot != g.boot {
 		return false
 	}
-	m.applied = digest
-	if m.since.IsZero() {
-		m.since = time.Now()
-	}
+	m.applied, m.version, m.since = config.Digest(), config.Bundle.Version, time.Now()
 	return true
 }
 

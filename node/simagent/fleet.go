@@ -54,6 +54,7 @@ type machine struct {
 
 	joined  bool
 	applied string    // digest of the config in force
+	version string    // of the COE that it names
 	since   time.Time // when it came into force in this boot
 	forgot  bool      // the COE was told to forget the node
 }
@@ -106,11 +107,11 @@ func (f *Fleet) Lose(id string) {
 }
 
 // Remember takes in a machine that ran before this process did, with the
-// digest of the config that was in force.
-func (f *Fleet) Remember(m Machine, applied string) {
+// digest and the version of the config that was in force.
+func (f *Fleet) Remember(m Machine, applied, version string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	known := &machine{Machine: m, runs: true, boot: 1, booted: 1, joined: true, applied: applied}
+	known := &machine{Machine: m, runs: true, boot: 1, booted: 1, joined: true, applied: applied, version: version}
 	if applied != "" {
 		known.since = time.Now()
 	}
@@ -181,6 +182,18 @@ func (f *Fleet) Nodes(cluster string) map[string]bool {
 		}
 	}
 	return out
+}
+
+// Version tells which version of the COE a node runs.
+func (f *Fleet) Version(cluster, name string) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, m := range f.clusters[cluster] {
+		if m.Name == name {
+			return m.version
+		}
+	}
+	return ""
 }
 
 func (f *Fleet) works(m *machine) bool {

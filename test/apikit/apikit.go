@@ -65,9 +65,9 @@ func New(t testing.TB, options ...Option) *House {
 	so := service.Options{
 		Store: h.Store, Drivers: []service.Driver{{
 			Driver: jeroboam.Driver{Name: Driver, ServerType: "vm", Distro: "fedora-coreos", COE: COE, Cloud: "testcloud"},
-			Engine: Engine{}, Catalogue: Catalogue{}, Preflight: Catalogue{},
+			Engine: Engine{}, Catalogue: Catalogue{}, Preflight: Catalogue{}, Credentials: true,
 		}},
-		Signer: h.Keys, Versions: versions, Host: "ctl1", Now: h.Clock.Now, NewID: h.newID,
+		Signer: h.Keys, Versions: versions, CheckUpgrade: checkUpgrade, Host: "ctl1", Now: h.Clock.Now, NewID: h.newID,
 	}
 	ao := api.Options{Auth: &h.tokens, Logger: slog.New(slog.DiscardHandler), Now: h.Clock.Now,
 		IdentityURL: "http://keystone.example/v3"}
@@ -93,6 +93,14 @@ func versions(name string) []string {
 		return nil
 	}
 	return slices.Clone(Versions)
+}
+
+// checkUpgrade lets a cluster go forward.
+func checkUpgrade(coe, from, to string) error {
+	if from < to {
+		return nil
+	}
+	return jeroboam.Errorf(jeroboam.Conflict, "upgrade-path", "%s %s cannot be upgraded to %s in place.", coe, from, to)
 }
 
 func (h *House) newID() string {
@@ -181,6 +189,12 @@ var labels = []jeroboam.Label{
 	{Name: "test_url", Type: jeroboam.LabelURL, Since: "0.1", Meaning: "An address.", Effect: "everywhere"},
 	{Name: "test_list", Type: jeroboam.LabelList, Items: jeroboam.LabelCIDR, Since: "0.1", Meaning: "Networks.", Effect: "everywhere"},
 }
+
+// Disrupts and Uncordon make it an engine that can upgrade.
+func (Engine) Disrupts(from, to string) bool { return from != to }
+
+// Uncordon does nothing: there is no cluster.
+func (Engine) Uncordon(context.Context, coe.Access, string) error { return nil }
 
 // Check refuses the label "refused".
 func (Engine) Check(t jeroboam.Template) error {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/pki"
+	"github.com/jeroboam-cloud/jeroboam/plan"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
@@ -40,7 +41,8 @@ func (k *Keys) authority(c jeroboam.Cluster, name string) (jeroboam.Authority, e
 	if err != nil {
 		return jeroboam.Authority{}, err
 	}
-	a := jeroboam.Authority{ID: c.ID + "/" + name, Cluster: c.ID, Project: c.Project, Name: name, PEM: pem}
+	a := jeroboam.Authority{ID: c.ID + "/" + name, Cluster: c.ID, Project: c.Project, Name: name, PEM: pem,
+		Generation: c.Spec.Generation(name)}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.keys[a.ID] = key
@@ -123,7 +125,7 @@ func (h *House) settle(tx store.Tx, cluster string) error {
 			return err
 		}
 	}
-	if err := made(tx, c, jeroboam.KindNetwork, c.Name); err != nil {
+	if err := join(made(tx, c, jeroboam.KindNetwork, c.Name), credential(tx, c)); err != nil {
 		return err
 	}
 	c.Status.APIAddress, c.Status.COEVersion = "https://10.0.0.2:6443", c.Spec.Version
@@ -149,6 +151,17 @@ func made(tx store.Tx, c jeroboam.Cluster, kind, name string) error {
 	return store.Put(tx, &r)
 }
 
+// credential makes the cluster's credential of the wanted generation the only one.
+func credential(tx store.Tx, c jeroboam.Cluster) error {
+	ledger, err := store.List[jeroboam.Resource](tx, store.Query{Parent: c.ID})
+	for _, r := range ledger {
+		if r.Kind == jeroboam.KindCredential && r.Name != plan.CredentialName(c) {
+			err = join(err, store.Delete(tx, r))
+		}
+	}
+	return join(err, made(tx, c, jeroboam.KindCredential, plan.CredentialName(c)))
+}
+
 func (h *House) settleGroup(tx store.Tx, c jeroboam.Cluster, g jeroboam.NodeGroup) error {
 	machines, err := store.List[jeroboam.Machine](tx, store.Query{Parent: c.ID})
 	if err != nil {
@@ -164,19 +177,22 @@ func (h *House) settleGroup(tx store.Tx, c jeroboam.Cluster, g jeroboam.NodeGrou
 	if g.Spec.Deleted {
 		return store.Delete(tx, g)
 	}
-	g.Status.Addresses = nil
+	g.Status.Addresses, g.Status.Version = nil, plan.WantedVersion(c, g)
 	for i := range g.Spec.Count {
 		m := jeroboam.Machine{ID: fmt.Sprintf("%08d-%s", i+1, g.ID[9:]), Cluster: c.ID, Project: c.Project, Group: g.ID, Role: g.Role,
 			Index: i, Name: fmt.Sprintf("%s-%s-%d", c.Name, g.Name, i), Status: jeroboam.MachineStatus{Address: fmt.Sprintf("10.0.%d.%d", len(g.Name), i+2)}}
 		m.Status.CloudID, m.Status.AppliedConfig, m.Status.JoinedAt, m.Status.ReadyAt = m.ID, "config", h.Clock.Now(), h.Clock.Now()
 		g.Status.Addresses = append(g.Status.Addresses, m.Status.Address)
-		if _, err := store.Get[jeroboam.Machine](tx, m.ID); jeroboam.KindOf(err) == jeroboam.NotFound {
-			if err := join(store.Put(tx, &m), made(tx, c, jeroboam.KindMachine, m.Name)); err != nil {
-				return err
-			}
+		old, err := store.Get[jeroboam.Machine](tx, m.ID)
+		if err == nil {
+			m = old
+		}
+		m.Status.Version = g.Status.Version
+		if err := join(store.Put(tx, &m), made(tx, c, jeroboam.KindMachine, m.Name)); err != nil {
+			return err
 		}
 	}
-	g.Spec.Remove, g.Status.Version = nil, c.Spec.Version
+	g.Spec.Remove = nil
 	switch g.Status.State {
 	case jeroboam.CreateInProgress:
 		g.Status.State = jeroboam.CreateComplete

@@ -34,6 +34,12 @@ func verbs() []verb {
 			func(w *world) { w.requireWhole(jeroboam.UpdateComplete, 1, 1) }},
 		{"replace", created(1, 2), func(w *world) string { return w.resize(2, "0", "1") },
 			func(w *world) { w.requireWhole(jeroboam.UpdateComplete, 1, 2) }},
+		{"upgrade", created(1, 1), func(w *world) string { return w.upgrade("2") },
+			func(w *world) { w.requireWhole(jeroboam.UpdateComplete, 1, 1); w.requireVersion("2") }},
+		{"rotate the authority", created(1, 1), func(w *world) string { return w.rotate() },
+			func(w *world) { w.requireWhole(jeroboam.UpdateComplete, 1, 1); w.requireGeneration(1) }},
+		{"rotate the credential", created(1, 1), func(w *world) string { return w.renew() },
+			func(w *world) { w.requireWhole(jeroboam.UpdateComplete, 1, 1); w.requireCredential("Demo_1-1") }},
 		{"delete", created(3, 2), func(w *world) string { return w.remove() },
 			func(w *world) { w.requireGone() }},
 	}

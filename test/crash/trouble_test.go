@@ -61,8 +61,8 @@ func TestACreateWhoseTimeIsUpFailsWithItsCause(t *testing.T) {
 					t.Errorf("the cluster shows %+v", c.Status)
 				}
 				time.Sleep(time.Hour)
-				if n := len(w.cloud.Held(clusterID)); n != 3 {
-					t.Errorf("the failed create holds %d objects, want the network and two machines", n)
+				if n := len(w.cloud.Held(clusterID)); n != 4 {
+					t.Errorf("the failed create holds %d objects, want the network, the credential and two machines", n)
 				}
 				w.await(next(w))
 				if name == "and is deleted" {

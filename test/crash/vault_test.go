@@ -42,6 +42,14 @@ func (v plainVault) Put(ctx context.Context, owner, name string, secret jeroboam
 	})
 }
 
+func (v plainVault) Delete(ctx context.Context, owner, name string) error {
+	err := v.Update(ctx, func(tx store.Tx) error { return tx.Delete(store.KindSealed, owner+"/"+name, 0) })
+	if jeroboam.KindOf(err) == jeroboam.NotFound {
+		return nil
+	}
+	return err
+}
+
 func (v plainVault) Forget(ctx context.Context, owner string) error {
 	return v.Update(ctx, func(tx store.Tx) error {
 		all, err := store.List[store.Sealed](tx, store.Query{Parent: owner})

@@ -36,6 +36,7 @@ type world struct {
 	digit string // of which the bundle's digest is made
 	// watched has the monitor look after the cluster, too.
 	watched bool
+	given   *given                            // to agents
 	wrap    func(store.Backend) store.Backend // what the engine gets of the store; nil: as it is
 }
 
@@ -49,11 +50,11 @@ type life struct {
 // some time, so that things overlap.
 func pace() cloudsim.Options {
 	return cloudsim.Options{Call: 20 * time.Millisecond, Boot: 300 * time.Millisecond, Apply: 100 * time.Millisecond,
-		Start: 500 * time.Millisecond, Delete: 50 * time.Millisecond, Jitter: 0.5, Seed: 1}
+		Start: 500 * time.Millisecond, Delete: 50 * time.Millisecond, Jitter: 0.5, Seed: 1, Credentials: true}
 }
 
 func newWorld(t testing.TB, model cloudsim.Options, live coesim.Options) *world {
-	w := &world{t: t, disk: memory.NewDisk(), cloud: cloudsim.New(model), digit: "0"}
+	w := &world{t: t, disk: memory.NewDisk(), cloud: cloudsim.New(model), digit: "0", given: &given{configs: map[string]node.Config{}}}
 	w.coe = coesim.New(coesim.Plain{}, w.cloud, live)
 	return w
 }
@@ -74,13 +75,13 @@ func (w *world) start() {
 		Store:   db,
 		Vault:   plainVault{db},
 		Drivers: map[string]engine.Driver{"k8s_sim": {Cloud: w.cloud, COE: w.coe, Catalogue: w.cloud}},
-		Bundle: func(context.Context, string, string) (node.Bundle, error) {
-			return node.Bundle{Name: "sim", Version: "1", Digest: strings.Repeat(w.digit, 64)}, nil
+		Bundle: func(_ context.Context, _, version string) (node.Bundle, error) {
+			return node.Bundle{Name: "sim", Version: version, Digest: strings.Repeat(w.digit, 64)}, nil
 		},
 		Gateway: engine.Gateway{URL: "unix:///run/gateway.sock", CA: "CA"},
 		Log:     log,
 	})
-	l.ended.Go(func() { w.cloud.Serve(ctx, e) })
+	l.ended.Go(func() { w.cloud.Serve(ctx, watchedRegistry{e, w.given}) })
 	l.ended.Go(func() { _ = e.Run(ctx) }) // an error is the plug, pulled
 	if w.watched {
 		m := monitor.New(monitor.Options{Store: db, Clouds: map[string]cloud.Cloud{"k8s_sim": w.cloud}, Access: e.Access, Log: log})

@@ -188,6 +188,21 @@ func (v *Vault) Put(ctx context.Context, owner, name string, secret jeroboam.Sec
 	return nil
 }
 
+// Delete deletes one secret.
+func (v *Vault) Delete(ctx context.Context, owner, name string) error {
+	record, err := v.record(ctx, owner, name)
+	if jeroboam.KindOf(err) == jeroboam.NotFound {
+		return nil
+	}
+	if err == nil {
+		err = v.delete(ctx, record)
+	}
+	if err != nil {
+		return fmt.Errorf("delete the secret %s of %s: %w", name, owner, err)
+	}
+	return nil
+}
+
 // Forget deletes every secret of the owner, recorded or of a recorded name.
 func (v *Vault) Forget(ctx context.Context, owner string) error {
 	if err := v.forget(ctx, owner); err != nil {
@@ -205,6 +220,11 @@ func (v *Vault) forget(ctx context.Context, owner string) error {
 	if err != nil {
 		return err
 	}
+	return v.delete(ctx, records...)
+}
+
+// delete deletes secrets from Barbican and then their records.
+func (v *Vault) delete(ctx context.Context, records ...store.Sealed) error {
 	for _, record := range records {
 		v.memory.drop(record.Ref)
 		if err := v.remote.deleteAll(ctx, record.ID); err != nil {

@@ -156,6 +156,15 @@ func (v *Vault) Put(ctx context.Context, owner, name string, secret jeroboam.Sec
 	return nil
 }
 
+// Delete deletes one secret.
+func (v *Vault) Delete(ctx context.Context, owner, name string) error {
+	err := v.db.Update(ctx, func(tx store.Tx) error { return tx.Delete(store.KindSealed, id(owner, name), 0) })
+	if err != nil && jeroboam.KindOf(err) != jeroboam.NotFound {
+		return fmt.Errorf("delete the secret %s of %s: %w", name, owner, err)
+	}
+	return nil
+}
+
 // Forget deletes every secret of the owner.
 func (v *Vault) Forget(ctx context.Context, owner string) error {
 	err := v.db.Update(ctx, func(tx store.Tx) error {

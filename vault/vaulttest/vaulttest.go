@@ -20,6 +20,7 @@ func Run(t *testing.T, fresh func(t *testing.T) vault.Vault) {
 		"ensure makes a secret once":                  ensures,
 		"a secret that could not be made is not kept": failsToMake,
 		"callers at once get the same secret":         races,
+		"delete takes one secret and no other":        deletes,
 		"forget takes all secrets of one owner":       forgets,
 		"secrets of any content come back unchanged":  contents,
 		"what is no secret is refused":                refuses,
@@ -105,6 +106,22 @@ func races(t *testing.T, v vault.Vault) {
 	for _, secret := range got {
 		want(t, v, "c1", "token", secret)
 	}
+}
+
+func deletes(t *testing.T, v vault.Vault) {
+	put(t, v, "c1", "ca", "one")
+	put(t, v, "c1", "ca-1", "two")
+	put(t, v, "c2", "ca", "three")
+	for range 2 { // absent is success
+		if err := v.Delete(context.Background(), "c1", "ca"); err != nil {
+			t.Fatal(err)
+		}
+		wantNone(t, v, "c1", "ca")
+		want(t, v, "c1", "ca-1", "two")
+		want(t, v, "c2", "ca", "three")
+	}
+	put(t, v, "c1", "ca", "new")
+	want(t, v, "c1", "ca", "new")
 }
 
 func forgets(t *testing.T, v vault.Vault) {
