@@ -75,9 +75,7 @@ func (m machine) accessFlags() []string {
 	}
 }
 
-// keystoneFiles are how the API server asks the webhook. It asks what a user may
-// do only of users whom Keystone has given roles, after role bindings have
-// allowed nothing, so that no part of the cluster ever waits for it.
+// keystoneFiles are how the API server asks the webhook.
 func (m machine) keystoneFiles() []node.File {
 	if !addons.Keystone(m.inCluster()) {
 		return nil
@@ -92,24 +90,26 @@ func (m machine) keystoneFiles() []node.File {
 			"contexts":        []object{{"name": "default", "context": object{"cluster": "default", "user": "default"}}},
 		}),
 		jsonFile(authorizationFile, object{
-			"apiVersion": "apiserver.config.k8s.io/v1",
-			"kind":       "AuthorizationConfiguration",
-			"authorizers": []object{
-				{"type": "Node", "name": "node"},
-				{"type": "RBAC", "name": "rbac"},
-				{"type": "Webhook", "name": "keystone", "webhook": object{
-					"authorizedTTL":              "5m",
-					"unauthorizedTTL":            "30s",
-					"timeout":                    "3s",
-					"subjectAccessReviewVersion": "v1beta1",
-					"matchConditionSubjectAccessReviewVersion": "v1",
-					"failurePolicy":  "NoOpinion",
-					"connectionInfo": object{"type": "KubeConfigFile", "kubeConfigFile": keystoneWebhookFile},
-					"matchConditions": []object{{
-						"expression": "has(request.extra) && 'alpha.kubernetes.io/identity/roles' in request.extra",
-					}},
-				}},
-			},
+			"apiVersion":  "apiserver.config.k8s.io/v1",
+			"kind":        "AuthorizationConfiguration",
+			"authorizers": []object{{"type": "Node", "name": "node"}, {"type": "RBAC", "name": "rbac"}, keystoneAuthorizer()},
 		}),
 	}
+}
+
+// keystoneAuthorizer is asked last, and only about users whom Keystone has given
+// roles, so that no part of the cluster ever waits for it.
+func keystoneAuthorizer() object {
+	return object{"type": "Webhook", "name": certKeystone, "webhook": object{
+		"authorizedTTL":              "5m",
+		"unauthorizedTTL":            "30s",
+		"timeout":                    "3s",
+		"subjectAccessReviewVersion": "v1beta1", // the webhook knows no other
+		"matchConditionSubjectAccessReviewVersion": "v1",
+		"failurePolicy":  "NoOpinion",
+		"connectionInfo": object{"type": "KubeConfigFile", "kubeConfigFile": keystoneWebhookFile},
+		"matchConditions": []object{{
+			"expression": "has(request.extra) && 'alpha.kubernetes.io/identity/roles' in request.extra",
+		}},
+	}}
 }
