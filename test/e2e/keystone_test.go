@@ -129,7 +129,7 @@ func startAPIServer(t *testing.T, webhook *keystoneWebhook) apiServer {
 	s := apiServer{api, &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}} // it signs its own
 	t.Cleanup(s.client.CloseIdleConnections)
 	err = until(60*time.Second, func() error {
-		status, err := s.ask("/api/v1/namespaces", "of-keystone")
+		status, err := s.ask("/version", "of-keystone") // which a role of its own allows everybody who is let in
 		if err == nil && status != http.StatusOK {
 			err = fmt.Errorf("answers %d", status)
 		}

@@ -114,16 +114,21 @@ var uuid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 // isUUID tells an ID from a name, which those programs do not take.
 func isUUID(text string) bool { return uuid.MatchString(text) }
 
+// clusterWide are the resources of no namespace that everybody may look at: a
+// rule that leaves out a namespace does not reach them.
+const clusterWide = "*/['namespaces', 'nodes', 'persistentvolumes', 'storageclasses']"
+
 // keystonePolicy gives the roles that Magnum's default policy names their rights
 // in the cluster's own project; other users get theirs by role bindings.
 func (c Cluster) keystonePolicy() (string, error) {
 	rule := func(role string, permissions object) object {
 		return object{"users": object{"projects": []string{c.Project}, "roles": []string{role}}, "resource_permissions": permissions}
 	}
+	look := []string{"get", "list", "watch"}
 	text, err := json.Marshal([]object{
 		rule("k8s_admin", object{"*/*": []string{"*"}}),
-		rule("k8s_developer", object{"!kube-system/*": []string{"*"}}),
-		rule("k8s_viewer", object{"!kube-system/*": []string{"get", "list", "watch"}}),
+		rule("k8s_developer", object{"!kube-system/*": []string{"*"}, clusterWide: look}),
+		rule("k8s_viewer", object{"!kube-system/*": look, clusterWide: look}),
 	})
 	return quote(string(text)), err
 }
