@@ -23,7 +23,7 @@ const (
 	LabelIPv4    LabelType = "ipv4"    // the same, of IPv4 alone
 	LabelEnum    LabelType = "enum"    // one of Values
 	LabelVersion LabelType = "version" // e.g. "v1.36.3"
-	LabelTag     LabelType = "tag"     // the tag of a container image
+	LabelTag     LabelType = "tag"     // the tag of a container image, perhaps with its digest
 	LabelURL     LabelType = "url"     // an address of http or https
 	LabelList    LabelType = "list"    // texts of the type Items, parted by commas
 )
@@ -41,8 +41,12 @@ type Label struct {
 	Default string    // "": none
 	Meaning string    // one sentence
 	Effect  string    // where it is obeyed; "": accepted from Magnum's time, without effect here
+	Caution string    // a sentence to warn with when a bool is true; "": none
 	Since   string    // version of Jeroboam that knows it, e.g. "0.1"
-	COEs    []string  // that it belongs to; none: all
+	// Credential: a bool that, when true, asks for what calls the cloud in the
+	// cluster's name.
+	Credential bool
+	COEs       []string // that it belongs to; none: all
 }
 
 // Suits reports whether the label belongs to clusters of that COE.
@@ -100,7 +104,7 @@ func QuoteLabel(text string) string {
 
 var (
 	labelVersion = regexp.MustCompile(`^v?[0-9]+\.[0-9]+\.[0-9]+([-+.][0-9A-Za-z.+-]+)?$`)
-	labelTag     = regexp.MustCompile(`^[0-9A-Za-z_][0-9A-Za-z_.-]{0,127}$`)
+	labelTag     = regexp.MustCompile(`^[0-9A-Za-z_][0-9A-Za-z_.-]{0,127}(@sha256:[0-9a-f]{64})?$`)
 )
 
 func (l Label) accepts(value string) bool {

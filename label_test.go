@@ -40,7 +40,7 @@ func TestWhatEachTypeTakes(t *testing.T) {
 		"ipv4 /12-/27":  {good: []string{"10.0.0.0/12", "10.0.0.0/27"}, bad: []string{"10.0.0.0/11", "10.0.0.0/28"}},
 		"enum":          {good: []string{"Off", "Always"}, bad: []string{"off", "Off,Always", "Never"}},
 		"version":       {good: []string{"v1.36.3", "1.36.3", "v1.23.3-rancher1"}, bad: []string{"latest", "v1.36", "v1.36.3 ", "v1.36.3-"}},
-		"tag":           {good: []string{"v3.4.6", "abf028a", "_x"}, bad: []string{".x", "a b", "a/b", "a:b", strings.Repeat("x", 129)}},
+		"tag":           {good: []string{"v3.4.6", "abf028a", "_x", "v1@sha256:" + strings.Repeat("0f", 32)}, bad: []string{"v1@sha256:0f", "@sha256:" + strings.Repeat("0f", 32), ".x", "a b", "a/b", "a:b", strings.Repeat("x", 129)}},
 		"url":           {good: []string{"http://x", "https://x.example/y?z"}, bad: []string{"ftp://x", "x.example", "http://", "http://[", "://"}},
 		"list":          {good: []string{"a", "a,b", "a, b"}, bad: []string{",", "a,", "a,,b", " "}},
 		"list of cidrs": {good: []string{"10.0.0.0/8,fd00::/8"}, bad: []string{"10.0.0.0/8,any"}},

@@ -6,8 +6,6 @@ import "github.com/jeroboam-cloud/jeroboam"
 var kubernetesMachines = []jeroboam.Label{
 	{Name: "hyperkube_prefix", Type: jeroboam.LabelString, Default: "docker.io/rancher/",
 		Meaning: "Registry that the image of Kubernetes comes from."},
-	{Name: "container_infra_prefix", Type: jeroboam.LabelString,
-		Meaning: "Registry that mirrors all images, for example registry.example.com/mirror/."},
 	{Name: "kube_image_digest", Type: jeroboam.LabelString, Meaning: "Digest that pins the image of Kubernetes."},
 	{Name: "container_runtime", Type: jeroboam.LabelEnum, Values: []string{"host-docker", "containerd"}, Default: "host-docker",
 		Meaning: "Container runtime of the nodes."},
@@ -82,9 +80,6 @@ var kubernetesControl = []jeroboam.Label{
 	{Name: "npd_enabled", Type: jeroboam.LabelBool, Default: "true", Meaning: "Run the node problem detector."},
 	{Name: "node_problem_detector_tag", Type: jeroboam.LabelTag, Default: "v0.6.2",
 		Meaning: "Tag of the image of the node problem detector."},
-	{Name: "auto_scaling_enabled", Type: jeroboam.LabelBool, Default: "false", Meaning: "Run the cluster autoscaler."},
-	{Name: "autoscaler_tag", Type: jeroboam.LabelTag, Default: "v1.18.1", Meaning: "Tag of the image of the cluster autoscaler."},
-	{Name: "max_node_count", Type: jeroboam.LabelInt, Meaning: "Most workers that the cluster autoscaler makes."},
 	{Name: "system_pods_initial_delay", Type: jeroboam.LabelInt, Unit: "s", Default: "30",
 		Meaning: "Delay of the first probe of system pods."},
 	{Name: "system_pods_timeout", Type: jeroboam.LabelInt, Unit: "s", Default: "5", Meaning: "Time limit of probes of system pods."},

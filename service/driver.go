@@ -199,6 +199,9 @@ func (s *Service) checkWishes(d Driver, t jeroboam.Template) error {
 	if err := s.checkLabels(t.COE, t.Labels); err != nil {
 		return err
 	}
+	if err := checkCredential(d, t.Labels); err != nil {
+		return err
+	}
 	return d.Engine.Check(t)
 }
 

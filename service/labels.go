@@ -105,7 +105,7 @@ func (s *Service) refuseIdle(warnings []string) error {
 // no effect, by name; of very many the first ones and how many more.
 func (s *Service) LabelWarnings(coe string, labels map[string]string) []string {
 	known := s.labels.of[coe]
-	return warnings(labels, func(name string) string { return idle(known, coe, name) })
+	return warnings(labels, func(name string) string { return cmp.Or(idle(known, coe, name), caution(known, name, labels[name])) })
 }
 
 // GroupLabelWarnings does so for the labels that a group does not have from its
@@ -140,6 +140,35 @@ func idle(known []jeroboam.Label, coe, name string) string {
 		return fmt.Sprintf("The label %s is known from Magnum and has no effect here.", name)
 	}
 	return ""
+}
+
+// caution is what to know of a label that is turned on; "" if there is nothing.
+func caution(known []jeroboam.Label, name, value string) string {
+	at := slices.IndexFunc(known, func(l jeroboam.Label) bool { return l.Name == name })
+	if at < 0 || !strings.EqualFold(value, "true") {
+		return ""
+	}
+	return known[at].Caution
+}
+
+// checkCredential refuses what calls the cloud in the cluster's name where the
+// cloud gives clusters no credential to do so.
+func checkCredential(d Driver, labels map[string]string) error {
+	if d.Credentials {
+		return nil
+	}
+	var names []string
+	for _, l := range d.Engine.Traits().Labels {
+		if l.Credential && strings.EqualFold(labels[l.Name], "true") {
+			names = append(names, l.Name)
+		}
+	}
+	if names == nil {
+		return nil
+	}
+	return jeroboam.Errorf(jeroboam.Invalid, names[0], "What %s asks for calls the cloud, and the cloud of the driver %s gives clusters no credential for it.",
+		strings.Join(names, ", "), d.Name).
+		WithRemedy("Leave it out or set it to false, or use an image of a driver whose cloud gives credentials.")
 }
 
 // maxWarnings keeps answers and event streams readable however many labels

@@ -2,11 +2,15 @@ package service_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/api"
+	"github.com/jeroboam-cloud/jeroboam/coe"
 	"github.com/jeroboam-cloud/jeroboam/service"
+	"github.com/jeroboam-cloud/jeroboam/test/apikit"
 )
 
 func TestVeryManyWarningsAreCounted(t *testing.T) {
@@ -51,5 +55,44 @@ func TestInheritedLabelsAreToldOfOnce(t *testing.T) {
 		if e.Type == "warning" {
 			t.Errorf("told again: %+v", e)
 		}
+	}
+}
+
+// integrating is an engine that can tie clusters to their cloud.
+type integrating struct{ apikit.Engine }
+
+func (e integrating) Traits() coe.Traits {
+	t := e.Engine.Traits()
+	t.Labels = append(slices.Clone(t.Labels), jeroboam.Label{Name: "cloud_enabled", Type: jeroboam.LabelBool, Effect: "an add-on", Credential: true,
+		Caution: "It does not do much yet."})
+	return t
+}
+
+func TestWhatCallsTheCloudNeedsACredential(t *testing.T) {
+	for gives, value := range map[bool]string{true: "True", false: "TRUE"} {
+		h := apikit.New(t, func(o *service.Options, _ *api.Options) {
+			o.Drivers[0].Engine, o.Drivers[0].Credentials = integrating{}, gives
+		})
+		labels := map[string]string{"cloud_enabled": value}
+		_, err := h.Service.CreateTemplate(t.Context(), olga, jeroboam.Template{Name: "k8s", COE: apikit.COE, Image: apikit.Image,
+			Flavor: apikit.Flavor, ServerType: "vm", Labels: labels})
+		if refused := jeroboam.KindOf(err) == jeroboam.Invalid; refused == gives || (gives && err != nil) {
+			t.Errorf("a cloud that gives credentials (%v): %v", gives, err)
+		}
+		if e, _ := jeroboam.AsError(err); !gives && (e.Reason != "cloud_enabled" || !strings.Contains(e.Detail, apikit.Driver) || e.Remedy == "") {
+			t.Errorf("the refusal does not help: %+v", e)
+		}
+		if got := h.Service.LabelWarnings(apikit.COE, labels); len(got) != 1 || got[0] != "It does not do much yet." {
+			t.Errorf("warnings %q", got)
+		}
+	}
+	h := apikit.New(t, func(o *service.Options, _ *api.Options) { o.Drivers[0].Engine = integrating{} })
+	off := map[string]string{"cloud_enabled": "false"}
+	if _, err := h.Service.CreateTemplate(t.Context(), olga, jeroboam.Template{Name: "off", COE: apikit.COE, Image: apikit.Image,
+		Flavor: apikit.Flavor, ServerType: "vm", Labels: off}); err != nil {
+		t.Errorf("turned off: %v", err)
+	}
+	if got := h.Service.LabelWarnings(apikit.COE, off); len(got) > 0 {
+		t.Errorf("turned off: %q", got)
 	}
 }

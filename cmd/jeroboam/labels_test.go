@@ -84,6 +84,8 @@ Templates, clusters and node groups carry labels. This page is made from the reg
 - A label without effect (unknown, or known from Magnum and not obeyed here) is kept and reported: by a header of the
   answer for each, ` + "`Warning: 299 jeroboam \"The label …\"`" + ` (RFC 7234, section 5.5), and by ` + "`warning`" + ` events of the cluster. The first
   ten are named. ` + "`jeroboam serve --labels strict`" + ` refuses them with 400 instead.
+- A label that asks for what calls the cloud (a cloud controller manager, a storage driver) is refused where the cloud gives
+  clusters no credential to do so: [add-ons](add-ons.md). The tag of an image may carry a digest: ` + "`v1.36.0@sha256:…`" + `.
 - Labels are read of the cluster. A node group starts with its cluster's; another value there has no effect and is reported.
 `
 

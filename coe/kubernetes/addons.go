@@ -11,24 +11,27 @@ import (
 // coreDNSImage is the image of the bundle.
 const coreDNSImage = "jeroboam.local/coredns:v1.15.0"
 
-// addons is what a cluster holds from the first moment: its DNS, and the right
+// basics is what a cluster holds from the first moment: its DNS, and the right
 // of the API server to call the kubelets.
 //
 //go:embed addons.yaml
-var addons string
+var basics string
 
 // addonsTask applies the add-ons, on one control-plane machine. It comes after
 // kube-proxy, because nothing needs it sooner and nodes are ready earlier.
 func (m machine) addonsTask() node.Task {
-	return node.Task{
-		Name: taskAddons,
-		Command: []string{"kubectl", "--kubeconfig=" + adminKubeconfig, "apply",
-			"--server-side", "--force-conflicts", "--field-manager=jeroboam", "--validate=false", "--filename=-"},
-		Stdin: strings.NewReplacer("DNS_SERVICE", m.dnsService(), "DNS_IMAGE", coreDNSImage,
-			"DOMAIN", clusterDomain, "KUBELET_CLIENT", userKubeletClient).Replace(addons),
-		After: []string{serviceProxy},
-		Gate:  m.apiReady(),
+	return m.applyTask(taskAddons, strings.NewReplacer("DNS_SERVICE", m.dnsService(), "DNS_IMAGE", coreDNSImage,
+		"DOMAIN", clusterDomain, "KUBELET_CLIENT", userKubeletClient).Replace(basics), serviceProxy)
+}
+
+// applyTask applies manifests, after those in the files.
+func (m machine) applyTask(name, manifests, after string, files ...string) node.Task {
+	command := []string{"kubectl", "--kubeconfig=" + adminKubeconfig, "apply",
+		"--server-side", "--force-conflicts", "--field-manager=jeroboam", "--validate=false"}
+	for _, f := range append(files, "-") {
+		command = append(command, "--filename="+f)
 	}
+	return node.Task{Name: name, Command: command, Stdin: manifests, After: []string{after}, Gate: m.apiReady()}
 }
 
 // roleTask gives a control-plane node the label of its role, which a kubelet

@@ -30,7 +30,7 @@ func checkVolume(t jeroboam.Template) error {
 		return nil
 	}
 	return jeroboam.Errorf(jeroboam.Invalid, "volume_driver", "The volume driver %q is not available.", t.VolumeDriver).
-		WithRemedy("Leave volume_driver out.")
+		WithRemedy("Leave volume_driver out; the label cinder_csi_enabled runs the storage driver for Cinder volumes.")
 }
 
 func checkAPI(t jeroboam.Template) error {

@@ -46,6 +46,7 @@ func newMachine(in coe.Input) (machine, error) {
 	m := machine{Input: in, settings: s, pods: pods, certificates: nodeCertificates(in.Machine)}
 	if in.Machine.IsMaster() {
 		m.certificates = append(m.certificates, masterCertificates(in.Machine, in.APIHost, s)...)
+		m.certificates = append(m.certificates, m.keystoneCertificates()...)
 	}
 	for i, c := range m.certificates {
 		m.certificates[i].Generation = in.Authorities[c.Authority].Generation

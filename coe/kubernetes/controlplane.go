@@ -37,11 +37,13 @@ func (m machine) addControlPlane(config node.Config) (node.Config, error) {
 	config.Directories = append(config.Directories, node.Directory{Path: etcdData, Mode: 0o700})
 	config.Files = append(config.Files, files...)
 	config.Services = append([]node.Service{m.controlPlane()}, config.Services...)
+	config.Files = append(config.Files, m.keystoneFiles()...)
 	config.Tasks = append(config.Tasks, m.roleTask())
-	if masters[0].ID == m.Machine.ID {
-		config.Tasks = append(config.Tasks, m.addonsTask())
+	if masters[0].ID != m.Machine.ID {
+		return config, nil
 	}
-	return config, nil
+	config.Tasks = append(config.Tasks, m.addonsTask())
+	return m.addChosen(config)
 }
 
 // masters are the control-plane machines, oldest first. All their addresses

@@ -59,11 +59,11 @@ func initialCluster(masters []jeroboam.Machine) string {
 func (m machine) apiServerFlags() []string {
 	serving, kubelet := named(m.certificates, certAPIServer), named(m.certificates, certAPIKubelet)
 	etcd, frontProxy := named(m.certificates, certAPIEtcd), named(m.certificates, certFrontProxy)
-	return []string{
+	return slices.Concat([]string{
 		"--advertise-address=" + m.Machine.Status.Address,
 		"--allow-privileged=true",
 		"--anonymous-auth=false",
-		"--authorization-mode=Node,RBAC",
+	}, m.accessFlags(), []string{
 		"--client-ca-file=" + caFile,
 		"--enable-admission-plugins=NodeRestriction",
 		"--encryption-provider-config=" + encryptionFile,
@@ -92,7 +92,7 @@ func (m machine) apiServerFlags() []string {
 		"--tls-min-version=VersionTLS12",
 		"--tls-private-key-file=" + serving.KeyPath,
 		"--v=1",
-	}
+	})
 }
 
 // clientFlags let a component of the control plane call as often as it needs:

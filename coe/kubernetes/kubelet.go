@@ -28,8 +28,9 @@ func (m machine) kubelet() (node.Service, error) {
 	}
 	return node.Service{
 		Name: serviceKubelet,
-		Command: []string{"kubelet", "--config=" + kubeletFile, "--kubeconfig=" + kubeletKubeconfig,
+		Command: append([]string{"kubelet", "--config=" + kubeletFile, "--kubeconfig=" + kubeletKubeconfig,
 			"--hostname-override=" + m.Machine.Name, "--node-ip=" + m.Machine.Status.Address, "--node-labels=" + labels, "--v=1"},
+			m.providerFlags()...),
 		Env:   m.environment(jeroboam.AuthorityMain),
 		After: []string{serviceContainerd, taskImages, taskPodNetwork},
 		Gate:  m.apiServes(),
@@ -94,7 +95,7 @@ func (m machine) kubeletConfig() node.File {
 		// A machine that dies is noticed after nodeGrace: three renewals missed.
 		"nodeLeaseDurationSeconds": int(nodeLease / time.Second),
 		"nodeStatusMaxImages":      0,
-		"providerID":               "openstack:///" + m.Machine.ID,
+		"providerID":               m.providerID(),
 		"registerWithTaints":       m.taints(),
 		"resolvConf":               "/etc/resolv.conf",
 		"rotateCertificates":       false, // the agent renews them

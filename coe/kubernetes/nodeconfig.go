@@ -22,6 +22,7 @@ const (
 	taskImages     = "images"
 	taskPodNetwork = "pod-network"
 	taskAddons     = "addons"
+	taskChosen     = "chosen-addons"
 	taskRole       = "role"
 )
 

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/coe/kubernetes/addons"
 )
 
 // Labels this COE reads. Names and ranges are Magnum's, and the defaults but
@@ -27,7 +28,7 @@ var (
 
 // ownLabels are all of them.
 func ownLabels() []jeroboam.Label {
-	return []jeroboam.Label{labelVersion, labelServices, labelPods, labelSubnetLen, labelBackend}
+	return append([]jeroboam.Label{labelVersion, labelServices, labelPods, labelSubnetLen, labelBackend}, addons.Labels()...)
 }
 
 // clusterDomain is the DNS zone of every cluster.

@@ -1,0 +1,217 @@
+package addons
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jeroboam-cloud/jeroboam"
+)
+
+var update = flag.Bool("update", false, "write the golden manifests anew")
+
+// whole is a cluster with every add-on on.
+func whole() Cluster {
+	c := Cluster{Version: "v1.36.3", Credential: map[string]jeroboam.Secret{
+		"auth-url": "https://keystone.example/v3", "region": "RegionOne",
+		"application-credential-id": "1ad9", "application-credential-secret": `to"p\secret`,
+	}}
+	c.ID, c.Project, c.Name = "5ad5bc4e-2ad9-4bb1-8d05-4ae2a1e1a001", "4fa1", "demo"
+	c.Spec.ExternalNetwork, c.Spec.FixedSubnet = "6ad5bc4e-2ad9-4bb1-8d05-4ae2a1e1a002", "by-name"
+	c.Spec.Labels = map[string]string{}
+	for _, a := range all {
+		c.Spec.Labels[a.label.Name] = "true"
+	}
+	c.Groups = []jeroboam.NodeGroup{
+		{Name: jeroboam.DefaultMaster, Role: jeroboam.RoleMaster},
+		{Name: jeroboam.DefaultWorker, Role: jeroboam.RoleWorker, Spec: jeroboam.NodeGroupSpec{Min: 2}},
+		{Name: "gpus", Role: "gpu"},
+	}
+	return c
+}
+
+func render(t *testing.T, c Cluster) Rendered {
+	t.Helper()
+	r, err := Render(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// What is applied to clusters, one file for each add-on. What changes here
+// changes on every cluster that has the label.
+func TestGoldenManifests(t *testing.T) {
+	for _, a := range all {
+		c := whole()
+		c.Spec.Labels = map[string]string{a.label.Name: "true"}
+		r := render(t, c)
+		got := readable(t, r.Secrets) + r.Manifests
+		file := filepath.Join("testdata", a.file+".yaml")
+		if *update {
+			if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got != string(want) {
+			t.Errorf("the manifests differ from %s; if they should, run with -update and read the difference", file)
+		}
+	}
+}
+
+// readable are Secrets as a person reads them.
+func readable(t *testing.T, secrets jeroboam.Secret) string {
+	t.Helper()
+	if secrets == "" {
+		return ""
+	}
+	var list struct {
+		Items []struct {
+			Metadata struct{ Name string }
+			Data     map[string][]byte
+		}
+	}
+	if err := json.Unmarshal([]byte(secrets.Reveal()), &list); err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for _, s := range list.Items {
+		for _, key := range slices.Sorted(maps.Keys(s.Data)) {
+			fmt.Fprintf(&b, "# Secret %s, %s:\n#   %s\n", s.Metadata.Name, key, strings.ReplaceAll(strings.TrimSpace(string(s.Data[key])), "\n", "\n#   "))
+		}
+	}
+	return b.String()
+}
+
+func TestNothingIsOnUnlessALabelSaysSo(t *testing.T) {
+	c := whole()
+	for _, a := range all {
+		c.Spec.Labels[a.label.Name] = "False"
+	}
+	if got := render(t, c); got != (Rendered{}) {
+		t.Errorf("all off: %v", got)
+	}
+	c.Spec.Labels = nil
+	if got := render(t, c); got != (Rendered{}) {
+		t.Errorf("no labels: %v", got)
+	}
+}
+
+func TestWithoutACredentialOnlyWhatNeedsNoneIsLeft(t *testing.T) {
+	c := whole()
+	c.Credential = nil
+	got := render(t, c)
+	if got.Secrets != "" || !strings.Contains(got.Manifests, "metrics-server") || strings.Contains(got.Manifests, "provider-os") {
+		t.Errorf("secrets %q and the images %v", got.Secrets, imagesIn(got.Manifests))
+	}
+	if Keystone(c) {
+		t.Error("API servers ask a webhook that does not run")
+	}
+}
+
+func TestTheManifestsTellNoSecretButChangeWithIt(t *testing.T) {
+	before := whole()
+	after := whole()
+	after.Credential["application-credential-secret"] = "another"
+	a, b := render(t, before), render(t, after)
+	if strings.Contains(a.Manifests, `to\"p`) || strings.Contains(b.Manifests, "another") {
+		t.Error("the secret is in the manifests")
+	}
+	if a.Manifests == b.Manifests || a.Secrets == b.Secrets {
+		t.Error("pods are not made anew when the credential is another")
+	}
+	if !strings.Contains(before.cloudConfig().Reveal(), `application-credential-secret = "to\"p\\secret"`) {
+		t.Errorf("the file is not what gcfg reads:\n%s", before.cloudConfig().Reveal())
+	}
+}
+
+var reference = regexp.MustCompile(`image: "([^"]*)"`)
+
+func imagesIn(manifests string) []string {
+	var found []string
+	for _, m := range reference.FindAllStringSubmatch(manifests, -1) {
+		found = append(found, m[1])
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+func TestEveryImageIsUsedAndComesFromTheMirror(t *testing.T) {
+	c := whole()
+	c.Spec.Labels["container_infra_prefix"] = "registry.example.com/mirror/"
+	c.Spec.Labels["csi_attacher_tag"] = "v9@sha256:" + strings.Repeat("a", 64)
+	var want []string
+	for _, i := range images {
+		want = append(want, "registry.example.com/mirror/"+path.Base(i.repository)+":"+c.tag(i))
+	}
+	slices.Sort(want)
+	got := imagesIn(render(t, c).Manifests)
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+	if !slices.Contains(got, "registry.example.com/mirror/csi-attacher:v9@sha256:"+strings.Repeat("a", 64)) {
+		t.Errorf("no image is pinned: %v", got)
+	}
+}
+
+func TestImagesOfTheCloudFollowKubernetes(t *testing.T) {
+	for version, want := range map[string]string{"v1.35.4": "v1.35.0", "v1.36.3": "v1.36.0", "v1": newest} {
+		c := whole()
+		c.Version = version
+		if got := render(t, c).Manifests; !strings.Contains(got, `/openstack-cloud-controller-manager:`+want+`"`) {
+			t.Errorf("%s: not %s but %v", version, want, imagesIn(got))
+		}
+	}
+}
+
+func TestALabelIsNeverMoreThanOneValue(t *testing.T) {
+	c := whole()
+	c.Spec.Labels["csi_cinder_fstype"] = "xfs\"\n---\nkind: Pod"
+	c.Spec.Labels["container_infra_prefix"] = "a\"\n---\nkind: Pod\n"
+	c.Spec.Labels["octavia_provider"] = "amphora\"\n[Global]\nx = \"y"
+	r := render(t, c)
+	if strings.Contains(r.Manifests, "\nkind: Pod") || strings.Contains(c.cloudConfig().Reveal(), "\nx = ") {
+		t.Errorf("a label made more than a value:\n%s", r.Manifests)
+	}
+}
+
+func TestWhichGroupsAreScaled(t *testing.T) {
+	c := whole()
+	if got, want := c.autoscalerGroups(), `"--node-group-auto-discovery=magnum:role=gpu,worker"`; got != want {
+		t.Errorf("without a maximum: %s", got)
+	}
+	c.Spec.Labels["max_node_count"] = "7"
+	if got, want := c.autoscalerGroups(), `"--nodes=2:7:default-worker"`; got != want {
+		t.Errorf("with one: %s", got)
+	}
+}
+
+// TestThePageNamesEveryImageAndLabel: who fills a mirror reads docs/add-ons.md.
+func TestThePageNamesEveryImageAndLabel(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/add-ons.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range images {
+		if !strings.Contains(string(page), "`"+i.repository+":"+whole().tag(i)+"`") {
+			t.Errorf("docs/add-ons.md lacks %s:%s", i.repository, whole().tag(i))
+		}
+	}
+	for _, l := range Labels() {
+		if !strings.Contains(string(page), "`"+l.Name+"`") {
+			t.Errorf("docs/add-ons.md lacks the label %s", l.Name)
+		}
+	}
+}
