@@ -355,6 +355,13 @@ func TestABalancerPassesOverADeadBackend(t *testing.T) {
 	}
 	same(t, answers(), []string{`"api-0"`, `"api-1"`, `"api-2"`})
 	kill(t, l, machines[1])
+	for { // until its kernel side is gone too: what it still accepts, it does not answer
+		c, err := net.DialTimeout("tcp", net.JoinHostPort(machines[1].Address, standInPort), time.Second)
+		if err != nil {
+			break
+		}
+		c.Close()
+	}
 	same(t, answers(), []string{`"api-0"`, `"api-2"`})
 	// A service that starts again finds it running, and what it is told counts at once.
 	balancerSpec.Backends = []string{machines[2].Address}
