@@ -56,6 +56,7 @@ type MachineSpec struct {
 	ID       string // the machine's UUID, chosen by us; also its system UUID
 	Name     string // host name
 	Role     string
+	Index    int    // within its node group
 	Group    string // ID of its node group: machines of one are placed apart
 	Network  Network
 	Flavor   jeroboam.Flavor

@@ -110,7 +110,7 @@ func requestOf(h http.Header) string {
 // absent reports whether err says that something is not there.
 func absent(err error) bool {
 	lost := new(gophercloud.ErrEndpointNotFound)
-	return gophercloud.ResponseCodeIs(err, http.StatusNotFound) || errors.As(err, &lost) || errors.As(err, new(gophercloud.ErrEndpointNotFound))
+	return gophercloud.ResponseCodeIs(err, http.StatusNotFound) || errors.As(err, &lost)
 }
 
 // busy reports whether something is still used by what is on its way out.

@@ -11,6 +11,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/cloud"
 )
 
 func TestTheCloudsOwnWordsComeUp(t *testing.T) {
@@ -79,5 +80,13 @@ func TestTheFaultOfAServer(t *testing.T) {
 	s.Fault.Message = "Build of instance aborted"
 	if e := faultOf(s, ""); e.Kind != jeroboam.Unavailable || !strings.Contains(e.Detail, "aborted") {
 		t.Errorf("got %+v", e)
+	}
+}
+
+func TestMachinesAreSpreadOverZonesInTurn(t *testing.T) {
+	for label, want := range map[string]string{"": "", "a": "a", "a, b": "b", "a,b,c": "b"} {
+		if got := zoneOf(cloud.MachineSpec{Index: 1, Labels: map[string]string{"availability_zone": label}}); got != want {
+			t.Errorf("the second machine of %q is in %q, want %q", label, got, want)
+		}
 	}
 }

@@ -2,13 +2,37 @@ package openstack
 
 import (
 	"context"
+	"regexp"
 	"slices"
 
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servergroups"
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
 
 	"github.com/jeroboam-cloud/jeroboam"
 )
+
+// place has Nova make the server, in its server group if it has one. Where
+// placing apart is only wished for, a project's small quota of server groups and
+// of their members (10 by default) is no reason to do without the machine.
+func (m machine) place(ctx context.Context, opts servers.CreateOptsBuilder, group string) (*servers.Server, error) {
+	made, err := servers.Create(ctx, m.project.compute, opts, servers.SchedulerHintOpts{Group: group}).Extract()
+	err = refuse("Nova", "make the server "+m.spec.Name, err)
+	if group != "" && m.lonely(err) {
+		made, err = servers.Create(ctx, m.project.compute, opts, servers.SchedulerHintOpts{}).Extract()
+		err = refuse("Nova", "make the server "+m.spec.Name, err)
+	}
+	return made, err
+}
+
+// groupQuota are Nova's words for too many server groups, or members of one.
+var groupQuota = regexp.MustCompile(`(?i)too many servers in group|server groups`)
+
+// lonely reports whether a machine is to be made without its server group.
+func (m machine) lonely(err error) bool {
+	wished := m.spec.Role != jeroboam.RoleMaster && labelPlacement.In(m.spec.Labels) == ""
+	return wished && jeroboam.KindOf(err) == jeroboam.QuotaExceeded && groupQuota.MatchString(err.Error())
+}
 
 // ensureServerGroup makes or finds the server group of the machine's node
 // group. Of a control plane no two machines share a host, unless the label says

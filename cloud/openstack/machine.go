@@ -10,6 +10,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/instanceactions"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/keypairs"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
@@ -99,38 +100,46 @@ func (m machine) make(ctx context.Context) (cloud.Machine, error) {
 	if err != nil {
 		return cloud.Machine{}, err
 	}
-	address := addressOf(port)
-	opts := servers.CreateOpts{
-		Name: m.spec.Name, FlavorRef: m.spec.Flavor.ID, ImageRef: m.spec.Image.ID, Tags: serverTags(m.scope),
-		Networks: []servers.Network{{Port: port.ID}}, AvailabilityZone: labelZone.In(m.spec.Labels),
-		Metadata: metadata(m.scope, m.spec, map[string]string{keyAddress: address}),
-	}
-	if opts.BlockDevice, err = m.ensureVolumes(ctx); err != nil {
-		return cloud.Machine{}, err
-	}
-	if len(opts.BlockDevice) > 0 && opts.BlockDevice[0].BootIndex == 0 && opts.BlockDevice[0].SourceType == servers.SourceVolume {
-		opts.ImageRef = ""
-	}
-	hints := servers.SchedulerHintOpts{}
-	if hints.Group, err = m.ensureServerGroup(ctx); err != nil {
-		return cloud.Machine{}, err
-	}
 	public, err := m.ensureFloating(ctx, port)
 	if err != nil {
 		return cloud.Machine{}, err
 	}
-	key, err := m.ensureKeypair(ctx)
+	group, err := m.ensureServerGroup(ctx)
+	if err != nil && !m.lonely(err) {
+		return cloud.Machine{}, err
+	}
+	opts := keypairs.CreateOptsExt{}
+	if opts.KeyName, err = m.ensureKeypair(ctx); err != nil {
+		return cloud.Machine{}, err
+	}
+	if opts.CreateOptsBuilder, err = m.server(ctx, port); err != nil {
+		return cloud.Machine{}, err
+	}
+	made, err := m.place(ctx, opts, group)
 	if err != nil {
 		return cloud.Machine{}, err
 	}
-	if opts.UserData, err = m.spec.UserData(); err != nil {
-		return cloud.Machine{}, err
+	return cloud.Machine{ID: m.spec.ID, CloudID: made.ID, Name: m.spec.Name, Address: addressOf(port), Public: public, State: cloud.Building}, nil
+}
+
+// server describes the server. Its user-data is asked for last of all.
+func (m machine) server(ctx context.Context, port ports.Port) (servers.CreateOpts, error) {
+	opts := servers.CreateOpts{
+		Name: m.spec.Name, FlavorRef: m.spec.Flavor.ID, ImageRef: m.spec.Image.ID, Tags: serverTags(m.scope),
+		Networks: []servers.Network{{Port: port.ID}}, AvailabilityZone: zoneOf(m.spec),
+		Metadata: metadata(m.scope, m.spec, map[string]string{keyAddress: addressOf(port)}),
 	}
-	made, err := servers.Create(ctx, m.project.compute, keypairs.CreateOptsExt{CreateOptsBuilder: opts, KeyName: key}, hints).Extract()
+	boot, err := m.ensureBootVolume(ctx)
 	if err != nil {
-		return cloud.Machine{}, refuse("Nova", "make the server "+m.spec.Name, err)
+		return opts, err
 	}
-	return cloud.Machine{ID: m.spec.ID, CloudID: made.ID, Name: m.spec.Name, Address: address, Public: public, State: cloud.Building}, nil
+	if boot != "" {
+		opts.ImageRef = ""
+		opts.BlockDevice = []servers.BlockDevice{{SourceType: servers.SourceVolume, DestinationType: servers.DestinationVolume,
+			UUID: boot, DeleteOnTermination: true}}
+	}
+	opts.UserData, err = m.spec.UserData()
+	return opts, err
 }
 
 // discard deletes a server that failed and tells why it did. Nova writes the

@@ -18,7 +18,6 @@ const (
 	keyMachine = "jeroboam-machine"      // MachineSpec.ID
 	keyRole    = "jeroboam-role"
 	keyAddress = "jeroboam-address"
-	keyVolume  = "jeroboam-volume" // what a volume is for
 	markPrefix = keyCluster + "="
 	markAll    = "jeroboam" // tag on every server of any cluster
 )

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack"
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/quotasets"
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
@@ -232,4 +233,30 @@ func (s spy) Session(ctx context.Context, scope cloud.Scope) (*gophercloud.Provi
 	p, err := s.Sessions.Session(ctx, scope)
 	*s.session = p
 	return p, err
+}
+
+func TestARealQuotaOfServerGroupsStopsNoWorker(t *testing.T) {
+	s := open(t)
+	name := s.NewProject("groups")
+	s.LetAdminIn(name)
+	s.project = s.Project(name)
+	one := 1
+	nova := s.Nova("admin")
+	if err := quotasets.Update(t.Context(), nova, s.project, quotasets.UpdateOpts{ServerGroupMembers: &one, ServerGroups: &one}).Err; err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := quotasets.Delete(context.Background(), nova, s.project).Err; err != nil {
+			t.Error(err)
+		}
+	})
+	life := s.life("groups", s.cloud())
+	n := life.network()
+	for i, group := range []string{"g", "g", "h"} { // the second is one too many in g, the third needs one too many
+		spec := life.spec(fmt.Sprintf("groups-worker-%d", i), n)
+		spec.Role, spec.Group = jeroboam.RoleWorker, group
+		if _, err := life.ensure(spec); err != nil {
+			t.Error(err)
+		}
+	}
 }

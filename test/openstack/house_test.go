@@ -48,6 +48,7 @@ type house struct {
 	user     testbed.User
 	cloud    *cloudopenstack.Cloud
 	client   *client.Client
+	clusters []string // IDs of all that were asked for
 }
 
 func open(t *testing.T) *house {
@@ -138,6 +139,7 @@ func (h *house) create(in wire.ClusterCreate, masters, workers int) string {
 	if err != nil {
 		h.Fatal(err)
 	}
+	h.clusters = append(h.clusters, id)
 	return id
 }
 

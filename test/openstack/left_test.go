@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/gophercloud/gophercloud/v2"
 )
@@ -49,7 +50,7 @@ func (h *house) names(client *gophercloud.ServiceClient, path, key string) []str
 	return out
 }
 
-// keypairs are those that the service's user has for clusters.
+// keypairs are those that the service's user has for clusters of this test.
 func (h *house) keypairs(nova *gophercloud.ServiceClient) []string {
 	h.Helper()
 	var list struct {
@@ -58,7 +59,9 @@ func (h *house) keypairs(nova *gophercloud.ServiceClient) []string {
 	h.get(nova, "os-keypairs", &list)
 	out := []string{}
 	for _, k := range list.Keypairs {
-		out = append(out, k.Keypair.Name)
+		if slices.ContainsFunc(h.clusters, func(id string) bool { return strings.Contains(k.Keypair.Name, id) }) {
+			out = append(out, k.Keypair.Name)
+		}
 	}
 	return out
 }

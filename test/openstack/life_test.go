@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/keypairs"
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/quotasets"
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/api/wire"
@@ -87,6 +89,45 @@ func TestRealVolumesAndAnExistingNetwork(t *testing.T) {
 	h.lap("delete", 1, func() { h.delete(id) })
 	if after := h.everything(); !slices.Equal(after, before) {
 		t.Errorf("before %q\nafter  %q", before, after)
+	}
+}
+
+// TestARealQuotaIsToldAndWorkGoesOnWhenThereIsRoom: Nova's quota shrinks after
+// the request was accepted, and grows again.
+func TestARealQuotaIsToldAndWorkGoesOnWhenThereIsRoom(t *testing.T) {
+	h := open(t)
+	before, no := h.everything(), false
+	template := h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: "public", FloatingIPEnabled: &no})
+	id := h.create(wire.ClusterCreate{Name: "narrow", ClusterTemplateID: template}, 1, 2)
+	h.allow(2)
+	ticker := time.NewTicker(200 * time.Millisecond)
+	defer ticker.Stop()
+	for said := ""; !strings.Contains(said, "Quota exceeded"); <-ticker.C {
+		c, err := h.client.Cluster(t.Context(), id)
+		if err != nil || c.Status != jeroboam.CreateInProgress {
+			t.Fatalf("%s, %v", c.Status, err)
+		}
+		if c.StatusReason != nil {
+			said = *c.StatusReason
+		}
+		if said != "" && !strings.Contains(said, "request req-") {
+			t.Fatalf("the reason is %q", said)
+		}
+	}
+	h.allow(10)
+	h.await(id, jeroboam.CreateComplete)
+	h.delete(id)
+	if after := h.everything(); !slices.Equal(after, before) {
+		t.Errorf("before %q\nafter  %q", before, after)
+	}
+}
+
+// allow sets how many servers the project may have.
+func (h *house) allow(servers int) {
+	h.Helper()
+	opts := quotasets.UpdateOpts{Instances: &servers}
+	if err := quotasets.Update(h.Context(), h.keystone.Nova("admin"), h.keystone.Project(h.project), opts).Err; err != nil {
+		h.Fatal(err)
 	}
 }
 
