@@ -32,12 +32,13 @@ type site struct {
 	words  map[string]string // what a $word of a call is there: its image, its flavor
 	tokens map[string]string // by caller
 	made   map[string]string // UUIDs of ${name}
+	left   []call            // deletions of what an administrator has made
 }
 
 // answer is what came back, disguised so that two services can say the same.
 type answer struct {
 	status int
-	made   string            // path of what a POST has made
+	made   call              // deletes what a POST has made
 	facts  map[string]string // by the header's name or the place in the body
 }
 
@@ -132,33 +133,38 @@ func (s *site) send(t testing.TB, c call) answer {
 	}
 	got := answer{status: response.StatusCode, facts: s.facts(response.Header, data)}
 	if c.verb == "POST" && response.StatusCode < 300 {
-		got.made = s.remember(c.path, body, data)
+		got.made = s.remember(c, body, data)
 	}
 	return got
 }
 
-// remember notes the UUID of what was made and returns its path, if it has one.
-func (s *site) remember(path, sent string, got []byte) string {
+// remember notes the UUID of what was made and returns how to delete it.
+func (s *site) remember(c call, sent string, got []byte) call {
 	var asked struct {
 		Name string `json:"name"`
 	}
 	var made struct {
 		UUID string `json:"uuid"`
 	}
-	if json.Unmarshal(got, &made) != nil || made.UUID == "" || strings.Contains(path, "/actions/") {
-		return ""
+	if json.Unmarshal(got, &made) != nil || made.UUID == "" || strings.Contains(c.path, "/actions/") {
+		return call{}
 	}
 	if json.Unmarshal([]byte(sent), &asked) == nil && asked.Name != "" {
 		s.made[asked.Name] = made.UUID
 	}
-	return path + "/" + made.UUID
+	undo := call{caller: "owner", verb: "DELETE", path: c.path + "/" + made.UUID, version: "1.10"}
+	if c.caller == "admin" {
+		undo.caller = c.caller
+		s.left = append(s.left, undo)
+	}
+	return undo
 }
 
 // undo takes away again what only one of the two services has made.
 func (s *site) undo(t testing.TB, mine, other answer) {
 	t.Helper()
-	if mine.made != "" && other.made == "" {
-		s.send(t, call{caller: "owner", verb: "DELETE", path: mine.made, version: "1.10"})
+	if mine.made.verb != "" && other.made.verb == "" {
+		s.send(t, mine.made)
 	}
 }
 
@@ -188,15 +194,18 @@ func (s *site) tidy(t testing.TB) {
 		served.Within(t, 10*time.Minute, time.Second, s.name+" has no "+kind+" any more", func() bool {
 			left := s.list(ctx, t, kind)
 			for _, id := range left {
-				s.do(ctx, t, "DELETE", "/v1/"+kind+"/"+id).Body.Close()
+				s.do(ctx, t, "owner", "DELETE", "/v1/"+kind+"/"+id).Body.Close()
 			}
 			return len(left) == 0
 		})
 	}
+	for _, c := range s.left {
+		s.do(ctx, t, c.caller, c.verb, c.path).Body.Close()
+	}
 }
 
 func (s *site) list(ctx context.Context, t testing.TB, kind string) []string {
-	response := s.do(ctx, t, "GET", "/v1/"+kind)
+	response := s.do(ctx, t, "owner", "GET", "/v1/"+kind)
 	defer response.Body.Close()
 	var all map[string][]struct {
 		UUID string `json:"uuid"`
@@ -211,12 +220,12 @@ func (s *site) list(ctx context.Context, t testing.TB, kind string) []string {
 	return ids
 }
 
-func (s *site) do(ctx context.Context, t testing.TB, verb, path string) *http.Response {
+func (s *site) do(ctx context.Context, t testing.TB, caller, verb, path string) *http.Response {
 	req, err := http.NewRequestWithContext(ctx, verb, s.url+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("X-Auth-Token", s.tokens["owner"])
+	req.Header.Set("X-Auth-Token", s.tokens[caller])
 	response, err := once.Do(req)
 	if err != nil {
 		t.Fatal(err)
@@ -276,7 +285,8 @@ func (s *site) leaves(at string, v any) map[string]string {
 			out[at] = "{}"
 		}
 	case []any:
-		for _, member := range slices.DeleteFunc(v, s.strange) {
+		v = slices.DeleteFunc(v, s.strange)
+		for _, member := range v {
 			for key, text := range s.leaves(at+"[]", member) {
 				out[key] = strings.TrimPrefix(out[key]+" "+text, " ")
 			}
@@ -294,9 +304,9 @@ func (s *site) leaves(at string, v any) map[string]string {
 	return out
 }
 
-// strange tells whether a member of a list is something that others have made
-// public in the testbed.
+// strange tells whether a member of a list is something of others in the testbed:
+// public, or a quota that administrators see.
 func (s *site) strange(member any) bool {
 	object, _ := member.(map[string]any)
-	return object["public"] == true && object["project_id"] != s.words["project"]
+	return object["project_id"] != nil && object["project_id"] != s.words["project"]
 }
