@@ -1,7 +1,11 @@
 package compare
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
+	"maps"
+	"net/http"
 	"os"
 	"regexp"
 	"slices"
@@ -36,6 +40,69 @@ func (s *site) disguise(text string) string {
 		text = m.pattern.ReplaceAllString(text, m.name)
 	}
 	return text
+}
+
+// shownHeaders are those that clients look at.
+var shownHeaders = []string{"Content-Type", "Location", "Allow", "Www-Authenticate", "Openstack-Api-Minimum-Version",
+	"Openstack-Api-Maximum-Version", "Openstack-Api-Version", "Vary", "Warning", "X-Openstack-Request-Id", "Retry-After"}
+
+// facts are the headers and the body's leaves, one by one.
+func (s *site) facts(h http.Header, data []byte) map[string]string {
+	facts := map[string]string{}
+	for _, name := range shownHeaders {
+		if values := h.Values(name); len(values) > 0 {
+			facts[name] = s.disguise(strings.Join(values, ", "))
+		}
+	}
+	var body any
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	if len(data) == 0 {
+		return facts
+	}
+	if decoder.Decode(&body) != nil {
+		facts["body"] = s.disguise(string(data))
+		return facts
+	}
+	maps.Copy(facts, s.leaves("body", body))
+	return facts
+}
+
+func (s *site) leaves(at string, v any) map[string]string {
+	out := map[string]string{}
+	switch v := v.(type) {
+	case map[string]any:
+		for key, member := range v {
+			maps.Copy(out, s.leaves(at+"."+key, member))
+		}
+		if len(v) == 0 {
+			out[at] = "{}"
+		}
+	case []any:
+		v = slices.DeleteFunc(v, s.strange)
+		for _, member := range v {
+			for key, text := range s.leaves(at+"[]", member) {
+				out[key] = strings.TrimPrefix(out[key]+" "+text, " ")
+			}
+		}
+		if len(v) == 0 {
+			out[at] = "[]"
+		}
+	default:
+		text, err := json.Marshal(v)
+		if err != nil {
+			text = []byte(err.Error())
+		}
+		out[at] = s.disguise(string(text))
+	}
+	return out
+}
+
+// strange tells whether a member of a list is something of others in the testbed:
+// public, or a quota that administrators see.
+func (s *site) strange(member any) bool {
+	object, _ := member.(map[string]any)
+	return object["project_id"] != nil && object["project_id"] != s.words["project"]
 }
 
 // difference is one thing that two services answered otherwise to a call.

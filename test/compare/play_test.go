@@ -1,7 +1,6 @@
 package compare
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -12,10 +11,8 @@ import (
 	"encoding/pem"
 	"errors"
 	"io"
-	"maps"
 	"net/http"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,12 +29,13 @@ type site struct {
 	words  map[string]string // what a $word of a call is there: its image, its flavor
 	tokens map[string]string // by caller
 	made   map[string]string // UUIDs of ${name}
+	left   []call            // deletions of what an administrator has made
 }
 
 // answer is what came back, disguised so that two services can say the same.
 type answer struct {
 	status int
-	made   string            // path of what a POST has made
+	made   call              // deletes what a POST has made
 	facts  map[string]string // by the header's name or the place in the body
 }
 
@@ -132,33 +130,38 @@ func (s *site) send(t testing.TB, c call) answer {
 	}
 	got := answer{status: response.StatusCode, facts: s.facts(response.Header, data)}
 	if c.verb == "POST" && response.StatusCode < 300 {
-		got.made = s.remember(c.path, body, data)
+		got.made = s.remember(c, body, data)
 	}
 	return got
 }
 
-// remember notes the UUID of what was made and returns its path, if it has one.
-func (s *site) remember(path, sent string, got []byte) string {
+// remember notes the UUID of what was made and returns how to delete it.
+func (s *site) remember(c call, sent string, got []byte) call {
 	var asked struct {
 		Name string `json:"name"`
 	}
 	var made struct {
 		UUID string `json:"uuid"`
 	}
-	if json.Unmarshal(got, &made) != nil || made.UUID == "" || strings.Contains(path, "/actions/") {
-		return ""
+	if json.Unmarshal(got, &made) != nil || made.UUID == "" || strings.Contains(c.path, "/actions/") {
+		return call{}
 	}
 	if json.Unmarshal([]byte(sent), &asked) == nil && asked.Name != "" {
 		s.made[asked.Name] = made.UUID
 	}
-	return path + "/" + made.UUID
+	undo := call{caller: "owner", verb: "DELETE", path: c.path + "/" + made.UUID, version: "1.10"}
+	if c.caller == "admin" {
+		undo.caller = c.caller
+		s.left = append(s.left, undo)
+	}
+	return undo
 }
 
 // undo takes away again what only one of the two services has made.
 func (s *site) undo(t testing.TB, mine, other answer) {
 	t.Helper()
-	if mine.made != "" && other.made == "" {
-		s.send(t, call{caller: "owner", verb: "DELETE", path: mine.made, version: "1.10"})
+	if mine.made.verb != "" && other.made.verb == "" {
+		s.send(t, mine.made)
 	}
 }
 
@@ -188,15 +191,18 @@ func (s *site) tidy(t testing.TB) {
 		served.Within(t, 10*time.Minute, time.Second, s.name+" has no "+kind+" any more", func() bool {
 			left := s.list(ctx, t, kind)
 			for _, id := range left {
-				s.do(ctx, t, "DELETE", "/v1/"+kind+"/"+id).Body.Close()
+				s.do(ctx, t, "owner", "DELETE", "/v1/"+kind+"/"+id).Body.Close()
 			}
 			return len(left) == 0
 		})
 	}
+	for _, c := range s.left {
+		s.do(ctx, t, c.caller, c.verb, c.path).Body.Close()
+	}
 }
 
 func (s *site) list(ctx context.Context, t testing.TB, kind string) []string {
-	response := s.do(ctx, t, "GET", "/v1/"+kind)
+	response := s.do(ctx, t, "owner", "GET", "/v1/"+kind)
 	defer response.Body.Close()
 	var all map[string][]struct {
 		UUID string `json:"uuid"`
@@ -211,12 +217,12 @@ func (s *site) list(ctx context.Context, t testing.TB, kind string) []string {
 	return ids
 }
 
-func (s *site) do(ctx context.Context, t testing.TB, verb, path string) *http.Response {
+func (s *site) do(ctx context.Context, t testing.TB, caller, verb, path string) *http.Response {
 	req, err := http.NewRequestWithContext(ctx, verb, s.url+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("X-Auth-Token", s.tokens["owner"])
+	req.Header.Set("X-Auth-Token", s.tokens[caller])
 	response, err := once.Do(req)
 	if err != nil {
 		t.Fatal(err)
@@ -237,66 +243,4 @@ func newCSR(t testing.TB) string {
 		t.Fatal(err)
 	}
 	return strings.ReplaceAll(string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der})), "\n", `\n`)
-}
-
-// shownHeaders are those that clients look at.
-var shownHeaders = []string{"Content-Type", "Location", "Allow", "Www-Authenticate", "Openstack-Api-Minimum-Version",
-	"Openstack-Api-Maximum-Version", "Openstack-Api-Version", "Vary", "Warning", "X-Openstack-Request-Id", "Retry-After"}
-
-// facts are the headers and the body's leaves, one by one.
-func (s *site) facts(h http.Header, data []byte) map[string]string {
-	facts := map[string]string{}
-	for _, name := range shownHeaders {
-		if values := h.Values(name); len(values) > 0 {
-			facts[name] = s.disguise(strings.Join(values, ", "))
-		}
-	}
-	var body any
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.UseNumber()
-	if len(data) == 0 {
-		return facts
-	}
-	if decoder.Decode(&body) != nil {
-		facts["body"] = s.disguise(string(data))
-		return facts
-	}
-	maps.Copy(facts, s.leaves("body", body))
-	return facts
-}
-
-func (s *site) leaves(at string, v any) map[string]string {
-	out := map[string]string{}
-	switch v := v.(type) {
-	case map[string]any:
-		for key, member := range v {
-			maps.Copy(out, s.leaves(at+"."+key, member))
-		}
-		if len(v) == 0 {
-			out[at] = "{}"
-		}
-	case []any:
-		for _, member := range slices.DeleteFunc(v, s.strange) {
-			for key, text := range s.leaves(at+"[]", member) {
-				out[key] = strings.TrimPrefix(out[key]+" "+text, " ")
-			}
-		}
-		if len(v) == 0 {
-			out[at] = "[]"
-		}
-	default:
-		text, err := json.Marshal(v)
-		if err != nil {
-			text = []byte(err.Error())
-		}
-		out[at] = s.disguise(string(text))
-	}
-	return out
-}
-
-// strange tells whether a member of a list is something that others have made
-// public in the testbed.
-func (s *site) strange(member any) bool {
-	object, _ := member.(map[string]any)
-	return object["public"] == true && object["project_id"] != s.words["project"]
 }
