@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/flavors"
 	"github.com/gophercloud/gophercloud/v2/openstack/image/v2/images"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/external"
@@ -121,8 +120,8 @@ func property(i images.Image, name string) string {
 }
 
 // FindKeypair finds a key pair of a user.
-func (c *Cloud) FindKeypair(ctx context.Context, project, user, name string) error {
-	p, err := c.in(ctx, project)
+func (c *Cloud) FindKeypair(ctx context.Context, _, user, name string) error {
+	p, err := c.in(ctx, "") // key pairs belong to users, and only an administrator sees others'
 	if err != nil {
 		return err
 	}
@@ -290,19 +289,4 @@ func list(names []string) string {
 		return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", more)
 	}
 	return strings.Join(names, ", ")
-}
-
-// whoActs reads project and user off the token.
-func whoActs(provider *gophercloud.ProviderClient) (project, user string) {
-	type names interface {
-		ExtractInto(any) error
-	}
-	var token struct {
-		Project struct{ ID string } `json:"project"`
-		User    struct{ ID string } `json:"user"`
-	}
-	if r, ok := provider.GetAuthResult().(names); ok {
-		_ = r.ExtractInto(&token) // without it nothing is anybody's
-	}
-	return token.Project.ID, token.User.ID
 }

@@ -12,18 +12,16 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/pace"
 )
 
-// Delete removes a machine or the network with all that belongs to it. What
-// takes long is "deleting" until it is gone.
+// Delete removes a credential, or a machine or the network with all that
+// belongs to it. What takes long is "deleting" until it is gone.
 func (c *Cloud) Delete(ctx context.Context, scope cloud.Scope, object cloud.Object) error {
-	p, err := c.at(ctx, scope)
-	if err != nil {
-		return err
-	}
 	switch object.Kind {
 	case jeroboam.KindMachine:
-		return p.deleteMachine(ctx, scope, object)
+		return c.lookAfter(ctx, scope, func(p *project) error { return p.deleteMachine(ctx, scope, object) })
 	case jeroboam.KindNetwork:
-		return c.deleteNetwork(ctx, p, scope)
+		return c.lookAfter(ctx, scope, func(p *project) error { return c.deleteNetwork(ctx, p, scope) })
+	case jeroboam.KindCredential:
+		return c.deleteCredential(ctx, scope, object)
 	case jeroboam.KindBalancer:
 		return nil // none is ever made
 	}

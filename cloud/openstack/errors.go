@@ -21,6 +21,7 @@ func refuse(service, doing string, err error) error {
 	if err == nil {
 		return nil
 	}
+	err = beneath(err)
 	if _, ours := jeroboam.AsError(err); ours {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
@@ -41,6 +42,17 @@ func refuse(service, doing string, err error) error {
 	return jeroboam.Errorf(kind, why, "%s", detail).WithRemedy("%s", remedies[kind]).Wrap(err)
 }
 
+// beneath is what happened while a token was renewed, or after it.
+func beneath(err error) error {
+	if lost := new(gophercloud.ErrUnableToReauthenticate); errors.As(err, &lost) {
+		return lost.ErrReauth
+	}
+	if after := new(gophercloud.ErrErrorAfterReauthentication); errors.As(err, &after) {
+		return after.ErrOriginal
+	}
+	return err
+}
+
 func reason(service string) string { return strings.ToLower(service) }
 
 var remedies = map[jeroboam.Kind]string{
@@ -53,12 +65,12 @@ var remedies = map[jeroboam.Kind]string{
 
 // exhausted are the words of the services for a limit that is met, whatever the
 // status they send with it.
-var exhausted = regexp.MustCompile(`(?i)quota|overlimit|limitexceeded|limit exceeded|IpAddressGenerationFailure|No more IP addresses|ExternalIpAddressExhausted`)
+var exhausted = regexp.MustCompile(`(?i)quota|already exceeded|overlimit|limitexceeded|limit exceeded|IpAddressGenerationFailure|No more IP addresses|ExternalIpAddressExhausted`)
 
 func classify(code int, said string) (jeroboam.Kind, string) {
 	switch {
 	case code == http.StatusUnauthorized:
-		return jeroboam.Forbidden, "login"
+		return jeroboam.Forbidden, reasonLogin
 	case code/100 == 4 && code != http.StatusTooManyRequests && exhausted.MatchString(said):
 		return jeroboam.QuotaExceeded, "quota"
 	case code == http.StatusForbidden:

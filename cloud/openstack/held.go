@@ -54,34 +54,34 @@ func of[T any](ctx context.Context, asks *together.Asks[T], scope cloud.Scope, b
 func (p *project) serversOf(ctx context.Context, scope cloud.Scope) ([]servers.Server, error) {
 	return of(ctx, &p.held.servers, scope, func(s servers.Server, mark string) bool { return markPrefix+s.Metadata[keyCluster] == mark },
 		"Nova", "servers", func(about []string) pagination.Pager {
-			return servers.List(p.compute, servers.ListOpts{TagsAny: strings.Join(about, ",")})
+			return servers.List(p.compute, servers.ListOpts{TagsAny: strings.Join(about, ","), AllTenants: p.abroad, TenantID: p.tenant()})
 		}, servers.ExtractServers)
 }
 
 func (p *project) portsOf(ctx context.Context, scope cloud.Scope) ([]ports.Port, error) {
 	return of(ctx, &p.held.ports, scope, func(v ports.Port, mark string) bool { return v.Description == mark },
-		"Neutron", "ports", func(about []string) pagination.Pager { return ports.List(p.network, described(about)) }, ports.ExtractPorts)
+		"Neutron", "ports", func(about []string) pagination.Pager { return ports.List(p.network, p.described(about)) }, ports.ExtractPorts)
 }
 
 func (p *project) networksOf(ctx context.Context, scope cloud.Scope) ([]networks.Network, error) {
 	return of(ctx, &p.held.networks, scope, func(v networks.Network, mark string) bool { return v.Description == mark },
-		"Neutron", "networks", func(about []string) pagination.Pager { return networks.List(p.network, described(about)) }, networks.ExtractNetworks)
+		"Neutron", "networks", func(about []string) pagination.Pager { return networks.List(p.network, p.described(about)) }, networks.ExtractNetworks)
 }
 
 func (p *project) subnetsOf(ctx context.Context, scope cloud.Scope) ([]subnets.Subnet, error) {
 	return of(ctx, &p.held.subnets, scope, func(v subnets.Subnet, mark string) bool { return v.Description == mark },
-		"Neutron", "subnets", func(about []string) pagination.Pager { return subnets.List(p.network, described(about)) }, subnets.ExtractSubnets)
+		"Neutron", "subnets", func(about []string) pagination.Pager { return subnets.List(p.network, p.described(about)) }, subnets.ExtractSubnets)
 }
 
 func (p *project) routersOf(ctx context.Context, scope cloud.Scope) ([]routers.Router, error) {
 	return of(ctx, &p.held.routers, scope, func(v routers.Router, mark string) bool { return v.Description == mark },
-		"Neutron", "routers", func(about []string) pagination.Pager { return routers.List(p.network, described(about)) }, routers.ExtractRouters)
+		"Neutron", "routers", func(about []string) pagination.Pager { return routers.List(p.network, p.described(about)) }, routers.ExtractRouters)
 }
 
 func (p *project) securityOf(ctx context.Context, scope cloud.Scope) ([]securityGroup, error) {
 	return of(ctx, &p.held.security, scope, func(v securityGroup, mark string) bool { return v.Description == mark },
 		"Neutron", "security groups", func(about []string) pagination.Pager {
-			query, _ := described(about).query()
+			query, _ := p.described(about).query()
 			return pagination.NewPager(p.network, p.network.ServiceURL("security-groups")+query, func(r pagination.PageResult) pagination.Page {
 				return groups.SecGroupPage{LinkedPageBase: pagination.LinkedPageBase{PageResult: r}}
 			})
@@ -91,14 +91,16 @@ func (p *project) securityOf(ctx context.Context, scope cloud.Scope) ([]security
 func (p *project) floatingOf(ctx context.Context, scope cloud.Scope) ([]floatingips.FloatingIP, error) {
 	return of(ctx, &p.held.floating, scope, func(v floatingips.FloatingIP, mark string) bool { return v.Description == mark },
 		"Neutron", "floating addresses", func(about []string) pagination.Pager {
-			return floatingips.List(p.network, described(about))
+			return floatingips.List(p.network, p.described(about))
 		}, floatingips.ExtractFloatingIPs)
 }
 
 // groupsOf lists the cluster's server groups. Nova cannot filter them.
 func (p *project) groupsOf(ctx context.Context, scope cloud.Scope) ([]servergroups.ServerGroup, error) {
-	return of(ctx, &p.held.groups, scope, func(v servergroups.ServerGroup, _ string) bool { return strings.HasPrefix(v.Name, groupPrefix(scope)) },
-		"Nova", "server groups", func([]string) pagination.Pager { return servergroups.List(p.compute, servergroups.ListOpts{}) },
+	return of(ctx, &p.held.groups, scope, func(v servergroups.ServerGroup, _ string) bool { return strings.HasPrefix(v.Name, namePrefix(scope)) },
+		"Nova", "server groups", func([]string) pagination.Pager {
+			return servergroups.List(p.compute, servergroups.ListOpts{AllProjects: p.abroad})
+		},
 		servergroups.ExtractServerGroups)
 }
 
@@ -110,7 +112,7 @@ func (p *project) volumesOf(ctx context.Context, scope cloud.Scope) ([]volumes.V
 	}
 	return of(ctx, &p.held.volumes, scope, func(v volumes.Volume, mark string) bool { return markPrefix+v.Metadata[keyCluster] == mark },
 		"Cinder", "volumes", func(about []string) pagination.Pager {
-			opts := volumes.ListOpts{}
+			opts := volumes.ListOpts{AllTenants: p.abroad, TenantID: p.tenant()}
 			if len(about) == 1 {
 				opts.Metadata = map[string]string{keyCluster: strings.TrimPrefix(about[0], markPrefix)}
 			}
@@ -118,12 +120,23 @@ func (p *project) volumesOf(ctx context.Context, scope cloud.Scope) ([]volumes.V
 		}, volumes.ExtractVolumes)
 }
 
-// described asks Neutron for what has one of the descriptions.
-type described []string
-
-func (d described) query() (string, error) {
-	return "?" + url.Values{"description": d}.Encode(), nil
+// tenant is the project to ask about, if it is not that of the session.
+func (p *project) tenant() string {
+	if p.abroad {
+		return p.id
+	}
+	return ""
 }
+
+// described asks Neutron for what has one of the descriptions. An administrator
+// sees what others have, too.
+type described url.Values
+
+func (p *project) described(about []string) described {
+	return described{"description": about, "project_id": {p.id}}
+}
+
+func (d described) query() (string, error) { return "?" + url.Values(d).Encode(), nil }
 
 func (d described) ToPortListQuery() (string, error)       { return d.query() }
 func (d described) ToNetworkListQuery() (string, error)    { return d.query() }

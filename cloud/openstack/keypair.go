@@ -27,7 +27,11 @@ func (m machine) ensureKeypair(ctx context.Context) (string, error) {
 	if _, err := m.project.keypair(ctx, "", name); jeroboam.KindOf(err) != jeroboam.NotFound {
 		return name, err
 	}
-	theirs, err := m.project.keypair(ctx, want.User, want.Name)
+	service, err := m.in(ctx, "") // only an administrator sees others' key pairs
+	if err != nil {
+		return "", err
+	}
+	theirs, err := service.keypair(ctx, want.User, want.Name)
 	if err != nil {
 		return "", err
 	}

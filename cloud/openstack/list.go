@@ -19,11 +19,8 @@ import (
 
 // Machines lists the cluster's machines by name: one call, however many.
 func (c *Cloud) Machines(ctx context.Context, scope cloud.Scope) ([]cloud.Machine, error) {
-	p, err := c.at(ctx, scope)
-	if err != nil {
-		return nil, err
-	}
-	all, err := p.serversOf(ctx, scope)
+	var all []servers.Server
+	err := c.lookAfter(ctx, scope, func(p *project) (err error) { all, err = p.serversOf(ctx, scope); return err })
 	if err != nil {
 		return nil, err
 	}
@@ -73,20 +70,24 @@ func (p *project) shared(ctx context.Context, scope cloud.Scope) (s shared, err 
 	return s, g.Wait()
 }
 
-// List tells of machines and of the network. A port or volume without a server
+// List tells of machines, of the network and of credentials. A port or volume without a server
 // is a machine of which only that was made, or is left.
 func (c *Cloud) List(ctx context.Context, scope cloud.Scope) ([]cloud.Object, error) {
-	p, err := c.at(ctx, scope)
+	var h holdings
+	err := c.lookAfter(ctx, scope, func(p *project) (err error) { h, err = p.holdings(ctx, scope); return err })
 	if err != nil {
 		return nil, err
 	}
-	h, err := p.holdings(ctx, scope)
+	credentials, err := c.credentialsOf(ctx, scope)
 	if err != nil {
 		return nil, err
 	}
 	out := h.machines()
 	if id, any := h.network(); any {
 		out = append(out, cloud.Object{Kind: jeroboam.KindNetwork, Name: scope.Name, CloudID: id})
+	}
+	for _, a := range credentials {
+		out = append(out, cloud.Object{Kind: jeroboam.KindCredential, Name: a.Description, CloudID: a.ID})
 	}
 	return out, nil
 }
@@ -150,6 +151,9 @@ func (c *Cloud) Clusters(ctx context.Context) ([]cloud.Scope, error) {
 		add(markPrefix+s.Metadata[keyCluster], s.TenantID, s.Metadata[keyName])
 	}
 	if err := p.marked(ctx, add); err != nil {
+		return nil, err
+	}
+	if err := c.credentialed(ctx, func(cluster, project string) { add(markPrefix+cluster, project, "") }); err != nil {
 		return nil, err
 	}
 	var out []cloud.Scope

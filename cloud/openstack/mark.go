@@ -19,7 +19,8 @@ const (
 	keyRole    = "jeroboam-role"
 	keyAddress = "jeroboam-address"
 	markPrefix = keyCluster + "="
-	markAll    = "jeroboam" // tag on every server of any cluster
+	markAll    = "jeroboam"  // tag on every server of any cluster
+	ourNames   = "jeroboam-" // begins names
 )
 
 func mark(scope cloud.Scope) string { return markPrefix + scope.Cluster }
@@ -46,12 +47,19 @@ func portOwner(name string) (machine, id string) {
 
 // groupName is all that a server group has to be found by. group is the ID of a
 // node group.
-func groupName(scope cloud.Scope, group string) string { return groupPrefix(scope) + group }
+func groupName(scope cloud.Scope, group string) string { return namePrefix(scope) + group }
 
-func groupPrefix(scope cloud.Scope) string { return "jeroboam-" + scope.Cluster + "-" }
+// namePrefix begins the names of what has nothing else to be found by.
+func namePrefix(scope cloud.Scope) string { return ourNames + scope.Cluster + "-" }
+
+// credentialName is what Keystone calls a cluster's credential: its names are
+// unique among all that a user has, and have at most 255 characters.
+func credentialName(scope cloud.Scope, name string) string {
+	return namePrefix(scope) + strings.TrimPrefix(name, scope.Name+"-")
+}
 
 // keypairName is of a key pair that was made for one cluster.
-func keypairName(scope cloud.Scope) string { return "jeroboam-" + scope.Cluster }
+func keypairName(scope cloud.Scope) string { return ourNames + scope.Cluster }
 
 // first chooses which of several like objects is kept: two were made when the
 // answer to the first call was lost. The choice is the same whoever makes it.

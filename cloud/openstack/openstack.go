@@ -33,11 +33,27 @@ type Options struct {
 	// OwnProject makes every cluster in the project of Auth, whosever it is: for
 	// a service whose users are not Keystone's.
 	OwnProject bool
+	// Roles are those of the clusters' credentials, and those that the service's
+	// user gives itself in a project if it is administrator. The first must be
+	// had; others are, where Keystone knows them. None: member and
+	// load-balancer_member.
+	Roles      []string
+	GivenRoles bool          // the user gives itself no role
 	AtOnce     int           // calls under way; 0: 16
 	PerSecond  float64       // calls in the long run; 0: 100
 	Watch      time.Duration // between two looks at all machines; 0: 10 s
 	// Sessions, if set, log in in place of Auth; they must use the client.
 	Sessions func(client Client) Sessions
+}
+
+func (o Options) complete() Options {
+	if o.Watch == 0 {
+		o.Watch = 10 * time.Second
+	}
+	if len(o.Roles) == 0 {
+		o.Roles = DefaultRoles()
+	}
+	return o
 }
 
 // Cloud is one OpenStack. It is safe for concurrent use.
@@ -57,20 +73,20 @@ var (
 	_ cloud.Catalogue = (*Cloud)(nil)
 	_ cloud.Sweeper   = (*Cloud)(nil)
 	_ cloud.Watcher   = (*Cloud)(nil)
+
+	_ cloud.Credentials = (*Cloud)(nil)
 )
 
 // New returns an OpenStack that has not been spoken to yet.
 func New(o Options) *Cloud {
-	if o.Watch == 0 {
-		o.Watch = 10 * time.Second
-	}
+	o = o.complete()
 	network := http.DefaultTransport.(*http.Transport).Clone()
 	network.TLSClientConfig = o.TLS
 	network.MaxIdleConnsPerHost = 32
 	c := &Cloud{options: o, network: network, pace: pace.New(pace.Limits{AtOnce: o.AtOnce, PerSecond: o.PerSecond}, network), projects: map[*gophercloud.ProviderClient]*project{}}
 	// A redirect would carry our token to wherever it points.
 	client := Client{Transport: c.pace, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	c.sessions = Logins(o.Auth, o.OwnProject, client)
+	c.sessions = Logins(o, client)
 	if o.Sessions != nil {
 		c.sessions = o.Sessions(client)
 	}
@@ -79,7 +95,7 @@ func New(o Options) *Cloud {
 
 // Capabilities tells what is made use of here, and the labels that are obeyed.
 func (c *Cloud) Capabilities() cloud.Capabilities {
-	return cloud.Capabilities{Volumes: true, FloatingIPs: true, StockImages: true, Labels: Labels()}
+	return cloud.Capabilities{Volumes: true, FloatingIPs: true, StockImages: true, Labels: Labels(), Credentials: c.givesCredentials()}
 }
 
 // Login logs in once, so that a start can tell wrong credentials

@@ -24,8 +24,10 @@ type site struct {
 func open(t *testing.T) site {
 	t.Helper()
 	k := testbed.Start(t, "glance", "placement", "nova", "neutron", "cinder")
-	s := site{Keystone: k, project: k.Project("physics")}
-	nova, err := openstack.NewComputeV2(k.Login("admin", "admin-pw", "physics"), gophercloud.EndpointOpts{Availability: gophercloud.AvailabilityInternal})
+	name := k.NewProject("cloud")
+	k.LetAdminIn(name)
+	s := site{Keystone: k, project: k.Project(name)}
+	nova, err := openstack.NewComputeV2(k.Login("admin", "admin-pw", name), gophercloud.EndpointOpts{Availability: gophercloud.AvailabilityInternal})
 	if err != nil {
 		t.Fatal(err)
 	}

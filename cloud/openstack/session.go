@@ -1,6 +1,7 @@
 package openstack
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"sync"
@@ -22,14 +23,17 @@ type Client = http.Client
 type Sessions interface {
 	// Session returns a client with a token for the scope's project, the same
 	// one for the same login. It renews its token by itself. The zero scope is
-	// the service itself. A login that is refused is jeroboam.Invalid.
+	// the service itself. A login that is refused is jeroboam.Invalid, one to a
+	// project Forbidden for the reason "login".
 	Session(ctx context.Context, scope cloud.Scope) (*gophercloud.ProviderClient, error)
 }
 
 // logins let the service's own user act in every project.
 type logins struct {
 	auth    gophercloud.AuthOptions
-	own     bool // act in the login's own project only
+	own     bool     // act in the login's own project only
+	roles   []string // that the user gives itself in a project; none: it takes what it finds
+	must    string   // role that it cannot do without
 	client  Client
 	flights singleflight.Group
 
@@ -37,10 +41,16 @@ type logins struct {
 	open map[string]*gophercloud.ProviderClient // by project
 }
 
-// Logins let the user of auth act in every project, or, if own, in its own only.
-func Logins(auth gophercloud.AuthOptions, own bool, client Client) Sessions {
-	auth.AllowReauth = true
-	return &logins{auth: auth, own: own, client: client, open: map[string]*gophercloud.ProviderClient{}}
+// Logins let the service's user act in every project, or, with OwnProject, in
+// its own only.
+func Logins(o Options, client Client) Sessions {
+	o = o.complete()
+	l := &logins{auth: o.Auth, own: o.OwnProject, must: o.Roles[0], client: client, open: map[string]*gophercloud.ProviderClient{}}
+	l.auth.AllowReauth = true
+	if !o.GivenRoles && !o.OwnProject {
+		l.roles = o.Roles
+	}
+	return l
 }
 
 // Session implements Sessions.
@@ -77,10 +87,26 @@ func (l *logins) known(project string) *gophercloud.ProviderClient {
 	return l.open[project]
 }
 
+// login lets the user into a project with all the roles that it should have
+// there, as far as it can give them to itself.
 func (l *logins) login(ctx context.Context, project string) (*gophercloud.ProviderClient, error) {
+	p, err := l.enter(ctx, project)
+	if project == "" || len(l.roles) == 0 || err != nil && !shutOut(err) {
+		return p, err
+	}
+	switch given, why := l.giveRoles(ctx, project, p); {
+	case given:
+		return l.enter(ctx, project)
+	case err != nil && why != nil:
+		return nil, why
+	}
+	return p, err
+}
+
+func (l *logins) enter(ctx context.Context, project string) (*gophercloud.ProviderClient, error) {
 	p, err := openstack.NewClient(l.auth.IdentityEndpoint)
 	if err != nil {
-		return nil, refusedLogin(project, err)
+		return nil, l.refused(project, err)
 	}
 	p.UserAgent.Prepend("jeroboam")
 	p.HTTPClient = l.client
@@ -89,22 +115,49 @@ func (l *logins) login(ctx context.Context, project string) (*gophercloud.Provid
 		auth.Scope, auth.TenantID, auth.TenantName = &gophercloud.AuthScope{ProjectID: project}, "", ""
 	}
 	if err := openstack.Authenticate(ctx, p, auth); err != nil {
-		return nil, refusedLogin(project, err)
+		return nil, l.refused(project, err)
+	}
+	if renew := p.ReauthFunc; renew != nil {
+		p.ReauthFunc = func(ctx context.Context) error { return l.renewed(project, p, renew(ctx)) }
 	}
 	return p, nil
 }
 
-func refusedLogin(project string, err error) error {
+// renewed forgets a login that is not let in any more: the next one tries again
+// from the start.
+func (l *logins) renewed(project string, p *gophercloud.ProviderClient, err error) error {
+	if err == nil {
+		return nil
+	}
+	err = l.refused(project, err)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if shutOut(err) && l.open[project] == p {
+		delete(l.open, project)
+	}
+	return err
+}
+
+// shutOut reports whether a login to a project was refused.
+func shutOut(err error) bool {
+	e, ours := jeroboam.AsError(err)
+	return ours && e.Kind == jeroboam.Forbidden && e.Reason == reasonLogin
+}
+
+const reasonLogin = "login"
+
+func (l *logins) refused(project string, err error) error {
 	for _, code := range []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusBadRequest, http.StatusNotFound} {
 		if !gophercloud.ResponseCodeIs(err, code) {
 			continue
 		}
 		if project == "" {
-			return jeroboam.Errorf(jeroboam.Invalid, "login", "Keystone refuses this service's login to the cloud.").
+			return jeroboam.Errorf(jeroboam.Invalid, reasonLogin, "Keystone refuses this service's login to the cloud.").
 				WithRemedy("The operator checks the credentials that clouds.yaml has.").Wrap(err)
 		}
-		return jeroboam.Errorf(jeroboam.Forbidden, "login", "Keystone does not let this service into the project %s.", project).
-			WithRemedy("The operator gives the service's user a role in the project.").Wrap(err)
+		return jeroboam.Errorf(jeroboam.Forbidden, reasonLogin, "Keystone does not let this service into the project %s.", project).
+			WithRemedy("The operator gives it a role there: openstack role add --user %s --project %s %s.",
+				cmp.Or(l.auth.Username, l.auth.UserID, "<user>"), project, l.must).Wrap(err)
 	}
 	return jeroboam.Errorf(jeroboam.Unavailable, "keystone", "Keystone did not answer.").
 		WithRemedy("It is asked again by itself.").Wrap(err)
@@ -114,6 +167,7 @@ func refusedLogin(project string, err error) error {
 type project struct {
 	id      string // of the project
 	user    string // ID of who acts
+	abroad  bool   // the session is of another project: see lookAfter
 	compute *gophercloud.ServiceClient
 	network *gophercloud.ServiceClient
 	image   *gophercloud.ServiceClient
@@ -153,8 +207,8 @@ func (c *Cloud) at(ctx context.Context, scope cloud.Scope) (*project, error) {
 
 // open finds the services in the catalogue that came with the token.
 func (c *Cloud) open(provider *gophercloud.ProviderClient) (*project, error) {
-	p := &project{}
-	p.id, p.user = whoActs(provider)
+	acts := actorOf(provider)
+	p := &project{id: acts.Project.ID, user: acts.User.ID}
 	for _, s := range []struct {
 		client **gophercloud.ServiceClient
 		make   func(*gophercloud.ProviderClient, gophercloud.EndpointOpts) (*gophercloud.ServiceClient, error)

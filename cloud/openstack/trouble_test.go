@@ -209,7 +209,7 @@ func TestARealTokenThatEndedIsRenewed(t *testing.T) {
 	o := s.options()
 	var session *gophercloud.ProviderClient
 	o.Sessions = func(client cloudopenstack.Client) cloudopenstack.Sessions {
-		return spy{cloudopenstack.Logins(o.Auth, false, client), &session}
+		return spy{cloudopenstack.Logins(s.options(), client), &session}
 	}
 	c := cloudopenstack.New(o)
 	t.Cleanup(c.CloseIdle)

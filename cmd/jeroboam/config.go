@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack"
 	"github.com/jeroboam-cloud/jeroboam/quota"
 )
 
@@ -32,6 +33,8 @@ type config struct {
 	Agent         string          // path of the agent's binary
 	Drivers       []string        // rows of drivers.go that are on
 	Openstack     string          // cloud of clouds.yaml that machines are made in; "": OS_CLOUD, or the login to Keystone
+	Roles         []string        // on that OpenStack: of clusters' credentials, and of the service's user in projects
+	TakeRoles     bool            // the user gives itself those that it lacks
 	Labels        string          // what becomes of labels without effect: "warn" or "strict"
 	ClusterQuota  int             // clusters of a project that has no quota of its own; this and the next: -1 is no limit
 	NodeQuota     int             // its nodes of every role
@@ -70,6 +73,8 @@ func (c *config) flags(f *pflag.FlagSet, dir string) {
 	f.StringVar(&c.Agent, "agent", filepath.Join(dir, "jeroboam-agent"), "path of the agent's binary")
 	f.StringSliceVar(&c.Drivers, "drivers", []string{"k8s_local"}, "drivers to offer: "+strings.Join(driverNames(), ", "))
 	f.StringVar(&c.Openstack, "openstack-cloud", "", "cloud of clouds.yaml that the drivers k8s_openstack… make machines in; not given: OS_CLOUD, or the login to Keystone")
+	f.StringSliceVar(&c.Roles, "openstack-roles", openstack.DefaultRoles(), "roles of clusters' credentials, and of the service's user in projects; the first is a must")
+	f.BoolVar(&c.TakeRoles, "openstack-take-roles", true, "let the service's user, if it is administrator, give itself the openstack-roles that it lacks in a project")
 	f.StringVar(&c.Labels, "labels", labelsWarn, "labels that have no effect: warn keeps and reports them, strict refuses them")
 	f.IntVar(&c.ClusterQuota, "cluster-quota", 20, "clusters a project may have if it has no quota of its own; here and in the next four, -1 is no limit")
 	f.IntVar(&c.NodeQuota, "node-quota", jeroboam.Unlimited, "nodes of every role it may have")

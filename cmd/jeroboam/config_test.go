@@ -44,7 +44,7 @@ func TestFlagsWinOverEnvironmentOverFileOverDefaults(t *testing.T) {
 		Drivers: []string{"k8s_sim"},
 		Bundles: "/opt/jeroboam/bundles", Agent: "/opt/jeroboam/jeroboam-agent", Labels: "warn", LogFormat: "text",
 		ClusterQuota: 20, NodeQuota: -1, CoreQuota: -1, MemoryQuota: -1, VolumeQuota: -1,
-		Identity: "embedded",
+		Identity: "embedded", Roles: []string{"member", "load-balancer_member"}, TakeRoles: true,
 		Public:   publicConfig{ProxyHeaders: "x-forwarded", StopLimit: 15 * time.Second},
 		Keystone: keystoneConfig{Username: "jeroboam", UserDomain: "Default", Project: "service", ProjectDomain: "Default"},
 		Vault:    vaultConfig{Kind: "sealed", Prefix: "jeroboam"},

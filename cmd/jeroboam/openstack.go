@@ -20,7 +20,8 @@ import (
 func openstackOptions(c config) (openstack.Options, error) {
 	own := c.Identity != identityKeystone
 	auth, endpoint, trust, err := c.openstackLogin()
-	return openstack.Options{Auth: auth, Endpoint: endpoint, TLS: trust, OwnProject: own}, err
+	return openstack.Options{Auth: auth, Endpoint: endpoint, TLS: trust, OwnProject: own,
+		Roles: c.Roles, GivenRoles: !c.TakeRoles}, err
 }
 
 func (c config) openstackLogin() (gophercloud.AuthOptions, gophercloud.EndpointOpts, *tls.Config, error) {

@@ -43,12 +43,15 @@ const (
 // a member of it for this test alone.
 type house struct {
 	*testing.T
-	keystone *testbed.Keystone
-	project  string
-	user     testbed.User
-	cloud    *cloudopenstack.Cloud
-	client   *client.Client
-	clusters []string // IDs of all that were asked for
+	keystone  *testbed.Keystone
+	project   string // name
+	projectID string
+	user      testbed.User
+	sessions  sessions // of cloud
+	cloud     *cloudopenstack.Cloud
+	url       string         // of the service
+	client    *client.Client // of user
+	clusters  []string       // IDs of all that were asked for
 }
 
 func open(t *testing.T) *house {
@@ -56,14 +59,48 @@ func open(t *testing.T) *house {
 	k := testbed.Start(t, "glance", "placement", "nova", "neutron", "cinder")
 	h := &house{T: t, keystone: k, project: k.NewProject("clusters")}
 	k.LetAdminIn(h.project)
+	h.projectID = k.Project(h.project)
 	h.user = k.User(h.project, "member")
-	auth := gophercloud.AuthOptions{IdentityEndpoint: k.URL, Username: "admin", Password: "admin-pw", DomainID: "default",
-		Scope: &gophercloud.AuthScope{ProjectName: "admin", DomainID: "default"}}
-	h.cloud = cloudopenstack.New(cloudopenstack.Options{Auth: auth, Watch: 5 * time.Second,
-		Endpoint: gophercloud.EndpointOpts{Region: "RegionOne", Availability: gophercloud.AvailabilityInternal}})
-	t.Cleanup(h.cloud.CloseIdle)
-	h.serve(auth)
+	h.cloud = h.newCloud(func(o *cloudopenstack.Options) {
+		plain := *o
+		o.Sessions = func(c cloudopenstack.Client) cloudopenstack.Sessions {
+			h.sessions.Sessions = cloudopenstack.Logins(plain, c)
+			return &h.sessions
+		}
+	})
+	h.serve(h.login())
+	h.client = h.as(h.user, h.project)
 	return h
+}
+
+// login is that of the service.
+func (h *house) login() gophercloud.AuthOptions {
+	return gophercloud.AuthOptions{IdentityEndpoint: h.keystone.URL, Username: "admin", Password: "admin-pw", DomainID: "default",
+		Scope: &gophercloud.AuthScope{ProjectName: "admin", DomainID: "default"}}
+}
+
+// newCloud is the cloud as a service sees it that was just started.
+func (h *house) newCloud(change ...func(*cloudopenstack.Options)) *cloudopenstack.Cloud {
+	o := cloudopenstack.Options{Auth: h.login(), Watch: 5 * time.Second,
+		Endpoint: gophercloud.EndpointOpts{Region: "RegionOne", Availability: gophercloud.AvailabilityInternal}}
+	for _, f := range change {
+		f(&o)
+	}
+	c := cloudopenstack.New(o)
+	h.Cleanup(c.CloseIdle)
+	return c
+}
+
+// as speaks to the service as a user of a project.
+func (h *house) as(u testbed.User, project string) *client.Client {
+	h.Helper()
+	c, err := client.New(client.Options{AuthURL: h.keystone.URL, Username: u.Name, Password: u.Password, UserDomainID: "default",
+		ProjectName: project, ProjectDomainID: "default", Endpoint: h.url})
+	if err != nil {
+		h.Fatal(err)
+	}
+	h.Cleanup(c.Close)
+	return c
 }
 
 // serve runs the service, its machines' agents and its API until the test ends.
@@ -85,7 +122,7 @@ func (h *house) serve(auth gophercloud.AuthOptions) {
 		Gateway: engine.Gateway{Remote: gateway, CA: "CA", Agent: node.Upgrade{Digest: strings.Repeat(digit, 32), SHA256: strings.Repeat(digit, 32)}},
 	})
 	m := monitor.New(monitor.Options{Store: db, Clouds: map[string]cloud.Cloud{driverName: h.cloud}, Access: e.Access})
-	hyper := &hypervisor{nova: h.keystone.Nova(h.project), fleet: fleet, gateway: gateway, running: map[string]string{}}
+	hyper := &hypervisor{nova: h.keystone.Nova("admin"), project: h.projectID, fleet: fleet, gateway: gateway, running: map[string]string{}}
 	hyper.nova.Microversion = "2.67"
 	ctx, cancel := context.WithCancel(context.Background())
 	var ended sync.WaitGroup
@@ -103,13 +140,8 @@ func (h *house) serve(auth gophercloud.AuthOptions) {
 		Drivers: []service.Driver{{Driver: jeroboam.Driver{Name: driverName, ServerType: "vm", Distro: "fedora-coreos", COE: "kubernetes", Cloud: "openstack"},
 			Engine: coe, Catalogue: h.cloud, Preflight: h.cloud, Labels: h.cloud.Capabilities().Labels}}})
 	server := httptest.NewServer(api.New(api.Options{Service: verbs, Auth: callers, IdentityURL: h.keystone.URL}))
-	h.client, err = client.New(client.Options{AuthURL: h.keystone.URL, Username: h.user.Name, Password: h.user.Password, UserDomainID: "default",
-		ProjectName: h.project, ProjectDomainID: "default", Endpoint: server.URL + "/v1"})
-	if err != nil {
-		h.Fatal(err)
-	}
+	h.url = server.URL + "/v1"
 	h.Cleanup(func() {
-		h.client.Close()
 		server.Close()
 		cancel()
 		ended.Wait()

@@ -18,7 +18,8 @@ import (
 // hypervisor boots what the fake one only says it has booted: an agent for each
 // active server, from the server's own user-data.
 type hypervisor struct {
-	nova    *gophercloud.ServiceClient // as administrator, in the project
+	nova    *gophercloud.ServiceClient // as administrator
+	project string                     // whose servers they are
 	fleet   *simagent.Fleet
 	gateway string            // whose machines are booted
 	running map[string]string // machine ID by server ID
@@ -43,7 +44,7 @@ func (h *hypervisor) run(ctx context.Context, wrong func(error)) {
 }
 
 func (h *hypervisor) look(ctx context.Context) error {
-	pages, err := servers.List(h.nova, servers.ListOpts{Status: "ACTIVE"}).AllPages(ctx)
+	pages, err := servers.List(h.nova, servers.ListOpts{Status: "ACTIVE", AllTenants: true, TenantID: h.project}).AllPages(ctx)
 	if err != nil {
 		return err
 	}

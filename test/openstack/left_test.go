@@ -8,23 +8,28 @@ import (
 	"strings"
 
 	"github.com/gophercloud/gophercloud/v2"
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/tokens"
 )
 
-// everything lists, as the administrator, all that there is in the project: "kind
-// name". Only the security group that Neutron gives every project is left out.
+// everything lists, as the administrator, all that there is of the project, even
+// when that is gone itself: "kind name". Only the security group that Neutron
+// gives every project is left out.
 func (h *house) everything() []string {
 	h.Helper()
-	nova, neutron, cinder := h.keystone.Nova(h.project), h.keystone.Neutron(h.project), h.keystone.Cinder(h.project)
-	project := h.keystone.Project(h.project)
+	nova, neutron, cinder := h.keystone.Nova("admin"), h.keystone.Neutron("admin"), h.keystone.Cinder("admin")
+	nova.Microversion = "2.67"
+	of := "?project_id=" + h.projectID
 	all := []string{}
 	for _, kind := range []struct {
 		client    *gophercloud.ServiceClient
 		key, path string
 	}{
-		{nova, "servers", "servers"}, {nova, "server_groups", "os-server-groups"}, {cinder, "volumes", "volumes"},
-		{neutron, "networks", "networks?project_id=" + project}, {neutron, "subnets", "subnets?project_id=" + project},
-		{neutron, "routers", "routers?project_id=" + project}, {neutron, "ports", "ports?project_id=" + project},
-		{neutron, "floatingips", "floatingips?project_id=" + project}, {neutron, "security_groups", "security-groups?project_id=" + project},
+		{nova, "servers", "servers" + of + "&all_tenants=1"}, {nova, "server_groups", "os-server-groups?all_projects=1"},
+		{cinder, "volumes", "volumes" + of + "&all_tenants=1"},
+		{neutron, "networks", "networks" + of}, {neutron, "subnets", "subnets" + of},
+		{neutron, "routers", "routers" + of}, {neutron, "ports", "ports" + of},
+		{neutron, "floatingips", "floatingips" + of}, {neutron, "security_groups", "security-groups" + of},
+		{h.keystone.Admin(), "application_credentials", "users/" + h.admin() + "/application_credentials"},
 	} {
 		for _, name := range h.names(kind.client, kind.path, kind.key) {
 			if kind.key != "security_groups" || name != "default" {
@@ -41,13 +46,36 @@ func (h *house) everything() []string {
 
 func (h *house) names(client *gophercloud.ServiceClient, path, key string) []string {
 	h.Helper()
-	var list map[string][]struct{ ID, Name string }
-	h.get(client, path, &list)
+	var all map[string]json.RawMessage
+	h.get(client, path, &all)
+	var list []struct {
+		Name    string
+		Project string `json:"project_id"` // "": that which was asked about
+	}
+	if err := json.Unmarshal(all[key], &list); err != nil {
+		h.Fatal(err)
+	}
 	out := []string{}
-	for _, o := range list[key] {
-		out = append(out, o.Name)
+	for _, o := range list {
+		if o.Project == "" || o.Project == h.projectID {
+			out = append(out, o.Name)
+		}
 	}
 	return out
+}
+
+// admin is the ID of the service's user.
+func (h *house) admin() string {
+	h.Helper()
+	login, ok := h.keystone.Admin().ProviderClient.GetAuthResult().(tokens.CreateResult)
+	if !ok {
+		h.Fatal("the administrator has not logged in")
+	}
+	u, err := login.ExtractUser()
+	if err != nil {
+		h.Fatal(err)
+	}
+	return u.ID
 }
 
 // keypairs are those that the service's user has for clusters of this test.

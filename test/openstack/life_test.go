@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gophercloud/gophercloud/v2"
-	"github.com/gophercloud/gophercloud/v2/openstack"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/keypairs"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/quotasets"
 
@@ -30,16 +28,14 @@ func (h *house) lap(what string, clusters int, do func()) {
 // not have.
 func (h *house) keypair() string {
 	h.Helper()
-	theirs, err := openstack.NewComputeV2(h.keystone.Login(h.user.Name, h.user.Password, h.project), gophercloud.EndpointOpts{Availability: gophercloud.AvailabilityInternal})
-	if err != nil {
-		h.Fatal(err)
-	}
-	made, err := keypairs.Create(h.Context(), theirs, keypairs.CreateOpts{Name: "mine"}).Extract()
+	nova := h.keystone.Nova("admin")
+	nova.Microversion = "2.67"
+	made, err := keypairs.Create(h.Context(), nova, keypairs.CreateOpts{Name: "mine", UserID: h.user.ID}).Extract()
 	if err != nil {
 		h.Fatal(err)
 	}
 	h.Cleanup(func() {
-		if err := keypairs.Delete(context.Background(), theirs, made.Name, keypairs.DeleteOpts{}).ExtractErr(); err != nil {
+		if err := keypairs.Delete(context.Background(), nova, made.Name, keypairs.DeleteOpts{UserID: h.user.ID}).ExtractErr(); err != nil {
 			h.Error(err)
 		}
 	})

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"maps"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -144,17 +145,23 @@ func (k *Keystone) User(project, role string) User {
 // Grant gives a user a role somewhere.
 func (k *Keystone) Grant(u User, role string, where roles.AssignOpts) {
 	k.Helper()
-	pages, err := roles.List(k.admin, roles.ListOpts{Name: role}).AllPages(k.Context())
+	if err := roles.Assign(k.Context(), k.admin, k.Role(role), where).ExtractErr(); err != nil {
+		k.Fatalf("grant %s to %s: %v", role, u.Name, err)
+	}
+}
+
+// Role is the ID of a role.
+func (k *Keystone) Role(name string) string {
+	k.Helper()
+	pages, err := roles.List(k.admin, roles.ListOpts{Name: name}).AllPages(k.Context())
 	if err != nil {
 		k.Fatal(err)
 	}
 	found, err := roles.ExtractRoles(pages)
 	if err != nil || len(found) != 1 {
-		k.Fatalf("role %s: %v, %v", role, found, err)
+		k.Fatalf("role %s: %v, %v", name, found, err)
 	}
-	if err := roles.Assign(k.Context(), k.admin, found[0].ID, where).ExtractErr(); err != nil {
-		k.Fatalf("grant %s to %s: %v", role, u.Name, err)
-	}
+	return found[0].ID
 }
 
 // NewProject makes a project for the length of the test and returns its name,
@@ -166,7 +173,8 @@ func (k *Keystone) NewProject(prefix string) string {
 		k.Fatal(err)
 	}
 	k.Cleanup(func() {
-		if err := projects.Delete(context.Background(), k.admin, made.ID).ExtractErr(); err != nil {
+		err := projects.Delete(context.Background(), k.admin, made.ID).ExtractErr()
+		if err != nil && !gophercloud.ResponseCodeIs(err, http.StatusNotFound) { // a test may have done so
 			k.Error(err)
 		}
 	})
