@@ -53,13 +53,22 @@ type house struct {
 
 func open(t *testing.T) *house {
 	t.Helper()
+	return openBehind(t, func(k *testbed.Keystone) string { return k.URL })
+}
+
+// openBehind has the service reach its cloud by the Keystone at another address
+// than the testbed's own.
+func openBehind(t *testing.T, address func(*testbed.Keystone) string) *house {
+	t.Helper()
 	k := testbed.Start(t, "glance", "placement", "nova", "neutron", "cinder")
 	h := &house{T: t, keystone: k, project: k.NewProject("clusters")}
 	k.LetAdminIn(h.project)
 	h.user = k.User(h.project, "member")
 	auth := gophercloud.AuthOptions{IdentityEndpoint: k.URL, Username: "admin", Password: "admin-pw", DomainID: "default",
 		Scope: &gophercloud.AuthScope{ProjectName: "admin", DomainID: "default"}}
-	h.cloud = cloudopenstack.New(cloudopenstack.Options{Auth: auth, Watch: 5 * time.Second,
+	behind := auth
+	behind.IdentityEndpoint = address(k)
+	h.cloud = cloudopenstack.New(cloudopenstack.Options{Auth: behind, Watch: 5 * time.Second,
 		Endpoint: gophercloud.EndpointOpts{Region: "RegionOne", Availability: gophercloud.AvailabilityInternal}})
 	t.Cleanup(h.cloud.CloseIdle)
 	h.serve(auth)

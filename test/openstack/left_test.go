@@ -1,6 +1,7 @@
 package openstack
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -41,13 +42,28 @@ func (h *house) everything() []string {
 
 func (h *house) names(client *gophercloud.ServiceClient, path, key string) []string {
 	h.Helper()
-	var list map[string][]struct{ ID, Name string }
-	h.get(client, path, &list)
-	out := []string{}
-	for _, o := range list[key] {
-		out = append(out, o.Name)
+	out, err := names(h.Context(), client, path, key)
+	if err != nil {
+		h.Fatal(err)
 	}
 	return out
+}
+
+// names are those of what a list has under the key.
+func names(ctx context.Context, client *gophercloud.ServiceClient, path, key string) ([]string, error) {
+	var list map[string]json.RawMessage
+	if err := get(ctx, client, path, &list); err != nil {
+		return nil, err
+	}
+	var objects []struct{ Name string }
+	if err := json.Unmarshal(list[key], &objects); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	out := []string{}
+	for _, o := range objects {
+		out = append(out, o.Name)
+	}
+	return out, nil
 }
 
 // keypairs are those that the service's user has for clusters of this test.
@@ -68,12 +84,19 @@ func (h *house) keypairs(nova *gophercloud.ServiceClient) []string {
 
 func (h *house) get(client *gophercloud.ServiceClient, path string, into any) {
 	h.Helper()
-	response, err := client.Get(h.Context(), client.ServiceURL(path), nil, &gophercloud.RequestOpts{OkCodes: []int{http.StatusOK}, KeepResponseBody: true})
-	if err != nil {
+	if err := get(h.Context(), client, path, into); err != nil {
 		h.Fatal(err)
+	}
+}
+
+func get(ctx context.Context, client *gophercloud.ServiceClient, path string, into any) error {
+	response, err := client.Get(ctx, client.ServiceURL(path), nil, &gophercloud.RequestOpts{OkCodes: []int{http.StatusOK}, KeepResponseBody: true})
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	defer response.Body.Close()
 	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
-		h.Fatal(fmt.Errorf("%s: %w", path, err))
+		return fmt.Errorf("%s: %w", path, err)
 	}
+	return nil
 }
