@@ -23,7 +23,7 @@ import (
 // A life has so many faults; so many live at the same time.
 const (
 	faultsPerLife = 20
-	livesAtOnce   = 10
+	livesAtOnce   = 25
 )
 
 // trouble is a house whose cloud is spoilt, and what became of its clusters.

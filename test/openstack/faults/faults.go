@@ -21,12 +21,13 @@ import (
 )
 
 // share of the calls that are spoilt while faults are left.
-const share = 0.3
+const share = 0.2
 
 // Proxy is a server before each service of a cloud. It is safe for concurrent
 // use.
 type Proxy struct {
 	fronts map[string]string // our address by the service's own
+	second time.Duration     // by which answers are slow
 
 	mu       sync.Mutex
 	dice     *rand.Rand
@@ -41,7 +42,7 @@ type Proxy struct {
 // for the length of the test. It spoils nothing before Allow.
 func Open(t testing.TB, seed uint64, services ...string) *Proxy {
 	t.Helper()
-	p := &Proxy{fronts: map[string]string{}, dice: rand.New(rand.NewPCG(seed, seed)), done: map[Fault]int{}, ended: map[string]bool{}, truthful: map[string]int{}}
+	p := &Proxy{second: time.Second, fronts: map[string]string{}, dice: rand.New(rand.NewPCG(seed, seed)), done: map[Fault]int{}, ended: map[string]bool{}, truthful: map[string]int{}}
 	for _, service := range services {
 		to, err := url.Parse(service)
 		if err != nil {
@@ -133,7 +134,7 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request, pass http.Handler)
 		refuse(w, fault, 0)
 	case Slow:
 		select {
-		case <-time.After(time.Duration(1+seconds) * time.Second):
+		case <-time.After(time.Duration(1+seconds) * p.second):
 		case <-r.Context().Done():
 		}
 		pass.ServeHTTP(w, r)

@@ -55,6 +55,7 @@ func (p *Proxy) shorten(w http.ResponseWriter, r *http.Request, pass http.Handle
 	w.WriteHeader(whole.Code)
 	if fault == CutOff {
 		w.Write(body[:len(body)/2])
+		http.NewResponseController(w).Flush() // who has heard nothing asks again by himself
 		panic(http.ErrAbortHandler)
 	}
 	w.Write(body)
