@@ -68,7 +68,7 @@ func TestRealClustersLiveThroughFaults(t *testing.T) {
 	})
 	tr.nova, tr.neutron = tr.keystone.Nova(tr.project), tr.keystone.Neutron(tr.project)
 	tr.nova.Microversion = "2.67"
-	before, no := tr.left(), false
+	before, no := tr.everything(), false
 	tr.template = tr.house.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: "public", FloatingIPEnabled: &no})
 	began := time.Now()
 	var all errgroup.Group
@@ -89,15 +89,9 @@ func TestRealClustersLiveThroughFaults(t *testing.T) {
 	if sum < lives*faultsPerLife {
 		t.Errorf("there were %d faults, want %d", sum, lives*faultsPerLife)
 	}
-	if after := tr.left(); !slices.Equal(after, before) {
+	if after := tr.everything(); !slices.Equal(after, before) {
 		t.Errorf("before %q\nafter  %q", before, after)
 	}
-}
-
-// left is everything in the project. Key pairs are not: they are of the service's
-// user, whom others have clusters made by at the same time; these have none.
-func (tr *trouble) left() []string {
-	return slices.DeleteFunc(tr.everything(), func(what string) bool { return strings.HasPrefix(what, "keypairs ") })
 }
 
 // clear deletes what a life that failed has left.
