@@ -89,6 +89,13 @@ bench: packages build ## how fast a cluster is made, against a script that start
 bench-api: build-programs ## how fast the API answers, beside a real Magnum where one runs
 	$(GO) run ./test/bench/api
 
+.PHONY: bench-openstack
+bench-openstack: ## clusters made at once on the testbed's OpenStack, beside its Magnum; CLUSTERS="1 10 50" (root)
+	../shared/testbed/openstack/up --with magnum
+	JEROBOAM_TEST_OPENSTACK=1 JEROBOAM_BENCH_CLUSTERS="$(CLUSTERS)" $(GO) test -v -count 1 -timeout 60m -run BenchBesideMagnum ./test/openstack
+
+CLUSTERS = 1 10
+
 .PHONY: compare-magnum
 compare-magnum: build-programs ## the same calls to the testbed's Magnum 15: each difference must be explained (root)
 	../shared/testbed/openstack/up --with magnum

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gophercloud/gophercloud/v2/openstack/blockstorage/v3/volumes"
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/jeroboam-cloud/jeroboam"
@@ -38,7 +39,7 @@ const (
 // deleteMachine removes the server, and when that is gone what it stood on.
 func (p *project) deleteMachine(ctx context.Context, scope cloud.Scope, object cloud.Object) error {
 	is := func(name, id string) bool { return name == object.Name && (object.ID == "" || id == object.ID) }
-	if err := p.deleteServers(ctx, scope, object.Name, is); err != nil {
+	if err := p.deleteServers(ctx, scope, object, is); err != nil {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
@@ -47,7 +48,10 @@ func (p *project) deleteMachine(ctx context.Context, scope cloud.Scope, object c
 	return g.Wait()
 }
 
-func (p *project) deleteServers(ctx context.Context, scope cloud.Scope, name string, is func(name, id string) bool) error {
+// deleteServers does not take a list's word that a server is gone whose ID is
+// known: only Nova's 404 proves it.
+func (p *project) deleteServers(ctx context.Context, scope cloud.Scope, object cloud.Object, is func(name, id string) bool) error {
+	known := object.CloudID
 	for until := time.Now().Add(deleteWait); ; {
 		all, err := p.serversOf(ctx, scope)
 		if err != nil {
@@ -59,15 +63,24 @@ func (p *project) deleteServers(ctx context.Context, scope cloud.Scope, name str
 				continue
 			}
 			there = true
+			if s.ID == known {
+				known = ""
+			}
 			if err := p.deleteServer(ctx, s); err != nil {
 				return err
 			}
+		}
+		if known != "" {
+			if err := p.deleteServer(ctx, servers.Server{ID: known, Name: object.Name}); err != nil {
+				return err
+			}
+			known = ""
 		}
 		if !there {
 			return nil
 		}
 		if time.Now().After(until) || pace.Pause(ctx, deleteLook) != nil {
-			return deleting("machine " + name)
+			return deleting("machine " + object.Name)
 		}
 	}
 }

@@ -128,8 +128,11 @@ func absent(err error) bool {
 // busy reports whether something is still used by what is on its way out.
 func busy(err error) bool { return gophercloud.ResponseCodeIs(err, http.StatusConflict) }
 
+// reasonDeleting tells of what is on its way out: nothing is wrong.
+const reasonDeleting = "deleting"
+
 func deleting(what string) error {
-	return jeroboam.Errorf(jeroboam.Unavailable, "deleting", "The %s is being deleted.", what)
+	return jeroboam.Errorf(jeroboam.Unavailable, reasonDeleting, "The %s is being deleted.", what)
 }
 
 // faultOf tells why a server is in the state ERROR. request is the id of the

@@ -24,6 +24,7 @@ import (
 // held is what is asked of a project about clusters. Clusters that ask at the
 // same time share one call.
 type held struct {
+	doubts   doubts
 	servers  together.Asks[servers.Server]
 	ports    together.Asks[ports.Port]
 	networks together.Asks[networks.Network]
@@ -35,51 +36,60 @@ type held struct {
 	groups   together.Asks[servergroups.ServerGroup]
 }
 
-// of asks about one cluster and keeps what bears its mark.
-func of[T any](ctx context.Context, asks *together.Asks[T], scope cloud.Scope, bears func(T, string) bool,
+// of asks about one cluster and keeps what bears its mark. In doubt it asks
+// twice, and believes the answer that knows more.
+func of[T any](ctx context.Context, p *project, asks *together.Asks[T], scope cloud.Scope, bears func(T, string) bool,
 	service, what string, pager func(about []string) pagination.Pager, extract func(pagination.Page) ([]T, error)) ([]T, error) {
-	all, err := asks.Get(ctx, mark(scope), func(ctx context.Context, about []string) ([]T, error) {
-		pages, err := pager(about).AllPages(ctx)
-		if err != nil {
-			return nil, refuse(service, "list "+what, err)
-		}
-		return extract(pages)
-	})
-	if err != nil {
-		return nil, refuse(service, "list "+what, err)
+	ask := func() ([]T, error) {
+		all, err := asks.Get(ctx, mark(scope), func(ctx context.Context, about []string) ([]T, error) {
+			pages, err := pager(about).AllPages(ctx)
+			if err != nil {
+				return nil, refuse(service, "list "+what, err)
+			}
+			return extract(pages)
+		})
+		return slices.DeleteFunc(slices.Clone(all), func(v T) bool { return !bears(v, mark(scope)) }), refuse(service, "list "+what, err)
 	}
-	return slices.DeleteFunc(slices.Clone(all), func(v T) bool { return !bears(v, mark(scope)) }), nil
+	answer, err := ask()
+	if err != nil || !p.held.doubts.about(scope) {
+		return answer, err
+	}
+	again, err := ask()
+	if len(again) > len(answer) {
+		answer = again
+	}
+	return answer, err
 }
 
 func (p *project) serversOf(ctx context.Context, scope cloud.Scope) ([]servers.Server, error) {
-	return of(ctx, &p.held.servers, scope, func(s servers.Server, mark string) bool { return markPrefix+s.Metadata[keyCluster] == mark },
+	return of(ctx, p, &p.held.servers, scope, func(s servers.Server, mark string) bool { return markPrefix+s.Metadata[keyCluster] == mark },
 		"Nova", "servers", func(about []string) pagination.Pager {
 			return servers.List(p.compute, servers.ListOpts{TagsAny: strings.Join(about, ","), AllTenants: p.abroad, TenantID: p.tenant()})
 		}, servers.ExtractServers)
 }
 
 func (p *project) portsOf(ctx context.Context, scope cloud.Scope) ([]ports.Port, error) {
-	return of(ctx, &p.held.ports, scope, func(v ports.Port, mark string) bool { return v.Description == mark },
+	return of(ctx, p, &p.held.ports, scope, func(v ports.Port, mark string) bool { return v.Description == mark },
 		"Neutron", "ports", func(about []string) pagination.Pager { return ports.List(p.network, p.described(about)) }, ports.ExtractPorts)
 }
 
 func (p *project) networksOf(ctx context.Context, scope cloud.Scope) ([]networks.Network, error) {
-	return of(ctx, &p.held.networks, scope, func(v networks.Network, mark string) bool { return v.Description == mark },
+	return of(ctx, p, &p.held.networks, scope, func(v networks.Network, mark string) bool { return v.Description == mark },
 		"Neutron", "networks", func(about []string) pagination.Pager { return networks.List(p.network, p.described(about)) }, networks.ExtractNetworks)
 }
 
 func (p *project) subnetsOf(ctx context.Context, scope cloud.Scope) ([]subnets.Subnet, error) {
-	return of(ctx, &p.held.subnets, scope, func(v subnets.Subnet, mark string) bool { return v.Description == mark },
+	return of(ctx, p, &p.held.subnets, scope, func(v subnets.Subnet, mark string) bool { return v.Description == mark },
 		"Neutron", "subnets", func(about []string) pagination.Pager { return subnets.List(p.network, p.described(about)) }, subnets.ExtractSubnets)
 }
 
 func (p *project) routersOf(ctx context.Context, scope cloud.Scope) ([]routers.Router, error) {
-	return of(ctx, &p.held.routers, scope, func(v routers.Router, mark string) bool { return v.Description == mark },
+	return of(ctx, p, &p.held.routers, scope, func(v routers.Router, mark string) bool { return v.Description == mark },
 		"Neutron", "routers", func(about []string) pagination.Pager { return routers.List(p.network, p.described(about)) }, routers.ExtractRouters)
 }
 
 func (p *project) securityOf(ctx context.Context, scope cloud.Scope) ([]securityGroup, error) {
-	return of(ctx, &p.held.security, scope, func(v securityGroup, mark string) bool { return v.Description == mark },
+	return of(ctx, p, &p.held.security, scope, func(v securityGroup, mark string) bool { return v.Description == mark },
 		"Neutron", "security groups", func(about []string) pagination.Pager {
 			query, _ := p.described(about).query()
 			return pagination.NewPager(p.network, p.network.ServiceURL("security-groups")+query, func(r pagination.PageResult) pagination.Page {
@@ -89,7 +99,7 @@ func (p *project) securityOf(ctx context.Context, scope cloud.Scope) ([]security
 }
 
 func (p *project) floatingOf(ctx context.Context, scope cloud.Scope) ([]floatingips.FloatingIP, error) {
-	return of(ctx, &p.held.floating, scope, func(v floatingips.FloatingIP, mark string) bool { return v.Description == mark },
+	return of(ctx, p, &p.held.floating, scope, func(v floatingips.FloatingIP, mark string) bool { return v.Description == mark },
 		"Neutron", "floating addresses", func(about []string) pagination.Pager {
 			return floatingips.List(p.network, p.described(about))
 		}, floatingips.ExtractFloatingIPs)
@@ -97,7 +107,7 @@ func (p *project) floatingOf(ctx context.Context, scope cloud.Scope) ([]floating
 
 // groupsOf lists the cluster's server groups. Nova cannot filter them.
 func (p *project) groupsOf(ctx context.Context, scope cloud.Scope) ([]servergroups.ServerGroup, error) {
-	return of(ctx, &p.held.groups, scope, func(v servergroups.ServerGroup, _ string) bool { return strings.HasPrefix(v.Name, namePrefix(scope)) },
+	return of(ctx, p, &p.held.groups, scope, func(v servergroups.ServerGroup, _ string) bool { return strings.HasPrefix(v.Name, namePrefix(scope)) },
 		"Nova", "server groups", func([]string) pagination.Pager {
 			return servergroups.List(p.compute, servergroups.ListOpts{AllProjects: p.abroad})
 		},
@@ -110,7 +120,7 @@ func (p *project) volumesOf(ctx context.Context, scope cloud.Scope) ([]volumes.V
 	if p.volume == nil {
 		return nil, nil
 	}
-	return of(ctx, &p.held.volumes, scope, func(v volumes.Volume, mark string) bool { return markPrefix+v.Metadata[keyCluster] == mark },
+	return of(ctx, p, &p.held.volumes, scope, func(v volumes.Volume, mark string) bool { return markPrefix+v.Metadata[keyCluster] == mark },
 		"Cinder", "volumes", func(about []string) pagination.Pager {
 			opts := volumes.ListOpts{AllTenants: p.abroad, TenantID: p.tenant()}
 			if len(about) == 1 {

@@ -27,7 +27,7 @@ type machine struct {
 // EnsureMachine makes the machine, starts a stopped one, or finds it. A server
 // that failed is deleted, and told of; the next call makes another on the same
 // port, so with the same address.
-func (c *Cloud) EnsureMachine(ctx context.Context, scope cloud.Scope, spec cloud.MachineSpec) (cloud.Machine, error) {
+func (c *Cloud) EnsureMachine(ctx context.Context, scope cloud.Scope, spec cloud.MachineSpec) (_ cloud.Machine, err error) {
 	done, err := c.turn(ctx, scope.Cluster+"/"+spec.Name)
 	if err != nil {
 		return cloud.Machine{}, err
@@ -37,6 +37,7 @@ func (c *Cloud) EnsureMachine(ctx context.Context, scope cloud.Scope, spec cloud
 	if err != nil {
 		return cloud.Machine{}, err
 	}
+	defer func() { p.held.doubts.note(scope, err) }()
 	m := machine{Cloud: c, project: p, scope: scope, spec: spec}
 	have, err := m.find(ctx)
 	switch {

@@ -38,7 +38,7 @@ func (p *project) footing(ctx context.Context, scope cloud.Scope) (f footing, er
 
 // EnsureNetwork makes or finds the cluster's network, or looks up the existing
 // one that was named, and makes or finds the security groups.
-func (c *Cloud) EnsureNetwork(ctx context.Context, scope cloud.Scope, spec cloud.NetworkSpec) (cloud.Network, error) {
+func (c *Cloud) EnsureNetwork(ctx context.Context, scope cloud.Scope, spec cloud.NetworkSpec) (n cloud.Network, err error) {
 	done, err := c.turn(ctx, scope.Cluster)
 	if err != nil {
 		return cloud.Network{}, err
@@ -48,11 +48,11 @@ func (c *Cloud) EnsureNetwork(ctx context.Context, scope cloud.Scope, spec cloud
 	if err != nil {
 		return cloud.Network{}, err
 	}
+	defer func() { p.held.doubts.note(scope, err) }()
 	have, err := p.footing(ctx, scope)
 	if err != nil {
 		return cloud.Network{}, err
 	}
-	var n cloud.Network
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
 		if spec.FixedNetwork != "" {

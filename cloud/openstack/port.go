@@ -33,6 +33,10 @@ func (m machine) ensurePort(ctx context.Context) (ports.Port, error) {
 		return kept, err
 	}
 	groups := groupsOfRole(m.scope, m.spec.Role, security)
+	if len(groups) == 0 { // a port in no group would reach nobody
+		return kept, jeroboam.Errorf(jeroboam.Unavailable, "security-group", "Neutron shows no security group of the cluster %s.", m.scope.Name).
+			WithRemedy("It is asked again by itself.")
+	}
 	opts := ports.CreateOpts{NetworkID: m.spec.Network.ID, Name: name, Description: mark(m.scope), SecurityGroups: &groups}
 	if m.spec.Network.Subnet != "" {
 		opts.FixedIPs = []ports.IP{{SubnetID: m.spec.Network.Subnet}}

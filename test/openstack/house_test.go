@@ -56,12 +56,20 @@ type house struct {
 
 func open(t *testing.T) *house {
 	t.Helper()
+	return openBehind(t, func(k *testbed.Keystone) string { return k.URL })
+}
+
+// openBehind has the service reach its cloud by the Keystone at another address
+// than the testbed's own.
+func openBehind(t *testing.T, address func(*testbed.Keystone) string) *house {
+	t.Helper()
 	k := testbed.Start(t, "glance", "placement", "nova", "neutron", "cinder")
 	h := &house{T: t, keystone: k, project: k.NewProject("clusters")}
 	k.LetAdminIn(h.project)
 	h.projectID = k.Project(h.project)
 	h.user = k.User(h.project, "member")
 	h.cloud = h.newCloud(func(o *cloudopenstack.Options) {
+		o.Auth.IdentityEndpoint = address(k)
 		plain := *o
 		o.Sessions = func(c cloudopenstack.Client) cloudopenstack.Sessions {
 			h.sessions.Sessions = cloudopenstack.Logins(plain, c)

@@ -1,6 +1,7 @@
 package openstack
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -46,20 +47,9 @@ func (h *house) everything() []string {
 
 func (h *house) names(client *gophercloud.ServiceClient, path, key string) []string {
 	h.Helper()
-	var all map[string]json.RawMessage
-	h.get(client, path, &all)
-	var list []struct {
-		Name    string
-		Project string `json:"project_id"` // "": that which was asked about
-	}
-	if err := json.Unmarshal(all[key], &list); err != nil {
+	out, err := names(h.Context(), client, path, key, h.projectID)
+	if err != nil {
 		h.Fatal(err)
-	}
-	out := []string{}
-	for _, o := range list {
-		if o.Project == "" || o.Project == h.projectID {
-			out = append(out, o.Name)
-		}
 	}
 	return out
 }
@@ -76,6 +66,29 @@ func (h *house) admin() string {
 		h.Fatal(err)
 	}
 	return u.ID
+}
+
+// names are those of what a list has under the key, of one
+// project or, if none is named, of all.
+func names(ctx context.Context, client *gophercloud.ServiceClient, path, key, project string) ([]string, error) {
+	var list map[string]json.RawMessage
+	if err := get(ctx, client, path, &list); err != nil {
+		return nil, err
+	}
+	var objects []struct {
+		Name    string
+		Project string `json:"project_id"` // "": that which was asked about
+	}
+	if err := json.Unmarshal(list[key], &objects); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	out := []string{}
+	for _, o := range objects {
+		if project == "" || o.Project == "" || o.Project == project {
+			out = append(out, o.Name)
+		}
+	}
+	return out, nil
 }
 
 // keypairs are those that the service's user has for clusters of this test.
@@ -96,12 +109,19 @@ func (h *house) keypairs(nova *gophercloud.ServiceClient) []string {
 
 func (h *house) get(client *gophercloud.ServiceClient, path string, into any) {
 	h.Helper()
-	response, err := client.Get(h.Context(), client.ServiceURL(path), nil, &gophercloud.RequestOpts{OkCodes: []int{http.StatusOK}, KeepResponseBody: true})
-	if err != nil {
+	if err := get(h.Context(), client, path, into); err != nil {
 		h.Fatal(err)
+	}
+}
+
+func get(ctx context.Context, client *gophercloud.ServiceClient, path string, into any) error {
+	response, err := client.Get(ctx, client.ServiceURL(path), nil, &gophercloud.RequestOpts{OkCodes: []int{http.StatusOK}, KeepResponseBody: true})
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	defer response.Body.Close()
 	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
-		h.Fatal(fmt.Errorf("%s: %w", path, err))
+		return fmt.Errorf("%s: %w", path, err)
 	}
+	return nil
 }

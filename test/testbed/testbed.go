@@ -73,6 +73,9 @@ func Start(t *testing.T, services ...string) *Keystone {
 	return k
 }
 
+// Address is where one of the testbed's services listens.
+func Address(service string) string { return "http://127.0.0.1:" + ports[service] }
+
 // silent are those of the services that nobody answers for.
 func silent(services []string) []string {
 	return slices.DeleteFunc(slices.Clone(services), func(name string) bool {

@@ -1,0 +1,45 @@
+package openstack
+
+import (
+	"sync"
+	"time"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/cloud"
+)
+
+// doubtLasts is how long a cloud that failed a cluster is not taken at its word.
+const doubtLasts = 5 * time.Minute
+
+// doubts are the clusters that a call has failed for lately. Something may be
+// there of which nobody was told, and who makes another because a list was short
+// has two: so these are asked about twice.
+type doubts struct {
+	mu    sync.Mutex
+	until map[string]time.Time // by cluster ID
+}
+
+// note remembers how a call for a cluster ended.
+func (d *doubts) note(scope cloud.Scope, err error) {
+	if e, ours := jeroboam.AsError(err); err == nil || ours && e.Reason == reasonDeleting {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := time.Now()
+	if d.until == nil {
+		d.until = map[string]time.Time{}
+	}
+	for cluster, until := range d.until {
+		if now.After(until) {
+			delete(d.until, cluster)
+		}
+	}
+	d.until[scope.Cluster] = now.Add(doubtLasts)
+}
+
+func (d *doubts) about(scope cloud.Scope) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return time.Now().Before(d.until[scope.Cluster])
+}

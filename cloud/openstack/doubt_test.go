@@ -1,0 +1,32 @@
+package openstack
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jeroboam-cloud/jeroboam/cloud"
+)
+
+func TestAFailedCallIsDoubtedForAWhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var d doubts
+		failed, waits, well := cloud.Scope{Cluster: "failed"}, cloud.Scope{Cluster: "waits"}, cloud.Scope{Cluster: "well"}
+		d.note(failed, errors.New("no answer"))
+		d.note(waits, deleting("machine m"))
+		d.note(well, nil)
+		for _, c := range []struct {
+			scope cloud.Scope
+			want  bool
+		}{{failed, true}, {waits, false}, {well, false}} {
+			if got := d.about(c.scope); got != c.want {
+				t.Errorf("%s: doubted %v", c.scope.Cluster, got)
+			}
+		}
+		time.Sleep(doubtLasts + time.Second)
+		if d.about(failed) {
+			t.Error("it is doubted for good")
+		}
+	})
+}
