@@ -66,6 +66,12 @@ REAL = $(shell grep -rl --include='*_test.go' JEROBOAM_TEST_REAL . 2>/dev/null |
 test-clients: test-packages build-programs ## OpenStack's own clients against the service, on the simulated cloud
 	JEROBOAM_TEST_CLIENTS=1 $(GO) test -count 1 -parallel 8 ./test/clients
 
+.PHONY: test-keystone
+test-keystone: test-packages build-programs ## tests with a real Keystone, of the testbed in ../shared/testbed/openstack, and every client through it (root)
+	@# the testbed's Keystone asks memcached through it
+	@dpkg -s python3-pymemcache >/dev/null 2>&1 || apt-get install -y -q --no-install-recommends python3-pymemcache
+	JEROBOAM_TEST_OPENSTACK=1 $(GO) test -v -count 1 -timeout 10m -p 1 -run RealKeystone ./identity/keystone ./cmd/jeroboam ./test/gophercloud/life ./test/clients
+
 .PHONY: test-openstack
 test-openstack: test-packages build-programs ## tests with a real OpenStack, the testbed in ../shared/testbed/openstack, its Magnum and Tempest (root)
 	@# the testbed's Keystone asks memcached through the first; the second are OpenStack's tests of the Magnum API
