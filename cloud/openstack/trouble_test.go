@@ -119,7 +119,9 @@ func (l *lossy) Session(ctx context.Context, scope cloud.Scope) (*gophercloud.Pr
 		return nil, err
 	}
 	auth := l.auth
-	auth.Scope = &gophercloud.AuthScope{ProjectID: scope.Project}
+	if scope.Project != "" {
+		auth.Scope = &gophercloud.AuthScope{ProjectID: scope.Project}
+	}
 	p.HTTPClient = l.client
 	if err := openstack.Authenticate(ctx, p, auth); err != nil {
 		return nil, err
@@ -161,7 +163,7 @@ func TestRealAnswersThatAreLostDoubleNothing(t *testing.T) {
 	if fmt.Sprint(objects) != fmt.Sprint(want) {
 		t.Errorf("got %v, want %v", objects, want)
 	}
-	if len(l.lost) < 8 {
+	if len(l.lost) < 6 { // calls that went on beside one whose answer was lost are given up, and lose theirs too
 		t.Errorf("only %d answers were lost: %v", len(l.lost), l.lost)
 	}
 	life.clear()

@@ -41,7 +41,10 @@ func TestAuthoritiesAreRotated(t *testing.T) {
 	if now := after.kubectl("get", "pods", "-A", "-o", pods); now != ran {
 		t.Errorf("pods were %s\nand are %s", ran, now)
 	}
-	after.kubectl("logs", "deployment/web") // the API server and the kubelet trust each other
+	after.eventually(10*time.Second, "the API server and the kubelet trust each other", func() error {
+		_, err := after.tryKubectl("", "logs", "deployment/web") // a kubelet that has just begun anew does not know its pods at once
+		return err
+	})
 	for _, machine := range []string{"old-master-0", "old-worker-0"} {
 		after.renewed(machine)
 	}
