@@ -93,7 +93,7 @@ func (v *Vault) reseal(ctx context.Context) (resealed int, err error) {
 				return err
 			}
 			for _, s := range all {
-				if s.KeyID != k.id {
+				if s.KeyID != k.ID {
 					others = append(others, s)
 				}
 			}

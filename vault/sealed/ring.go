@@ -2,61 +2,31 @@ package sealed
 
 import (
 	"context"
-	"crypto/aes"
-	"crypto/cipher"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/store"
 	"github.com/jeroboam-cloud/jeroboam/vault"
+	"github.com/jeroboam-cloud/jeroboam/vault/sealed/internal/box"
 )
 
 // errRekeyed is that the keys in the store are others than they were.
 var errRekeyed = errors.New("the vault's keys have changed")
 
-const keySize = 32 // AES-256
-
 // key is one of the vault's own keys.
-type key struct {
-	id   string
-	aead cipher.AEAD
-}
-
-func newKey(secret []byte) (key, error) {
-	if len(secret) != keySize {
-		return key{}, fmt.Errorf("a key has %d bytes, not %d", len(secret), keySize)
-	}
-	block, err := aes.NewCipher(secret)
-	if err != nil {
-		return key{}, err
-	}
-	aead, err := cipher.NewGCM(block)
-	if err != nil {
-		return key{}, err
-	}
-	sum := sha256.Sum256(secret)
-	return key{id: hex.EncodeToString(sum[:16]), aead: aead}, nil
-}
+type key struct{ box.Key }
 
 // seal encrypts a secret; the box opens under the same owner and name alone.
 func (k key) seal(owner, name string, secret jeroboam.Secret) store.Sealed {
-	nonce := make([]byte, k.aead.NonceSize())
-	rand.Read(nonce) //nolint:errcheck // never fails
-	s := store.Sealed{ID: id(owner, name), Owner: owner, KeyID: k.id}
-	s.Box = k.aead.Seal(nonce, nonce, []byte(secret.Reveal()), []byte(s.ID))
+	s := store.Sealed{ID: id(owner, name), Owner: owner, KeyID: k.ID}
+	s.Box = k.Seal([]byte(secret.Reveal()), s.ID)
 	return s
 }
 
 func (k key) open(s store.Sealed) (jeroboam.Secret, error) {
-	size := k.aead.NonceSize()
-	if len(s.Box) < size {
-		return "", damaged(s)
-	}
-	plain, err := k.aead.Open(nil, s.Box[:size], s.Box[size:], []byte(s.ID))
+	plain, err := k.Open(s.Box, s.ID)
 	if err != nil {
 		return "", damaged(s)
 	}
@@ -113,11 +83,11 @@ func openKey(ctx context.Context, roots []Root, record store.VaultKey) (key, err
 	if err != nil {
 		return key{}, fmt.Errorf("open the vault's key %s: %w", record.ID, err)
 	}
-	k, err := newKey(secret)
-	if err != nil || k.id != record.ID {
+	k, err := box.New(secret)
+	if err != nil || k.ID != record.ID {
 		return key{}, keyError("What the root key %s opens is not the vault's key %s.", record.Root, record.ID)
 	}
-	return k, nil
+	return key{k}, nil
 }
 
 // purpose is what the box of a key is bound to.
@@ -141,14 +111,14 @@ func unwrap(ctx context.Context, roots []Root, id string, box []byte, purpose st
 // addKey makes the key that seals from now on, and has all others retire. It is
 // errRekeyed if the keys are not those of seen any more.
 func (v *Vault) addKey(ctx context.Context, seen []store.VaultKey) error {
-	secret := make([]byte, keySize)
+	secret := make([]byte, box.KeySize)
 	rand.Read(secret) //nolint:errcheck // never fails
-	k, err := newKey(secret)
+	k, err := box.New(secret)
 	if err != nil {
 		return err
 	}
-	fresh := store.VaultKey{ID: k.id, CreatedAt: v.now().UTC()}
-	if fresh.Root, fresh.Box, err = v.roots[0].Wrap(ctx, secret, purpose(k.id)); err != nil {
+	fresh := store.VaultKey{ID: k.ID, CreatedAt: v.now().UTC()}
+	if fresh.Root, fresh.Box, err = v.roots[0].Wrap(ctx, secret, purpose(k.ID)); err != nil {
 		return fmt.Errorf("seal a new key: %w", err)
 	}
 	var all []store.VaultKey

@@ -8,12 +8,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/aes"
-	"crypto/cipher"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -24,9 +20,8 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/vault"
+	"github.com/jeroboam-cloud/jeroboam/vault/sealed/internal/box"
 )
-
-const keySize = 32 // AES-256
 
 // File is a sealed.Root.
 type File struct {
@@ -34,7 +29,7 @@ type File struct {
 	own  bool // made if absent, and private
 
 	mu   sync.Mutex
-	keys []key // as last read
+	keys []box.Key // as last read: one a line
 }
 
 // New names a file and looks at nothing yet. The first Wrap makes one that is
@@ -46,28 +41,6 @@ func New(path string) *File { return &File{path: path, own: true} }
 // their mode shows as that of a group.
 func Given(path string) *File { return &File{path: path} }
 
-// key is one line of the file.
-type key struct {
-	id   string // hex of the first half of the key's SHA-256: says which, not what
-	aead cipher.AEAD
-}
-
-func newKey(secret []byte) (key, error) {
-	if len(secret) != keySize {
-		return key{}, fmt.Errorf("a key has %d bytes, not %d", len(secret), keySize)
-	}
-	block, err := aes.NewCipher(secret)
-	if err != nil {
-		return key{}, err
-	}
-	aead, err := cipher.NewGCM(block)
-	if err != nil {
-		return key{}, err
-	}
-	sum := sha256.Sum256(secret)
-	return key{id: hex.EncodeToString(sum[:16]), aead: aead}, nil
-}
-
 // Newest is the ID of the last key of the file; "" if there will be a new file.
 func (f *File) Newest(context.Context) (string, error) {
 	keys, err := f.read()
@@ -77,7 +50,7 @@ func (f *File) Newest(context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return keys[len(keys)-1].id, nil
+	return keys[len(keys)-1].ID, nil
 }
 
 // Wrap seals with the last key of the file.
@@ -93,48 +66,44 @@ func (f *File) Wrap(_ context.Context, secret []byte, purpose string) (string, [
 		return "", nil, err
 	}
 	k := keys[len(keys)-1]
-	nonce := make([]byte, k.aead.NonceSize())
-	rand.Read(nonce) //nolint:errcheck // never fails
-	return k.id, k.aead.Seal(nonce, nonce, secret, []byte(purpose)), nil
+	return k.ID, k.Seal(secret, purpose), nil
 }
 
 // Unwrap opens with whichever key of the file it was sealed.
-func (f *File) Unwrap(_ context.Context, id string, box []byte, purpose string) ([]byte, error) {
+func (f *File) Unwrap(_ context.Context, id string, sealed []byte, purpose string) ([]byte, error) {
 	k, err := f.find(id)
 	if err != nil {
 		return nil, err
 	}
-	if size := k.aead.NonceSize(); len(box) >= size {
-		if plain, err := k.aead.Open(nil, box[:size], box[size:], []byte(purpose)); err == nil {
-			return plain, nil
-		}
+	if plain, err := k.Open(sealed, purpose); err == nil {
+		return plain, nil
 	}
 	return nil, jeroboam.Errorf(jeroboam.Unavailable, vault.ReasonKey, "What was sealed as %s does not open with the root key %s: one of them was changed.", purpose, id).
 		WithRemedy("Restore the root keys and the database of the same time.")
 }
 
-func (f *File) find(id string) (key, error) {
+func (f *File) find(id string) (box.Key, error) {
 	f.mu.Lock()
 	keys := f.keys
 	f.mu.Unlock()
 	for fresh := false; ; fresh = true {
 		for _, k := range keys {
-			if k.id == id {
+			if k.ID == id {
 				return k, nil
 			}
 		}
 		if fresh {
-			return key{}, jeroboam.Errorf(jeroboam.NotFound, vault.ReasonKey, "The key file %s holds no root key %s.", f.path, id)
+			return box.Key{}, jeroboam.Errorf(jeroboam.NotFound, vault.ReasonKey, "The key file %s holds no root key %s.", f.path, id)
 		}
 		var err error
 		if keys, err = f.read(); err != nil {
-			return key{}, err
+			return box.Key{}, err
 		}
 	}
 }
 
 // read reads the file anew.
-func (f *File) read() ([]key, error) {
+func (f *File) read() ([]box.Key, error) {
 	text, err := os.ReadFile(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, jeroboam.Errorf(jeroboam.Unavailable, vault.ReasonKey, "The key file %s is missing, and secrets are sealed with its keys.", f.path).
@@ -160,8 +129,8 @@ func (f *File) read() ([]key, error) {
 	return keys, nil
 }
 
-func (f *File) parse(text []byte) ([]key, error) {
-	var keys []key
+func (f *File) parse(text []byte) ([]box.Key, error) {
+	var keys []box.Key
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	for n := 1; lines.Scan(); n++ {
 		line := strings.TrimSpace(lines.Text())
@@ -172,7 +141,7 @@ func (f *File) parse(text []byte) ([]key, error) {
 		if err != nil {
 			return nil, f.unusable(fmt.Sprintf("line %d is not a key in base64", n)) // err would show a piece of it
 		}
-		k, err := newKey(secret)
+		k, err := box.New(secret)
 		if err != nil {
 			return nil, f.unusable(fmt.Sprintf("line %d is not a key", n)).Wrap(err)
 		}
@@ -189,7 +158,7 @@ func (f *File) parse(text []byte) ([]key, error) {
 
 // write makes a file with one new key, whole and on the disk or not at all.
 func (f *File) write() error {
-	secret := make([]byte, keySize)
+	secret := make([]byte, box.KeySize)
 	rand.Read(secret) //nolint:errcheck // never fails
 	text := fmt.Appendf(nil, "# Root keys of the vault, newest last. Without them its secrets are lost: keep a copy apart from the database.\n%s\n",
 		base64.StdEncoding.EncodeToString(secret))
