@@ -18,6 +18,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
 )
 
 // remembered is how long a flavor, an image or an external network is believed
@@ -40,11 +41,11 @@ func (c *Cloud) FindFlavor(ctx context.Context, project, idOrName string) (jerob
 func (p *project) findFlavor(ctx context.Context, idOrName string) (jeroboam.Flavor, error) {
 	pages, err := flavors.ListDetail(p.compute, nil).AllPages(ctx)
 	if err != nil {
-		return jeroboam.Flavor{}, refuse("Nova", "list flavors", err)
+		return jeroboam.Flavor{}, fault.Refuse("Nova", "list flavors", err)
 	}
 	all, err := flavors.ExtractFlavors(pages)
 	if err != nil {
-		return jeroboam.Flavor{}, refuse("Nova", "list flavors", err)
+		return jeroboam.Flavor{}, fault.Refuse("Nova", "list flavors", err)
 	}
 	names := []string{}
 	for _, f := range all {
@@ -72,8 +73,8 @@ func (p *project) findImage(ctx context.Context, idOrName string) (jeroboam.Imag
 	}
 	if uuid.Validate(idOrName) == nil {
 		found, err := images.Get(ctx, p.image, idOrName).Extract()
-		if err != nil && !absent(err) {
-			return jeroboam.Image{}, refuse("Glance", "show the image "+idOrName, err)
+		if err != nil && !fault.Absent(err) {
+			return jeroboam.Image{}, fault.Refuse("Glance", "show the image "+idOrName, err)
 		}
 		if err == nil {
 			all = append(all, *found)
@@ -94,7 +95,7 @@ func (p *project) findImage(ctx context.Context, idOrName string) (jeroboam.Imag
 func (p *project) listImages(ctx context.Context, opts images.ListOpts) ([]images.Image, error) {
 	pages, err := images.List(p.image, opts).AllPages(ctx)
 	if err != nil {
-		return nil, refuse("Glance", "list images", err)
+		return nil, fault.Refuse("Glance", "list images", err)
 	}
 	return images.ExtractImages(pages)
 }
@@ -150,7 +151,7 @@ func (c *Cloud) FindSubnet(ctx context.Context, project, idOrName string) error 
 	}
 	pages, err := subnets.List(p.network, subnets.ListOpts{}).AllPages(ctx)
 	if err != nil {
-		return refuse("Neutron", "list subnets", err)
+		return fault.Refuse("Neutron", "list subnets", err)
 	}
 	all, err := subnets.ExtractSubnets(pages)
 	names := []string{}
@@ -161,7 +162,7 @@ func (c *Cloud) FindSubnet(ctx context.Context, project, idOrName string) error 
 		names = append(names, s.Name)
 	}
 	if err != nil {
-		return refuse("Neutron", "list subnets", err)
+		return fault.Refuse("Neutron", "list subnets", err)
 	}
 	return unknown("subnet", idOrName, names)
 }
@@ -201,7 +202,7 @@ func (p *project) networks(ctx context.Context, outside bool) ([]networks.Networ
 	}
 	pages, err := networks.List(p.network, opts).AllPages(ctx)
 	if err != nil {
-		return nil, refuse("Neutron", "list networks", err)
+		return nil, fault.Refuse("Neutron", "list networks", err)
 	}
 	return networks.ExtractNetworks(pages)
 }
@@ -237,14 +238,14 @@ func (p *project) marked(ctx context.Context, tell func(description, project, na
 	}
 	pages, err := routers.List(p.network, routers.ListOpts{}).AllPages(ctx)
 	if err != nil {
-		return refuse("Neutron", "list routers", err)
+		return fault.Refuse("Neutron", "list routers", err)
 	}
 	found, err := routers.ExtractRouters(pages)
 	for _, r := range found {
 		tell(r.Description, r.ProjectID, r.Name)
 	}
 	if err != nil {
-		return refuse("Neutron", "list routers", err)
+		return fault.Refuse("Neutron", "list routers", err)
 	}
 	security, err := p.allSecurity(ctx)
 	for _, g := range security {
@@ -256,7 +257,7 @@ func (p *project) marked(ctx context.Context, tell func(description, project, na
 func (p *project) allSecurity(ctx context.Context) ([]securityGroup, error) {
 	pages, err := groups.List(p.network, groups.ListOpts{}).AllPages(ctx)
 	if err != nil {
-		return nil, refuse("Neutron", "list security groups", err)
+		return nil, fault.Refuse("Neutron", "list security groups", err)
 	}
 	return groups.ExtractGroups(pages)
 }

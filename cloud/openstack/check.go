@@ -10,6 +10,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
 )
 
 // need is how much of something a demand takes, and how much there is.
@@ -37,7 +38,7 @@ func (c *Cloud) Check(ctx context.Context, scope cloud.Scope, want cloud.Demand)
 		if n.limit >= 0 && n.used+n.more > n.limit {
 			problems = append(problems, jeroboam.Errorf(jeroboam.QuotaExceeded, "quota",
 				"The project may have %d %s; it has %d and needs %d more.", n.limit, n.what, n.used, n.more).
-				WithRemedy("%s", remedies[jeroboam.QuotaExceeded]))
+				WithRemedy("%s", fault.Remedy(jeroboam.QuotaExceeded)))
 		}
 	}
 	return errors.Join(problems...)
@@ -46,7 +47,7 @@ func (c *Cloud) Check(ctx context.Context, scope cloud.Scope, want cloud.Demand)
 func (p *project) needs(ctx context.Context, want cloud.Demand) ([]need, error) {
 	l, err := limits.Get(ctx, p.compute, nil).Extract()
 	if err != nil {
-		return nil, refuse("Nova", "show the project's quota", err)
+		return nil, fault.Refuse("Nova", "show the project's quota", err)
 	}
 	machines, cores, memory := len(want.Machines), 0, 0
 	for _, f := range want.Machines {
@@ -59,11 +60,11 @@ func (p *project) needs(ctx context.Context, want cloud.Demand) ([]need, error) 
 		{"MB of memory", nova.TotalRAMUsed, memory, nova.MaxTotalRAMSize},
 	}
 	neutron, err := quotas.GetDetail(ctx, p.network, p.id).Extract()
-	if gophercloud.ResponseCodeIs(err, 403) || absent(err) {
+	if gophercloud.ResponseCodeIs(err, 403) || fault.Absent(err) {
 		return out, nil // only operators may look; Neutron itself will say so
 	}
 	if err != nil {
-		return nil, refuse("Neutron", "show the project's quota", err)
+		return nil, fault.Refuse("Neutron", "show the project's quota", err)
 	}
 	return append(out, need{"ports", neutron.Port.Used, machines, neutron.Port.Limit}), nil
 }

@@ -14,6 +14,8 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/mark"
 )
 
 // A cluster's credential is an application credential of the service's user in
@@ -32,7 +34,7 @@ func (c *Cloud) givesCredentials() bool {
 // EnsureCredential makes or finds the application credential. Keystone does not
 // show secrets again, so one that is found is tried out.
 func (c *Cloud) EnsureCredential(ctx context.Context, scope cloud.Scope, spec cloud.CredentialSpec) (cloud.Credential, error) {
-	done, err := c.turn(ctx, credentialName(scope, spec.Name))
+	done, err := c.turn(ctx, mark.Credential(scope, spec.Name))
 	if err != nil {
 		return cloud.Credential{}, err
 	}
@@ -78,13 +80,13 @@ func (c *Cloud) makeCredential(ctx context.Context, provider *gophercloud.Provid
 	if err != nil {
 		return "", err
 	}
-	opts := applicationcredentials.CreateOpts{Name: credentialName(scope, spec.Name), Description: spec.Name, Secret: spec.Secret.Reveal()}
+	opts := applicationcredentials.CreateOpts{Name: mark.Credential(scope, spec.Name), Description: spec.Name, Secret: spec.Secret.Reveal()}
 	for _, name := range has {
 		opts.Roles = append(opts.Roles, applicationcredentials.Role{Name: name})
 	}
 	made, err := applicationcredentials.Create(ctx, identity, acts.User.ID, opts).Extract()
 	if err != nil {
-		return "", refuse("Keystone", "make the application credential "+opts.Name, err)
+		return "", fault.Refuse("Keystone", "make the application credential "+opts.Name, err)
 	}
 	return made.ID, nil
 }
@@ -93,14 +95,14 @@ func (c *Cloud) makeCredential(ctx context.Context, provider *gophercloud.Provid
 func opens(ctx context.Context, like *gophercloud.ProviderClient, id string, secret jeroboam.Secret) (bool, error) {
 	trial, err := openstack.NewClient(like.IdentityBase)
 	if err != nil {
-		return false, refuse("Keystone", "say where it is", err)
+		return false, fault.Refuse("Keystone", "say where it is", err)
 	}
 	trial.UserAgent, trial.HTTPClient = like.UserAgent, like.HTTPClient
 	err = openstack.AuthenticateV3(ctx, trial, &gophercloud.AuthOptions{ApplicationCredentialID: id, ApplicationCredentialSecret: secret.Reveal()}, gophercloud.EndpointOpts{})
-	if gophercloud.ResponseCodeIs(err, http.StatusUnauthorized) || absent(err) {
+	if gophercloud.ResponseCodeIs(err, http.StatusUnauthorized) || fault.Absent(err) {
 		return false, nil
 	}
-	return err == nil, refuse("Keystone", "try the application credential "+id, err)
+	return err == nil, fault.Refuse("Keystone", "try the application credential "+id, err)
 }
 
 // holder is what a program on the nodes must know, in the words of the section
@@ -128,7 +130,7 @@ func (c *Cloud) publicKeystone(provider *gophercloud.ProviderClient) string {
 
 // credentialsOf lists the cluster's credentials, whatever became of its project.
 func (c *Cloud) credentialsOf(ctx context.Context, scope cloud.Scope) ([]appCredential, error) {
-	return c.credentials(ctx, namePrefix(scope))
+	return c.credentials(ctx, mark.Prefix(scope))
 }
 
 // credentials lists those of the service's user whose names begin so.
@@ -139,7 +141,7 @@ func (c *Cloud) credentials(ctx context.Context, prefix string) ([]appCredential
 	}
 	pages, err := applicationcredentials.List(identity, user, begins(prefix)).AllPages(ctx)
 	if err != nil {
-		return nil, refuse("Keystone", "list application credentials", err)
+		return nil, fault.Refuse("Keystone", "list application credentials", err)
 	}
 	all, err := applicationcredentials.ExtractApplicationCredentials(pages)
 	return slices.DeleteFunc(all, func(a appCredential) bool { return !strings.HasPrefix(a.Name, prefix) }), err
@@ -185,17 +187,17 @@ func (c *Cloud) dropCredential(ctx context.Context, a appCredential) error {
 		return err
 	}
 	err = applicationcredentials.Delete(ctx, identity, user, a.ID).ExtractErr()
-	if err == nil || absent(err) {
+	if err == nil || fault.Absent(err) {
 		return nil
 	}
-	return refuse("Keystone", "delete the application credential "+a.Name, err)
+	return fault.Refuse("Keystone", "delete the application credential "+a.Name, err)
 }
 
 // credentialed names the clusters that have a credential.
 func (c *Cloud) credentialed(ctx context.Context, add func(cluster, project string)) error {
-	all, err := c.credentials(ctx, ourNames)
+	all, err := c.credentials(ctx, mark.Names)
 	for _, a := range all {
-		rest := strings.TrimPrefix(a.Name, ourNames)
+		rest := strings.TrimPrefix(a.Name, mark.Names)
 		if n := len(uuid.Nil.String()); len(rest) > n && uuid.Validate(rest[:n]) == nil {
 			add(rest[:n], a.ProjectID)
 		}

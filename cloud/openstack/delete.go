@@ -10,6 +10,8 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/mark"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/pace"
 )
 
@@ -59,7 +61,7 @@ func (p *project) deleteServers(ctx context.Context, scope cloud.Scope, object c
 		}
 		there := false
 		for _, s := range all {
-			if !is(s.Name, s.Metadata[keyMachine]) {
+			if !is(s.Name, s.Metadata[mark.KeyMachine]) {
 				continue
 			}
 			there = true
@@ -80,7 +82,7 @@ func (p *project) deleteServers(ctx context.Context, scope cloud.Scope, object c
 			return nil
 		}
 		if time.Now().After(until) || pace.Pause(ctx, deleteLook) != nil {
-			return deleting("machine " + object.Name)
+			return fault.Deleting("machine " + object.Name)
 		}
 	}
 }
@@ -91,7 +93,7 @@ func (p *project) deletePorts(ctx context.Context, scope cloud.Scope, is func(na
 		return err
 	}
 	for _, port := range all {
-		if !is(portOwner(port.Name)) {
+		if !is(mark.PortOwner(port.Name)) {
 			continue
 		}
 		if err := p.deleteFloating(ctx, scope, port.ID); err != nil {
@@ -126,13 +128,13 @@ func (p *project) deleteVolumes(ctx context.Context, scope cloud.Scope, is func(
 		return err
 	}
 	for _, v := range all {
-		if !is(v.Name, v.Metadata[keyMachine]) {
+		if !is(v.Name, v.Metadata[mark.KeyMachine]) {
 			continue
 		}
 		if err := p.deleteVolume(ctx, v); err != nil {
 			return err
 		}
-		err = deleting("volume " + v.Name)
+		err = fault.Deleting("volume " + v.Name)
 	}
 	return err
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
 )
 
 // doubtLasts is how long a cloud that failed a cluster is not taken at its word.
@@ -21,7 +22,7 @@ type doubts struct {
 
 // note remembers how a call for a cluster ended.
 func (d *doubts) note(scope cloud.Scope, err error) {
-	if e, ours := jeroboam.AsError(err); err == nil || ours && e.Reason == reasonDeleting {
+	if e, ours := jeroboam.AsError(err); err == nil || ours && e.Reason == fault.ReasonDeleting {
 		return
 	}
 	d.mu.Lock()

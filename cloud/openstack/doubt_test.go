@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
 )
 
 func TestAFailedCallIsDoubtedForAWhile(t *testing.T) {
@@ -14,7 +15,7 @@ func TestAFailedCallIsDoubtedForAWhile(t *testing.T) {
 		var d doubts
 		failed, waits, well := cloud.Scope{Cluster: "failed"}, cloud.Scope{Cluster: "waits"}, cloud.Scope{Cluster: "well"}
 		d.note(failed, errors.New("no answer"))
-		d.note(waits, deleting("machine m"))
+		d.note(waits, fault.Deleting("machine m"))
 		d.note(well, nil)
 		for _, c := range []struct {
 			scope cloud.Scope

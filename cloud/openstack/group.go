@@ -10,6 +10,8 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/mark"
 )
 
 // place has Nova make the server, in its server group if it has one. Where
@@ -17,10 +19,10 @@ import (
 // of their members (10 by default) is no reason to do without the machine.
 func (m machine) place(ctx context.Context, opts servers.CreateOptsBuilder, group string) (*servers.Server, error) {
 	made, err := servers.Create(ctx, m.project.compute, opts, servers.SchedulerHintOpts{Group: group}).Extract()
-	err = refuse("Nova", "make the server "+m.spec.Name, err)
+	err = fault.Refuse("Nova", "make the server "+m.spec.Name, err)
 	if group != "" && m.lonely(err) {
 		made, err = servers.Create(ctx, m.project.compute, opts, servers.SchedulerHintOpts{}).Extract()
-		err = refuse("Nova", "make the server "+m.spec.Name, err)
+		err = fault.Refuse("Nova", "make the server "+m.spec.Name, err)
 	}
 	return made, err
 }
@@ -41,7 +43,7 @@ func (m machine) ensureServerGroup(ctx context.Context) (string, error) {
 	if m.spec.Group == "" {
 		return "", nil
 	}
-	name := groupName(m.scope, m.spec.Group)
+	name := mark.Group(m.scope, m.spec.Group)
 	done, err := m.turn(ctx, name)
 	if err != nil {
 		return "", err
@@ -52,7 +54,7 @@ func (m machine) ensureServerGroup(ctx context.Context) (string, error) {
 		return "", err
 	}
 	same := slices.DeleteFunc(all, func(g servergroups.ServerGroup) bool { return g.Name != name })
-	kept, extra := first(same, func(g servergroups.ServerGroup) string { return g.ID })
+	kept, extra := mark.First(same, func(g servergroups.ServerGroup) string { return g.ID })
 	for _, g := range extra {
 		if err := m.project.dropServerGroup(ctx, g); err != nil {
 			return "", err
@@ -63,7 +65,7 @@ func (m machine) ensureServerGroup(ctx context.Context) (string, error) {
 	}
 	made, err := servergroups.Create(ctx, m.project.compute, servergroups.CreateOpts{Name: name, Policy: m.policy()}).Extract()
 	if err != nil {
-		return "", refuse("Nova", "make a server group for "+m.spec.Name, err)
+		return "", fault.Refuse("Nova", "make a server group for "+m.spec.Name, err)
 	}
 	return made.ID, nil
 }
@@ -83,5 +85,5 @@ func (p *project) dropServerGroup(ctx context.Context, g servergroups.ServerGrou
 	if gophercloud.ResponseCodeIs(err, 404) {
 		return nil
 	}
-	return refuse("Nova", "delete the server group "+g.Name, err)
+	return fault.Refuse("Nova", "delete the server group "+g.Name, err)
 }

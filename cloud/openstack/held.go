@@ -18,6 +18,8 @@ import (
 	"github.com/gophercloud/gophercloud/v2/pagination"
 
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/mark"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/together"
 )
 
@@ -41,14 +43,14 @@ type held struct {
 func of[T any](ctx context.Context, p *project, asks *together.Asks[T], scope cloud.Scope, bears func(T, string) bool,
 	service, what string, pager func(about []string) pagination.Pager, extract func(pagination.Page) ([]T, error)) ([]T, error) {
 	ask := func() ([]T, error) {
-		all, err := asks.Get(ctx, mark(scope), func(ctx context.Context, about []string) ([]T, error) {
+		all, err := asks.Get(ctx, mark.Of(scope), func(ctx context.Context, about []string) ([]T, error) {
 			pages, err := pager(about).AllPages(ctx)
 			if err != nil {
-				return nil, refuse(service, "list "+what, err)
+				return nil, fault.Refuse(service, "list "+what, err)
 			}
 			return extract(pages)
 		})
-		return slices.DeleteFunc(slices.Clone(all), func(v T) bool { return !bears(v, mark(scope)) }), refuse(service, "list "+what, err)
+		return slices.DeleteFunc(slices.Clone(all), func(v T) bool { return !bears(v, mark.Of(scope)) }), fault.Refuse(service, "list "+what, err)
 	}
 	answer, err := ask()
 	if err != nil || !p.held.doubts.about(scope) {
@@ -62,34 +64,34 @@ func of[T any](ctx context.Context, p *project, asks *together.Asks[T], scope cl
 }
 
 func (p *project) serversOf(ctx context.Context, scope cloud.Scope) ([]servers.Server, error) {
-	return of(ctx, p, &p.held.servers, scope, func(s servers.Server, mark string) bool { return markPrefix+s.Metadata[keyCluster] == mark },
+	return of(ctx, p, &p.held.servers, scope, func(s servers.Server, marked string) bool { return mark.Begins+s.Metadata[mark.KeyCluster] == marked },
 		"Nova", "servers", func(about []string) pagination.Pager {
 			return servers.List(p.compute, servers.ListOpts{TagsAny: strings.Join(about, ","), AllTenants: p.abroad, TenantID: p.tenant()})
 		}, servers.ExtractServers)
 }
 
 func (p *project) portsOf(ctx context.Context, scope cloud.Scope) ([]ports.Port, error) {
-	return of(ctx, p, &p.held.ports, scope, func(v ports.Port, mark string) bool { return v.Description == mark },
+	return of(ctx, p, &p.held.ports, scope, func(v ports.Port, marked string) bool { return v.Description == marked },
 		"Neutron", "ports", func(about []string) pagination.Pager { return ports.List(p.network, p.described(about)) }, ports.ExtractPorts)
 }
 
 func (p *project) networksOf(ctx context.Context, scope cloud.Scope) ([]networks.Network, error) {
-	return of(ctx, p, &p.held.networks, scope, func(v networks.Network, mark string) bool { return v.Description == mark },
+	return of(ctx, p, &p.held.networks, scope, func(v networks.Network, marked string) bool { return v.Description == marked },
 		"Neutron", "networks", func(about []string) pagination.Pager { return networks.List(p.network, p.described(about)) }, networks.ExtractNetworks)
 }
 
 func (p *project) subnetsOf(ctx context.Context, scope cloud.Scope) ([]subnets.Subnet, error) {
-	return of(ctx, p, &p.held.subnets, scope, func(v subnets.Subnet, mark string) bool { return v.Description == mark },
+	return of(ctx, p, &p.held.subnets, scope, func(v subnets.Subnet, marked string) bool { return v.Description == marked },
 		"Neutron", "subnets", func(about []string) pagination.Pager { return subnets.List(p.network, p.described(about)) }, subnets.ExtractSubnets)
 }
 
 func (p *project) routersOf(ctx context.Context, scope cloud.Scope) ([]routers.Router, error) {
-	return of(ctx, p, &p.held.routers, scope, func(v routers.Router, mark string) bool { return v.Description == mark },
+	return of(ctx, p, &p.held.routers, scope, func(v routers.Router, marked string) bool { return v.Description == marked },
 		"Neutron", "routers", func(about []string) pagination.Pager { return routers.List(p.network, p.described(about)) }, routers.ExtractRouters)
 }
 
 func (p *project) securityOf(ctx context.Context, scope cloud.Scope) ([]securityGroup, error) {
-	return of(ctx, p, &p.held.security, scope, func(v securityGroup, mark string) bool { return v.Description == mark },
+	return of(ctx, p, &p.held.security, scope, func(v securityGroup, marked string) bool { return v.Description == marked },
 		"Neutron", "security groups", func(about []string) pagination.Pager {
 			query, _ := p.described(about).query()
 			return pagination.NewPager(p.network, p.network.ServiceURL("security-groups")+query, func(r pagination.PageResult) pagination.Page {
@@ -99,7 +101,7 @@ func (p *project) securityOf(ctx context.Context, scope cloud.Scope) ([]security
 }
 
 func (p *project) floatingOf(ctx context.Context, scope cloud.Scope) ([]floatingips.FloatingIP, error) {
-	return of(ctx, p, &p.held.floating, scope, func(v floatingips.FloatingIP, mark string) bool { return v.Description == mark },
+	return of(ctx, p, &p.held.floating, scope, func(v floatingips.FloatingIP, marked string) bool { return v.Description == marked },
 		"Neutron", "floating addresses", func(about []string) pagination.Pager {
 			return floatingips.List(p.network, p.described(about))
 		}, floatingips.ExtractFloatingIPs)
@@ -107,7 +109,7 @@ func (p *project) floatingOf(ctx context.Context, scope cloud.Scope) ([]floating
 
 // groupsOf lists the cluster's server groups. Nova cannot filter them.
 func (p *project) groupsOf(ctx context.Context, scope cloud.Scope) ([]servergroups.ServerGroup, error) {
-	return of(ctx, p, &p.held.groups, scope, func(v servergroups.ServerGroup, _ string) bool { return strings.HasPrefix(v.Name, namePrefix(scope)) },
+	return of(ctx, p, &p.held.groups, scope, func(v servergroups.ServerGroup, _ string) bool { return strings.HasPrefix(v.Name, mark.Prefix(scope)) },
 		"Nova", "server groups", func([]string) pagination.Pager {
 			return servergroups.List(p.compute, servergroups.ListOpts{AllProjects: p.abroad})
 		},
@@ -120,11 +122,11 @@ func (p *project) volumesOf(ctx context.Context, scope cloud.Scope) ([]volumes.V
 	if p.volume == nil {
 		return nil, nil
 	}
-	return of(ctx, p, &p.held.volumes, scope, func(v volumes.Volume, mark string) bool { return markPrefix+v.Metadata[keyCluster] == mark },
+	return of(ctx, p, &p.held.volumes, scope, func(v volumes.Volume, marked string) bool { return mark.Begins+v.Metadata[mark.KeyCluster] == marked },
 		"Cinder", "volumes", func(about []string) pagination.Pager {
 			opts := volumes.ListOpts{AllTenants: p.abroad, TenantID: p.tenant()}
 			if len(about) == 1 {
-				opts.Metadata = map[string]string{keyCluster: strings.TrimPrefix(about[0], markPrefix)}
+				opts.Metadata = map[string]string{mark.KeyCluster: strings.TrimPrefix(about[0], mark.Begins)}
 			}
 			return volumes.List(p.volume, opts)
 		}, volumes.ExtractVolumes)

@@ -8,6 +8,8 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/mark"
 )
 
 // ensureKeypair returns the name by which Nova knows the machine's key pair. Key
@@ -18,7 +20,7 @@ func (m machine) ensureKeypair(ctx context.Context) (string, error) {
 	if want.Name == "" || want.User == m.project.user || m.options.OwnProject {
 		return want.Name, nil
 	}
-	name := keypairName(m.scope)
+	name := mark.Keypair(m.scope)
 	done, err := m.turn(ctx, name)
 	if err != nil {
 		return "", err
@@ -36,8 +38,8 @@ func (m machine) ensureKeypair(ctx context.Context) (string, error) {
 		return "", err
 	}
 	_, err = keypairs.Create(ctx, m.project.compute, keypairs.CreateOpts{Name: name, PublicKey: theirs.PublicKey}).Extract()
-	if err != nil && !busy(err) {
-		return "", refuse("Nova", "take over the key pair "+want.Name, err)
+	if err != nil && !fault.Busy(err) {
+		return "", fault.Refuse("Nova", "take over the key pair "+want.Name, err)
 	}
 	return name, nil
 }
@@ -53,15 +55,15 @@ func (p *project) keypair(ctx context.Context, user, name string) (keypairs.KeyP
 			WithRemedy("Make it: openstack keypair create %s.", name)
 	}
 	if err != nil {
-		return keypairs.KeyPair{}, refuse("Nova", "show the key pair "+name, err)
+		return keypairs.KeyPair{}, fault.Refuse("Nova", "show the key pair "+name, err)
 	}
 	return *k, nil
 }
 
 func (p *project) dropKeypair(ctx context.Context, scope cloud.Scope) error {
-	err := keypairs.Delete(ctx, p.compute, keypairName(scope), keypairs.DeleteOpts{}).ExtractErr()
-	if err == nil || absent(err) {
+	err := keypairs.Delete(ctx, p.compute, mark.Keypair(scope), keypairs.DeleteOpts{}).ExtractErr()
+	if err == nil || fault.Absent(err) {
 		return nil
 	}
-	return refuse("Nova", "delete the key pair of the cluster", err)
+	return fault.Refuse("Nova", "delete the key pair of the cluster", err)
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/mark"
 )
 
 // Machines lists the cluster's machines by name: one call, however many.
@@ -101,14 +102,14 @@ func (h holdings) machines() []cloud.Object {
 		}
 	}
 	for _, s := range h.servers {
-		add(s.Name, s.Metadata[keyMachine], s.ID)
+		add(s.Name, s.Metadata[mark.KeyMachine], s.ID)
 	}
 	for _, p := range h.ports {
-		name, id := portOwner(p.Name)
+		name, id := mark.PortOwner(p.Name)
 		add(name, id, "")
 	}
 	for _, v := range h.volumes {
-		add(v.Name, v.Metadata[keyMachine], "")
+		add(v.Name, v.Metadata[mark.KeyMachine], "")
 	}
 	out := []cloud.Object{}
 	for _, o := range found {
@@ -124,7 +125,7 @@ func (h holdings) machines() []cloud.Object {
 // and the ID of the network itself if it is the cluster's own.
 func (s shared) network() (id string, any bool) {
 	f := s.footing
-	if kept, _ := first(f.networks, networkID); kept.ID != "" {
+	if kept, _ := mark.First(f.networks, networkID); kept.ID != "" {
 		return kept.ID, true
 	}
 	return "", len(f.subnets)+len(f.routers)+len(f.security)+len(s.groups)+len(s.floating) > 0
@@ -139,7 +140,7 @@ func (c *Cloud) Clusters(ctx context.Context) ([]cloud.Scope, error) {
 	}
 	found := map[string]cloud.Scope{}
 	add := func(description, project, name string) {
-		if id, ours := strings.CutPrefix(description, markPrefix); ours && found[id].Name == "" {
+		if id, ours := strings.CutPrefix(description, mark.Begins); ours && found[id].Name == "" {
 			found[id] = cloud.Scope{Cluster: id, Project: project, Name: name}
 		}
 	}
@@ -148,12 +149,12 @@ func (c *Cloud) Clusters(ctx context.Context) ([]cloud.Scope, error) {
 		return nil, err
 	}
 	for _, s := range all {
-		add(markPrefix+s.Metadata[keyCluster], s.TenantID, s.Metadata[keyName])
+		add(mark.Begins+s.Metadata[mark.KeyCluster], s.TenantID, s.Metadata[mark.KeyName])
 	}
 	if err := p.marked(ctx, add); err != nil {
 		return nil, err
 	}
-	if err := c.credentialed(ctx, func(cluster, project string) { add(markPrefix+cluster, project, "") }); err != nil {
+	if err := c.credentialed(ctx, func(cluster, project string) { add(mark.Begins+cluster, project, "") }); err != nil {
 		return nil, err
 	}
 	var out []cloud.Scope
@@ -166,5 +167,5 @@ func (c *Cloud) Clusters(ctx context.Context) ([]cloud.Scope, error) {
 
 // everywhere asks for the servers of all clusters.
 func (c *Cloud) everywhere() servers.ListOpts {
-	return servers.ListOpts{AllTenants: !c.options.OwnProject, Tags: markAll}
+	return servers.ListOpts{AllTenants: !c.options.OwnProject, Tags: mark.All}
 }

@@ -14,6 +14,8 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/mark"
 )
 
 // machine is one machine being ensured.
@@ -45,10 +47,10 @@ func (c *Cloud) EnsureMachine(ctx context.Context, scope cloud.Scope, spec cloud
 		return cloud.Machine{}, err
 	case have == nil:
 		return m.make(ctx)
-	case have.Metadata[keyMachine] != spec.ID:
+	case have.Metadata[mark.KeyMachine] != spec.ID:
 		return cloud.Machine{}, jeroboam.Errorf(jeroboam.Conflict, "name", "Another machine is called %s.", spec.Name)
 	case leaving(*have):
-		return cloud.Machine{}, deleting("machine " + spec.Name)
+		return cloud.Machine{}, fault.Deleting("machine " + spec.Name)
 	case have.Status == "ERROR":
 		return cloud.Machine{}, m.discard(ctx, *have)
 	}
@@ -126,9 +128,9 @@ func (m machine) make(ctx context.Context) (cloud.Machine, error) {
 // server describes the server. Its user-data is asked for last of all.
 func (m machine) server(ctx context.Context, port ports.Port) (servers.CreateOpts, error) {
 	opts := servers.CreateOpts{
-		Name: m.spec.Name, FlavorRef: m.spec.Flavor.ID, ImageRef: m.spec.Image.ID, Tags: serverTags(m.scope),
+		Name: m.spec.Name, FlavorRef: m.spec.Flavor.ID, ImageRef: m.spec.Image.ID, Tags: mark.ServerTags(m.scope),
 		Networks: []servers.Network{{Port: port.ID}}, AvailabilityZone: zoneOf(m.spec),
-		Metadata: metadata(m.scope, m.spec, map[string]string{keyAddress: addressOf(port)}),
+		Metadata: mark.Metadata(m.scope, m.spec, map[string]string{mark.KeyAddress: addressOf(port)}),
 	}
 	boot, err := m.ensureBootVolume(ctx)
 	if err != nil {
@@ -149,14 +151,14 @@ func (m machine) discard(ctx context.Context, s servers.Server) error {
 	if s.Fault.Message == "" {
 		fresh, err := servers.Get(ctx, m.project.compute, s.ID).Extract()
 		if err != nil {
-			return refuse("Nova", "show the server "+s.Name, err)
+			return fault.Refuse("Nova", "show the server "+s.Name, err)
 		}
 		s = *fresh
 	}
 	if s.Fault.Message == "" && time.Since(s.Updated) < faultDelay {
-		return faultOf(s, "")
+		return fault.OfServer(s, "")
 	}
-	fault := faultOf(s, m.project.requestThatMade(ctx, s.ID))
+	fault := fault.OfServer(s, m.project.requestThatMade(ctx, s.ID))
 	if err := m.project.deleteServer(ctx, s); err != nil {
 		return err
 	}
@@ -199,8 +201,8 @@ func (m machine) resume(ctx context.Context, s servers.Server) (cloud.Machine, e
 	case "SHELVED", "SHELVED_OFFLOADED":
 		err = servers.Unshelve(ctx, nova, s.ID, servers.UnshelveOpts{}).ExtractErr()
 	}
-	if err != nil && !(busy(err) && s.TaskState != "") { // it is starting already
-		return cloud.Machine{}, refuse("Nova", "start the server "+s.Name, err)
+	if err != nil && !(fault.Busy(err) && s.TaskState != "") { // it is starting already
+		return cloud.Machine{}, fault.Refuse("Nova", "start the server "+s.Name, err)
 	}
 	out := shown(s)
 	if m.spec.Public.FloatingIP {
@@ -211,9 +213,9 @@ func (m machine) resume(ctx context.Context, s servers.Server) (cloud.Machine, e
 
 // shown is a server in the contract's words.
 func shown(s servers.Server) cloud.Machine {
-	m := cloud.Machine{ID: s.Metadata[keyMachine], CloudID: s.ID, Name: s.Name, Address: s.Metadata[keyAddress], State: stateOf(s.Status)}
+	m := cloud.Machine{ID: s.Metadata[mark.KeyMachine], CloudID: s.ID, Name: s.Name, Address: s.Metadata[mark.KeyAddress], State: stateOf(s.Status)}
 	if m.State == cloud.Faulty {
-		m.Fault = jeroboam.CauseOf(faultOf(s, ""))
+		m.Fault = jeroboam.CauseOf(fault.OfServer(s, ""))
 	}
 	return m
 }
@@ -239,7 +241,7 @@ func leaving(s servers.Server) bool {
 func (p *project) listServers(ctx context.Context, opts servers.ListOpts) ([]servers.Server, error) {
 	pages, err := servers.List(p.compute, opts).AllPages(ctx)
 	if err != nil {
-		return nil, refuse("Nova", "list servers", err)
+		return nil, fault.Refuse("Nova", "list servers", err)
 	}
 	return servers.ExtractServers(pages)
 }
@@ -252,5 +254,5 @@ func (p *project) deleteServer(ctx context.Context, s servers.Server) error {
 	if gophercloud.ResponseCodeIs(err, 404) {
 		return nil
 	}
-	return refuse("Nova", "delete the server "+s.Name, err)
+	return fault.Refuse("Nova", "delete the server "+s.Name, err)
 }

@@ -15,6 +15,8 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/mark"
 )
 
 // footing is what the machines of a cluster share. Of an existing network that
@@ -68,11 +70,11 @@ func (c *Cloud) EnsureNetwork(ctx context.Context, scope cloud.Scope, spec cloud
 
 // own makes what a network of the cluster's own lacks.
 func (p *project) own(ctx context.Context, scope cloud.Scope, spec cloud.NetworkSpec, have footing) (n cloud.Network, err error) {
-	network, extra := first(have.networks, func(n networks.Network) string { return n.ID })
+	network, extra := mark.First(have.networks, func(n networks.Network) string { return n.ID })
 	if network.ID == "" {
-		made, err := networks.Create(ctx, p.network, networks.CreateOpts{Name: spec.Name, Description: mark(scope)}).Extract()
+		made, err := networks.Create(ctx, p.network, networks.CreateOpts{Name: spec.Name, Description: mark.Of(scope)}).Extract()
 		if err != nil {
-			return n, refuse("Neutron", "make the network "+spec.Name, err)
+			return n, fault.Refuse("Neutron", "make the network "+spec.Name, err)
 		}
 		network = *made
 	}
@@ -93,14 +95,14 @@ func (p *project) own(ctx context.Context, scope cloud.Scope, spec cloud.Network
 
 func (p *project) ensureSubnet(ctx context.Context, scope cloud.Scope, spec cloud.NetworkSpec, network string, have []subnets.Subnet) (subnets.Subnet, error) {
 	of := slices.DeleteFunc(slices.Clone(have), func(s subnets.Subnet) bool { return s.NetworkID != network })
-	if kept, _ := first(of, func(s subnets.Subnet) string { return s.ID }); kept.ID != "" {
+	if kept, _ := mark.First(of, func(s subnets.Subnet) string { return s.ID }); kept.ID != "" {
 		return kept, nil // Neutron refuses a second one of the same CIDR
 	}
-	opts := subnets.CreateOpts{NetworkID: network, Name: spec.Name, Description: mark(scope), IPVersion: gophercloud.IPv4,
+	opts := subnets.CreateOpts{NetworkID: network, Name: spec.Name, Description: mark.Of(scope), IPVersion: gophercloud.IPv4,
 		CIDR: labelSubnet.In(spec.Labels), DNSNameservers: nameservers(spec.DNSNameserver)}
 	made, err := subnets.Create(ctx, p.network, opts).Extract()
 	if err != nil {
-		return subnets.Subnet{}, refuse("Neutron", "make the subnet "+spec.Name, err)
+		return subnets.Subnet{}, fault.Refuse("Neutron", "make the subnet "+spec.Name, err)
 	}
 	return *made, nil
 }
@@ -112,16 +114,16 @@ func nameservers(list string) []string {
 // ensureRouter leads the subnet out. A cloud without an external network gets a
 // network without a way out.
 func (p *project) ensureRouter(ctx context.Context, scope cloud.Scope, spec cloud.NetworkSpec, subnet subnets.Subnet, have []routers.Router) error {
-	router, extra := first(have, func(r routers.Router) string { return r.ID })
+	router, extra := mark.First(have, func(r routers.Router) string { return r.ID })
 	if router.ID == "" {
 		external, err := p.external(ctx, spec.ExternalNetwork)
 		if err != nil || external == "" {
 			return err
 		}
-		opts := routers.CreateOpts{Name: spec.Name, Description: mark(scope), GatewayInfo: &routers.GatewayInfo{NetworkID: external}}
+		opts := routers.CreateOpts{Name: spec.Name, Description: mark.Of(scope), GatewayInfo: &routers.GatewayInfo{NetworkID: external}}
 		made, err := routers.Create(ctx, p.network, opts).Extract()
 		if err != nil {
-			return refuse("Neutron", "make the router "+spec.Name, err)
+			return fault.Refuse("Neutron", "make the router "+spec.Name, err)
 		}
 		return p.addInterface(ctx, *made, subnet)
 	}
@@ -149,14 +151,14 @@ func (p *project) plug(ctx context.Context, router routers.Router, subnet subnet
 
 func (p *project) addInterface(ctx context.Context, router routers.Router, subnet subnets.Subnet) error {
 	_, err := routers.AddInterface(ctx, p.network, router.ID, routers.AddInterfaceOpts{SubnetID: subnet.ID}).Extract()
-	return refuse("Neutron", "lead the subnet to the router "+router.Name, err)
+	return fault.Refuse("Neutron", "lead the subnet to the router "+router.Name, err)
 }
 
 // interfaces are the ports of a router but that of its gateway.
 func (p *project) interfaces(ctx context.Context, router string) ([]ports.Port, error) {
 	pages, err := ports.List(p.network, ports.ListOpts{DeviceID: router}).AllPages(ctx)
 	if err != nil {
-		return nil, refuse("Neutron", "list the ports of a router", err)
+		return nil, fault.Refuse("Neutron", "list the ports of a router", err)
 	}
 	all, err := ports.ExtractPorts(pages)
 	return slices.DeleteFunc(all, func(p ports.Port) bool { return p.DeviceOwner == "network:router_gateway" }), err
@@ -185,7 +187,7 @@ func (p *project) existing(ctx context.Context, spec cloud.NetworkSpec) (cloud.N
 func (p *project) subnetsIn(ctx context.Context, network string) ([]subnets.Subnet, error) {
 	pages, err := subnets.List(p.network, subnets.ListOpts{NetworkID: network}).AllPages(ctx)
 	if err != nil {
-		return nil, refuse("Neutron", "list subnets", err)
+		return nil, fault.Refuse("Neutron", "list subnets", err)
 	}
 	return subnets.ExtractSubnets(pages)
 }
@@ -217,11 +219,11 @@ func (p *project) dropRouter(ctx context.Context, r routers.Router) error {
 	}
 	for _, port := range interfaces {
 		_, err := routers.RemoveInterface(ctx, p.network, r.ID, routers.RemoveInterfaceOpts{PortID: port.ID}).Extract()
-		if err != nil && !absent(err) {
-			return refuse("Neutron", "take the network off the router "+r.Name, err)
+		if err != nil && !fault.Absent(err) {
+			return fault.Refuse("Neutron", "take the network off the router "+r.Name, err)
 		}
 	}
-	return gone("router "+r.Name, routers.Delete(ctx, p.network, r.ID).ExtractErr())
+	return fault.Gone("router "+r.Name, routers.Delete(ctx, p.network, r.ID).ExtractErr())
 }
 
 // dropNetwork removes a network with its subnets and the ports that Neutron
@@ -231,17 +233,9 @@ func (p *project) dropNetwork(ctx context.Context, n networks.Network, have []su
 		if s.NetworkID != n.ID {
 			continue
 		}
-		if err := gone("subnet "+s.Name, subnets.Delete(ctx, p.network, s.ID).ExtractErr()); err != nil {
+		if err := fault.Gone("subnet "+s.Name, subnets.Delete(ctx, p.network, s.ID).ExtractErr()); err != nil {
 			return err
 		}
 	}
-	return gone("network "+n.Name, networks.Delete(ctx, p.network, n.ID).ExtractErr())
-}
-
-// gone turns the answer to a delete in Neutron into the contract's.
-func gone(what string, err error) error {
-	if err == nil || absent(err) {
-		return nil
-	}
-	return refuse("Neutron", "delete the "+what, err)
+	return fault.Gone("network "+n.Name, networks.Delete(ctx, p.network, n.ID).ExtractErr())
 }

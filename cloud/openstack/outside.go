@@ -5,6 +5,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
 )
 
 // lookAfter lists or deletes what a cluster has, even if its project is
@@ -16,7 +17,7 @@ func (c *Cloud) lookAfter(ctx context.Context, scope cloud.Scope, do func(*proje
 		err = do(p)
 		p.held.doubts.note(scope, err)
 	}
-	if !shutOut(err) || c.options.OwnProject {
+	if !fault.ShutOut(err) || c.options.OwnProject {
 		return err
 	}
 	p, outsideErr := c.outside(ctx, scope)

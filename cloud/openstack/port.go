@@ -8,6 +8,8 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/mark"
 )
 
 // ensurePort makes or finds the machine's port, with an address that Neutron
@@ -17,9 +19,9 @@ func (m machine) ensurePort(ctx context.Context) (ports.Port, error) {
 	if err != nil {
 		return ports.Port{}, err
 	}
-	name := portName(m.spec)
+	name := mark.Port(m.spec)
 	mine := slices.DeleteFunc(all, func(p ports.Port) bool { return p.Name != name })
-	kept, extra := first(mine, func(p ports.Port) string { return p.ID })
+	kept, extra := mark.First(mine, func(p ports.Port) string { return p.ID })
 	for _, p := range extra {
 		if err := m.project.dropPort(ctx, p); err != nil {
 			return kept, err
@@ -37,7 +39,7 @@ func (m machine) ensurePort(ctx context.Context) (ports.Port, error) {
 		return kept, jeroboam.Errorf(jeroboam.Unavailable, "security-group", "Neutron shows no security group of the cluster %s.", m.scope.Name).
 			WithRemedy("It is asked again by itself.")
 	}
-	opts := ports.CreateOpts{NetworkID: m.spec.Network.ID, Name: name, Description: mark(m.scope), SecurityGroups: &groups}
+	opts := ports.CreateOpts{NetworkID: m.spec.Network.ID, Name: name, Description: mark.Of(m.scope), SecurityGroups: &groups}
 	if m.spec.Network.Subnet != "" {
 		opts.FixedIPs = []ports.IP{{SubnetID: m.spec.Network.Subnet}}
 	}
@@ -46,7 +48,7 @@ func (m machine) ensurePort(ctx context.Context) (ports.Port, error) {
 	}
 	made, err := ports.Create(ctx, m.project.network, opts).Extract()
 	if err != nil {
-		return kept, refuse("Neutron", "make the port of "+m.spec.Name, err)
+		return kept, fault.Refuse("Neutron", "make the port of "+m.spec.Name, err)
 	}
 	if addressOf(*made) == "" {
 		return kept, jeroboam.Errorf(jeroboam.Invalid, "address", "The port of %s has no IPv4 address.", m.spec.Name).
@@ -63,7 +65,7 @@ func addressOf(p ports.Port) string {
 }
 
 func (p *project) dropPort(ctx context.Context, port ports.Port) error {
-	return gone("port "+port.Name, ports.Delete(ctx, p.network, port.ID).ExtractErr())
+	return fault.Gone("port "+port.Name, ports.Delete(ctx, p.network, port.ID).ExtractErr())
 }
 
 // ensureFloating gives the port an address of the outside, if the machine shall
@@ -89,10 +91,10 @@ func (m machine) ensureFloating(ctx context.Context, port ports.Port) (string, e
 		return "", jeroboam.Errorf(jeroboam.Invalid, "external-network", "The cloud has no external network that %s could have a floating address of.", m.spec.Name).
 			WithRemedy("Make the cluster without floating addresses (floating_ip_enabled=false).")
 	}
-	opts := floatingips.CreateOpts{FloatingNetworkID: external, PortID: port.ID, Description: mark(m.scope)}
+	opts := floatingips.CreateOpts{FloatingNetworkID: external, PortID: port.ID, Description: mark.Of(m.scope)}
 	made, err := floatingips.Create(ctx, m.project.network, opts).Extract()
 	if err != nil {
-		return "", refuse("Neutron", "make a floating address for "+m.spec.Name, err)
+		return "", fault.Refuse("Neutron", "make a floating address for "+m.spec.Name, err)
 	}
 	return made.FloatingIP, nil
 }
@@ -109,5 +111,5 @@ func (m machine) publicOf(ctx context.Context, address string) (string, error) {
 }
 
 func (p *project) dropFloating(ctx context.Context, f floatingips.FloatingIP) error {
-	return gone("floating address "+f.FloatingIP, floatingips.Delete(ctx, p.network, f.ID).ExtractErr())
+	return fault.Gone("floating address "+f.FloatingIP, floatingips.Delete(ctx, p.network, f.ID).ExtractErr())
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
 )
 
 // DefaultRoles are those that suffice on most clouds: machines, networks and
@@ -44,7 +45,7 @@ func (a actor) of(wanted []string) (has []string) {
 
 func identityOf(provider *gophercloud.ProviderClient) (*gophercloud.ServiceClient, error) {
 	c, err := openstack.NewIdentityV3(provider, gophercloud.EndpointOpts{}) // the address of the login
-	return c, refuse("Keystone", "say where it is", err)
+	return c, fault.Refuse("Keystone", "say where it is", err)
 }
 
 // giveRoles gives the user the roles that it lacks in a project, as the
@@ -89,13 +90,13 @@ func (l *logins) giveRoles(ctx context.Context, project string, have *gopherclou
 func (l *logins) isOpen(ctx context.Context, identity *gophercloud.ServiceClient, project string) error {
 	p, err := projects.Get(ctx, identity, project).Extract()
 	switch {
-	case absent(err):
-		return jeroboam.Errorf(jeroboam.Forbidden, reasonLogin, "The project %s does not exist in Keystone any more.", project).
+	case fault.Absent(err):
+		return jeroboam.Errorf(jeroboam.Forbidden, fault.ReasonLogin, "The project %s does not exist in Keystone any more.", project).
 			WithRemedy("The operator deletes its clusters.").Wrap(err)
 	case err != nil:
 		return l.refused(project, err)
 	case !p.Enabled:
-		return jeroboam.Errorf(jeroboam.Forbidden, reasonLogin, "The project %s is disabled in Keystone.", project).
+		return jeroboam.Errorf(jeroboam.Forbidden, fault.ReasonLogin, "The project %s is disabled in Keystone.", project).
 			WithRemedy("The operator enables it, or deletes its clusters.")
 	}
 	return nil

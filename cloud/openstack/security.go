@@ -9,6 +9,8 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/mark"
 )
 
 type securityGroup = groups.SecGroup
@@ -41,7 +43,7 @@ func (p *project) ensureSecurity(ctx context.Context, scope cloud.Scope, spec cl
 
 func (p *project) ensureGroup(ctx context.Context, scope cloud.Scope, name string, have []securityGroup) (securityGroup, error) {
 	same := slices.DeleteFunc(slices.Clone(have), func(g securityGroup) bool { return g.Name != name })
-	kept, extra := first(same, func(g securityGroup) string { return g.ID })
+	kept, extra := mark.First(same, func(g securityGroup) string { return g.ID })
 	for _, g := range extra {
 		if err := p.dropSecurity(ctx, g); err != nil {
 			return kept, err
@@ -50,9 +52,9 @@ func (p *project) ensureGroup(ctx context.Context, scope cloud.Scope, name strin
 	if kept.ID != "" {
 		return kept, nil
 	}
-	made, err := groups.Create(ctx, p.network, groups.CreateOpts{Name: name, Description: mark(scope)}).Extract()
+	made, err := groups.Create(ctx, p.network, groups.CreateOpts{Name: name, Description: mark.Of(scope)}).Extract()
 	if err != nil {
-		return kept, refuse("Neutron", "make the security group "+name, err)
+		return kept, fault.Refuse("Neutron", "make the security group "+name, err)
 	}
 	return *made, nil
 }
@@ -69,7 +71,7 @@ func (p *project) ensureRules(ctx context.Context, g securityGroup, wanted ...ru
 	if len(lacking) == 0 {
 		return nil
 	}
-	return refuse("Neutron", "add rules to the security group "+g.Name, rules.CreateBulk(ctx, p.network, lacking).Err)
+	return fault.Refuse("Neutron", "add rules to the security group "+g.Name, rules.CreateBulk(ctx, p.network, lacking).Err)
 }
 
 func sameRule(r rules.SecGroupRule, want rules.CreateOpts) bool {
@@ -78,7 +80,7 @@ func sameRule(r rules.SecGroupRule, want rules.CreateOpts) bool {
 }
 
 func (p *project) dropSecurity(ctx context.Context, g securityGroup) error {
-	return gone("security group "+g.Name, groups.Delete(ctx, p.network, g.ID).ExtractErr())
+	return fault.Gone("security group "+g.Name, groups.Delete(ctx, p.network, g.ID).ExtractErr())
 }
 
 // groupsOfRole are the IDs of the groups that a machine of that role is in.

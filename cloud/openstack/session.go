@@ -12,6 +12,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/together"
 )
 
@@ -91,7 +92,7 @@ func (l *logins) known(project string) *gophercloud.ProviderClient {
 // there, as far as it can give them to itself.
 func (l *logins) login(ctx context.Context, project string) (*gophercloud.ProviderClient, error) {
 	p, err := l.enter(ctx, project)
-	if project == "" || len(l.roles) == 0 || err != nil && !shutOut(err) {
+	if project == "" || len(l.roles) == 0 || err != nil && !fault.ShutOut(err) {
 		return p, err
 	}
 	switch given, why := l.giveRoles(ctx, project, p); {
@@ -132,19 +133,11 @@ func (l *logins) renewed(project string, p *gophercloud.ProviderClient, err erro
 	err = l.refused(project, err)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if shutOut(err) && l.open[project] == p {
+	if fault.ShutOut(err) && l.open[project] == p {
 		delete(l.open, project)
 	}
 	return err
 }
-
-// shutOut reports whether a login to a project was refused.
-func shutOut(err error) bool {
-	e, ours := jeroboam.AsError(err)
-	return ours && e.Kind == jeroboam.Forbidden && e.Reason == reasonLogin
-}
-
-const reasonLogin = "login"
 
 func (l *logins) refused(project string, err error) error {
 	for _, code := range []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusBadRequest, http.StatusNotFound} {
@@ -152,10 +145,10 @@ func (l *logins) refused(project string, err error) error {
 			continue
 		}
 		if project == "" {
-			return jeroboam.Errorf(jeroboam.Invalid, reasonLogin, "Keystone refuses this service's login to the cloud.").
+			return jeroboam.Errorf(jeroboam.Invalid, fault.ReasonLogin, "Keystone refuses this service's login to the cloud.").
 				WithRemedy("The operator checks the credentials that clouds.yaml has.").Wrap(err)
 		}
-		return jeroboam.Errorf(jeroboam.Forbidden, reasonLogin, "Keystone does not let this service into the project %s.", project).
+		return jeroboam.Errorf(jeroboam.Forbidden, fault.ReasonLogin, "Keystone does not let this service into the project %s.", project).
 			WithRemedy("The operator gives it a role there: openstack role add --user %s --project %s %s.",
 				cmp.Or(l.auth.Username, l.auth.UserID, "<user>"), project, l.must).Wrap(err)
 	}
@@ -223,8 +216,8 @@ func (c *Cloud) open(provider *gophercloud.ProviderClient) (*project, error) {
 		switch {
 		case err == nil:
 			*s.client = made
-		case !absent(err):
-			return nil, refuse(s.name, "say which versions it has", err)
+		case !fault.Absent(err):
+			return nil, fault.Refuse(s.name, "say which versions it has", err)
 		case s.client != &p.volume:
 			return nil, jeroboam.Errorf(jeroboam.Invalid, "endpoint", "Keystone's catalogue has no endpoint of %s.", s.name).
 				WithRemedy("The operator checks the region and the interface that clouds.yaml names.").Wrap(err)

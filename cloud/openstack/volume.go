@@ -9,6 +9,8 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/blockstorage/v3/volumes"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/mark"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/pace"
 )
 
@@ -34,8 +36,8 @@ func (m machine) ensureBootVolume(ctx context.Context) (id string, err error) {
 	if err != nil {
 		return "", err
 	}
-	mine := slices.DeleteFunc(have, func(v volumes.Volume) bool { return v.Metadata[keyMachine] != m.spec.ID })
-	kept, extra := first(mine, func(v volumes.Volume) string { return v.ID })
+	mine := slices.DeleteFunc(have, func(v volumes.Volume) bool { return v.Metadata[mark.KeyMachine] != m.spec.ID })
+	kept, extra := mark.First(mine, func(v volumes.Volume) string { return v.ID })
 	for _, v := range extra {
 		if err := m.project.dropVolume(ctx, v); err != nil {
 			return "", err
@@ -55,9 +57,9 @@ func (m machine) makeBootVolume(ctx context.Context, size int) (volumes.Volume, 
 		zone = zoneOf(m.spec)
 	}
 	made, err := volumes.Create(ctx, m.project.volume, volumes.CreateOpts{Name: m.spec.Name, Size: size, ImageID: m.spec.Image.ID,
-		VolumeType: labelBootType.In(m.spec.Labels), AvailabilityZone: zone, Metadata: metadata(m.scope, m.spec, nil)}, nil).Extract()
+		VolumeType: labelBootType.In(m.spec.Labels), AvailabilityZone: zone, Metadata: mark.Metadata(m.scope, m.spec, nil)}, nil).Extract()
 	if err != nil {
-		return volumes.Volume{}, refuse("Cinder", "make the volume "+m.spec.Name, err)
+		return volumes.Volume{}, fault.Refuse("Cinder", "make the volume "+m.spec.Name, err)
 	}
 	return *made, nil
 }
@@ -79,11 +81,11 @@ func (p *project) awaitVolume(ctx context.Context, v volumes.Volume) error {
 			return jeroboam.Errorf(jeroboam.Unavailable, "volume", "The volume %s is being made (%s).", v.Name, v.Status)
 		}
 		if err := pace.Pause(ctx, volumeLook); err != nil {
-			return refuse("Cinder", "show the volume "+v.Name, err)
+			return fault.Refuse("Cinder", "show the volume "+v.Name, err)
 		}
 		fresh, err := volumes.Get(ctx, p.volume, v.ID).Extract()
 		if err != nil {
-			return refuse("Cinder", "show the volume "+v.Name, err)
+			return fault.Refuse("Cinder", "show the volume "+v.Name, err)
 		}
 		v = *fresh
 	}
@@ -94,8 +96,8 @@ func (p *project) dropVolume(ctx context.Context, v volumes.Volume) error {
 		return nil
 	}
 	err := volumes.Delete(ctx, p.volume, v.ID, volumes.DeleteOpts{}).ExtractErr()
-	if err == nil || absent(err) {
+	if err == nil || fault.Absent(err) {
 		return nil
 	}
-	return refuse("Cinder", "delete the volume "+v.Name, err)
+	return fault.Refuse("Cinder", "delete the volume "+v.Name, err)
 }

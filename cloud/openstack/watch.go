@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/mark"
 )
 
 // sight is what a look at all servers has seen, by their IDs.
@@ -52,7 +53,7 @@ func (c *Cloud) look(ctx context.Context) (sight, error) {
 	now := sight{}
 	for _, s := range all {
 		state := stateOf(s.Status)
-		now[s.ID] = seen{cluster: s.Metadata[keyCluster], runs: state == cloud.Active || state == cloud.Building}
+		now[s.ID] = seen{cluster: s.Metadata[mark.KeyCluster], runs: state == cloud.Active || state == cloud.Building}
 	}
 	return now, nil
 }

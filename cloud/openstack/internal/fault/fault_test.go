@@ -1,4 +1,4 @@
-package openstack
+package fault
 
 import (
 	"errors"
@@ -11,7 +11,6 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
 
 	"github.com/jeroboam-cloud/jeroboam"
-	"github.com/jeroboam-cloud/jeroboam/cloud"
 )
 
 func TestTheCloudsOwnWordsComeUp(t *testing.T) {
@@ -44,7 +43,7 @@ func TestTheCloudsOwnWordsComeUp(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cause := gophercloud.ErrUnexpectedResponseCode{Actual: test.code, Body: []byte(test.body),
 				ResponseHeader: http.Header{"X-Openstack-Request-Id": {"req-7"}}}
-			err := refuse("Nova", "make the server a", fmt.Errorf("with more around: %w", cause))
+			err := Refuse("Nova", "make the server a", fmt.Errorf("with more around: %w", cause))
 			e, ok := jeroboam.AsError(err)
 			if !ok || e.Kind != test.kind || e.Reason == "" || e.Remedy == "" {
 				t.Fatalf("got %+v, want the kind %s", err, test.kind)
@@ -59,34 +58,26 @@ func TestTheCloudsOwnWordsComeUp(t *testing.T) {
 }
 
 func TestWhoDoesNotAnswerIsAskedAgain(t *testing.T) {
-	if err := refuse("Neutron", "list ports", errors.New("connection refused")); jeroboam.KindOf(err) != jeroboam.Unavailable {
+	if err := Refuse("Neutron", "list ports", errors.New("connection refused")); jeroboam.KindOf(err) != jeroboam.Unavailable {
 		t.Errorf("got %v", err)
 	}
-	if err := refuse("Neutron", "list ports", nil); err != nil {
+	if err := Refuse("Neutron", "list ports", nil); err != nil {
 		t.Errorf("got %v", err)
 	}
 	ours := jeroboam.Errorf(jeroboam.Invalid, "network", "There are two.")
-	if err := refuse("Neutron", "list ports", ours); !errors.Is(err, ours) || jeroboam.KindOf(err) != jeroboam.Invalid {
+	if err := Refuse("Neutron", "list ports", ours); !errors.Is(err, ours) || jeroboam.KindOf(err) != jeroboam.Invalid {
 		t.Errorf("got %v, want what was judged already", err)
 	}
 }
 
 func TestTheFaultOfAServer(t *testing.T) {
 	s := servers.Server{ID: "1", Name: "demo-worker-0", Fault: servers.Fault{Message: "No valid host was found. There are not enough hosts available."}}
-	e := faultOf(s, "req-7")
+	e := OfServer(s, "req-7")
 	if e.Kind != jeroboam.QuotaExceeded || !strings.Contains(e.Detail, "No valid host") || !strings.Contains(e.Detail, "req-7") || e.Remedy == "" {
 		t.Errorf("got %+v", e)
 	}
 	s.Fault.Message = "Build of instance aborted"
-	if e := faultOf(s, ""); e.Kind != jeroboam.Unavailable || !strings.Contains(e.Detail, "aborted") {
+	if e := OfServer(s, ""); e.Kind != jeroboam.Unavailable || !strings.Contains(e.Detail, "aborted") {
 		t.Errorf("got %+v", e)
-	}
-}
-
-func TestMachinesAreSpreadOverZonesInTurn(t *testing.T) {
-	for label, want := range map[string]string{"": "", "a": "a", "a, b": "b", "a,b,c": "b"} {
-		if got := zoneOf(cloud.MachineSpec{Index: 1, Labels: map[string]string{"availability_zone": label}}); got != want {
-			t.Errorf("the second machine of %q is in %q, want %q", label, got, want)
-		}
 	}
 }

@@ -1,4 +1,6 @@
-package openstack
+// Package fault puts what the services of an OpenStack say into the words of the
+// contract, and keeps their own beside.
+package fault
 
 import (
 	"encoding/json"
@@ -14,14 +16,14 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 )
 
-// refuse classifies why a service of the cloud did not do something, e.g. "make
+// Refuse classifies why a service of the cloud did not do something, e.g. "make
 // the port demo-worker-0". The service's own words and the id of the request
 // stay in the Detail.
-func refuse(service, doing string, err error) error {
+func Refuse(service, doing string, err error) error {
 	if err == nil {
 		return nil
 	}
-	err = beneath(err)
+	err = Beneath(err)
 	if _, ours := jeroboam.AsError(err); ours {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
@@ -42,8 +44,8 @@ func refuse(service, doing string, err error) error {
 	return jeroboam.Errorf(kind, why, "%s", detail).WithRemedy("%s", remedies[kind]).Wrap(err)
 }
 
-// beneath is what happened while a token was renewed, or after it.
-func beneath(err error) error {
+// Beneath is what happened while a token was renewed, or after it.
+func Beneath(err error) error {
 	if lost := new(gophercloud.ErrUnableToReauthenticate); errors.As(err, &lost) {
 		return lost.ErrReauth
 	}
@@ -54,6 +56,9 @@ func beneath(err error) error {
 }
 
 func reason(service string) string { return strings.ToLower(service) }
+
+// Remedy is what a person can do about a refusal of a kind.
+func Remedy(kind jeroboam.Kind) string { return remedies[kind] }
 
 var remedies = map[jeroboam.Kind]string{
 	jeroboam.QuotaExceeded: "Delete what is no longer needed, or ask the operator of the cloud for a larger quota.",
@@ -70,7 +75,7 @@ var exhausted = regexp.MustCompile(`(?i)quota|already exceeded|overlimit|limitex
 func classify(code int, said string) (jeroboam.Kind, string) {
 	switch {
 	case code == http.StatusUnauthorized:
-		return jeroboam.Forbidden, reasonLogin
+		return jeroboam.Forbidden, ReasonLogin
 	case code/100 == 4 && code != http.StatusTooManyRequests && exhausted.MatchString(said):
 		return jeroboam.QuotaExceeded, "quota"
 	case code == http.StatusForbidden:
@@ -119,25 +124,43 @@ func requestOf(h http.Header) string {
 	return ""
 }
 
-// absent reports whether err says that something is not there.
-func absent(err error) bool {
+// Absent reports whether err says that something is not there.
+func Absent(err error) bool {
 	lost := new(gophercloud.ErrEndpointNotFound)
 	return gophercloud.ResponseCodeIs(err, http.StatusNotFound) || errors.As(err, &lost)
 }
 
-// busy reports whether something is still used by what is on its way out.
-func busy(err error) bool { return gophercloud.ResponseCodeIs(err, http.StatusConflict) }
+// Busy reports whether something is still used by what is on its way out.
+func Busy(err error) bool { return gophercloud.ResponseCodeIs(err, http.StatusConflict) }
 
-// reasonDeleting tells of what is on its way out: nothing is wrong.
-const reasonDeleting = "deleting"
+// ReasonDeleting tells of what is on its way out: nothing is wrong.
+const ReasonDeleting = "deleting"
 
-func deleting(what string) error {
-	return jeroboam.Errorf(jeroboam.Unavailable, reasonDeleting, "The %s is being deleted.", what)
+// Deleting says that something is on its way out.
+func Deleting(what string) error {
+	return jeroboam.Errorf(jeroboam.Unavailable, ReasonDeleting, "The %s is being deleted.", what)
 }
 
-// faultOf tells why a server is in the state ERROR. request is the id of the
+// Gone turns the answer to a delete in Neutron into the contract's.
+func Gone(what string, err error) error {
+	if err == nil || Absent(err) {
+		return nil
+	}
+	return Refuse("Neutron", "delete the "+what, err)
+}
+
+// ReasonLogin tells of a login that is refused.
+const ReasonLogin = "login"
+
+// ShutOut reports whether a login to a project was refused.
+func ShutOut(err error) bool {
+	e, ours := jeroboam.AsError(err)
+	return ours && e.Kind == jeroboam.Forbidden && e.Reason == ReasonLogin
+}
+
+// OfServer tells why a server is in the state ERROR. request is the id of the
 // request that made it, if it is known.
-func faultOf(s servers.Server, request string) *jeroboam.Error {
+func OfServer(s servers.Server, request string) *jeroboam.Error {
 	said := strings.TrimRight(s.Fault.Message, ". ")
 	if said == "" {
 		said = "Nova tells no reason"
