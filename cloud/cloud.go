@@ -61,6 +61,7 @@ type MachineSpec struct {
 	Network  Network
 	Flavor   jeroboam.Flavor
 	Image    jeroboam.Image
+	Volumes  []Volume // disks besides the one it boots from
 	Routed   []string // networks besides Address that packets come from and go to, e.g. that of pods
 	Public   Public
 	Keypair  Keypair
@@ -78,6 +79,14 @@ type Public struct {
 type Keypair struct {
 	Name string
 	User string // ID of its owner
+}
+
+// Volume is a disk of its own that a machine has besides the one it boots from.
+// It goes with the machine.
+type Volume struct {
+	Name   string // what it is for; unique on the machine
+	SizeGB int
+	Type   string // "": the cloud's default
 }
 
 // Machine is what the cloud knows of a machine.
@@ -130,8 +139,9 @@ type Cloud interface {
 
 // Demand is what a change needs of the cloud in addition to what is there.
 type Demand struct {
-	Machines []jeroboam.Flavor
-	Balancer bool
+	Network  *NetworkSpec  // nil: it is there
+	Balancer bool          // one in front of the API
+	Machines []MachineSpec // what is known of them before they have names
 }
 
 // Balancers is implemented by a cloud whose Capabilities say so.
@@ -145,12 +155,14 @@ type BalancerSpec struct {
 	Network  Network
 	Port     int
 	Backends []string // addresses of machines; a repeated Ensure updates them
+	Public   Public
 }
 
 // Balancer is what EnsureBalancer made or found.
 type Balancer struct {
 	CloudID string
 	Address string // known at the first Ensure, before any backend is
+	Public  string // floating address that leads to Address, if it has one
 }
 
 // Catalogue tells what machines may be made of. Names and IDs are both found;

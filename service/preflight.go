@@ -41,7 +41,7 @@ func (s *Service) preflight(ctx context.Context, d Driver, c jeroboam.Cluster, w
 func (s *Service) demandOf(ctx context.Context, d Driver, c jeroboam.Cluster, groups []jeroboam.NodeGroup) (cloud.Demand, error) {
 	want := cloud.Demand{Balancer: plan.WantsBalancer(c, groups)}
 	for _, g := range groups {
-		more, err := nodes(ctx, d, g, g.Spec.Count)
+		more, err := nodes(ctx, d, c, g, g.Spec.Count)
 		if err != nil {
 			return want, err
 		}
@@ -50,12 +50,17 @@ func (s *Service) demandOf(ctx context.Context, d Driver, c jeroboam.Cluster, gr
 	return want, nil
 }
 
-func nodes(ctx context.Context, d Driver, g jeroboam.NodeGroup, count int) ([]jeroboam.Flavor, error) {
-	f, err := findFlavor(ctx, d, g.Project, g.Spec.Flavor)
-	if err != nil || count <= 0 {
+// nodes are so many more machines of a group.
+func nodes(ctx context.Context, d Driver, c jeroboam.Cluster, g jeroboam.NodeGroup, count int) ([]cloud.MachineSpec, error) {
+	flavor, err := findFlavor(ctx, d, g.Project, g.Spec.Flavor)
+	if err != nil {
 		return nil, err
 	}
-	return slices.Repeat([]jeroboam.Flavor{f}, count), nil
+	var out []cloud.MachineSpec
+	for i := range count {
+		out = append(out, cloud.MachineSpec{Role: g.Role, Index: i, Group: g.ID, Flavor: flavor, Labels: c.Spec.Labels})
+	}
+	return out, nil
 }
 
 // preflightResize asks for what a group lacks to its wanted size. What is wrong
@@ -84,7 +89,7 @@ func (s *Service) preflightGroup(ctx context.Context, c jeroboam.Cluster, g jero
 		return nil
 	}
 	d := s.Drivers[at]
-	machines, err := nodes(ctx, d, g, more)
+	machines, err := nodes(ctx, d, c, g, more)
 	if err != nil {
 		return err
 	}

@@ -329,7 +329,7 @@ func sweep(s *suite) {
 func check(s *suite) {
 	scope := s.scope("checked")
 	spec := s.spec("checked-worker-0", cloud.Network{})
-	s.must(s.cloud.Check(s.ctx, scope, cloud.Demand{Machines: []jeroboam.Flavor{spec.Flavor}}))
+	s.must(s.cloud.Check(s.ctx, scope, cloud.Demand{Machines: []cloud.MachineSpec{spec}}))
 	s.same(s.list(scope), []string{})
 	if s.Full == nil {
 		return

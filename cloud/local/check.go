@@ -54,7 +54,8 @@ func checkMemory(want cloud.Demand) error {
 		return failed("memory", "The memory of this host cannot be read.", err)
 	}
 	var errs []error
-	for _, flavor := range want.Machines {
+	for _, m := range want.Machines {
+		flavor := m.Flavor
 		if int64(flavor.MemoryMB)<<20 > total {
 			errs = append(errs, jeroboam.Errorf(jeroboam.QuotaExceeded, "memory", "The flavor %s has %d MiB, this host %d MiB.", flavor.Name, flavor.MemoryMB, total>>20).
 				WithRemedy("Choose a smaller flavor."))

@@ -126,7 +126,7 @@ func TestLocalIsACloud(t *testing.T) {
 			Open:   func() cloud.Cloud { return open(t, o) },
 			Stop:   func(m cloud.Machine) { kill(t, open(t, o), m) },
 			Flavor: "m1.small", Image: "host",
-			Full: &cloud.Demand{Machines: []jeroboam.Flavor{{Name: "huge", VCPUs: 1, MemoryMB: 1 << 30}}},
+			Full: &cloud.Demand{Machines: []cloud.MachineSpec{{Flavor: jeroboam.Flavor{Name: "huge", VCPUs: 1, MemoryMB: 1 << 30}}}},
 		}
 	})
 }

@@ -50,8 +50,8 @@ func (p *project) needs(ctx context.Context, want cloud.Demand) ([]need, error) 
 		return nil, fault.Refuse("Nova", "show the project's quota", err)
 	}
 	machines, cores, memory := len(want.Machines), 0, 0
-	for _, f := range want.Machines {
-		cores, memory = cores+f.VCPUs, memory+f.MemoryMB
+	for _, m := range want.Machines {
+		cores, memory = cores+m.Flavor.VCPUs, memory+m.Flavor.MemoryMB
 	}
 	nova := l.Absolute
 	out := []need{

@@ -21,9 +21,9 @@ func (c *Cloud) Check(ctx context.Context, scope cloud.Scope, want cloud.Demand)
 		if err := c.overQuota(scope.Project, len(want.Machines)); err != nil {
 			problems = append(problems, err)
 		}
-		for _, f := range want.Machines {
-			if !slices.ContainsFunc(c.options.Flavors, func(have jeroboam.Flavor) bool { return have.ID == f.ID }) {
-				problems = append(problems, jeroboam.Errorf(jeroboam.Invalid, "flavor", "The cloud has no flavor %s.", f.Name))
+		for _, m := range want.Machines {
+			if !slices.ContainsFunc(c.options.Flavors, func(have jeroboam.Flavor) bool { return have.ID == m.Flavor.ID }) {
+				problems = append(problems, jeroboam.Errorf(jeroboam.Invalid, "flavor", "The cloud has no flavor %s.", m.Flavor.Name))
 			}
 		}
 		return errors.Join(problems...)

@@ -27,7 +27,7 @@ func TestConformance(t *testing.T) {
 			}
 		}
 		return cloudtest.Harness{Open: func() cloud.Cloud { return c }, Stop: stop, Flavor: "small", Image: "sim",
-			Full: &cloud.Demand{Machines: make([]jeroboam.Flavor, 7)}}
+			Full: &cloud.Demand{Machines: make([]cloud.MachineSpec, 7)}}
 	})
 }
 
