@@ -12,17 +12,18 @@ package engine
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"log/slog"
 	"net"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/coe"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/journal"
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/trouble"
 	"github.com/jeroboam-cloud/jeroboam/engine/pace"
 	"github.com/jeroboam-cloud/jeroboam/node"
@@ -77,6 +78,7 @@ type Options struct {
 type Engine struct {
 	Options
 	id      string // tells this server from others, in MachineStatus.Server
+	journal journal.Journal
 	configs configs
 	access  accesses
 	things  things
@@ -105,7 +107,7 @@ func New(o Options) *Engine {
 		o.Pace = &pace.Pace{}
 	}
 	o.Limits = o.Limits.orDefault()
-	return &Engine{Options: o, id: newID(), changes: newChanges(), follows: newFollowing(),
+	return &Engine{Options: o, id: uuid.NewString(), journal: journal.Journal{Now: o.Now}, changes: newChanges(), follows: newFollowing(),
 		configs: configs{room: 2 * o.Limits.Clusters}}
 }
 
@@ -144,13 +146,4 @@ func (e *Engine) driver(c jeroboam.Cluster) (Driver, error) {
 
 func scope(c jeroboam.Cluster) cloud.Scope {
 	return cloud.Scope{Cluster: c.ID, Project: c.Project, Name: c.Name}
-}
-
-// newID makes a random (version 4) UUID.
-func newID() string {
-	var b [16]byte
-	rand.Read(b[:]) // never fails: crypto/rand ends the process instead
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	h := hex.EncodeToString(b[:])
-	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/journal"
 	"github.com/jeroboam-cloud/jeroboam/quota"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
@@ -20,10 +21,10 @@ func (e *Engine) forgetCluster(tx store.Tx, op jeroboam.Operation) error {
 	if err := drop(tx, store.KindCluster, op.Cluster); err != nil {
 		return err
 	}
-	if err := e.end(tx, op, jeroboam.OperationComplete, nil); err != nil {
+	if err := e.journal.End(tx, op, jeroboam.OperationComplete, nil); err != nil {
 		return err
 	}
-	return e.event(tx, jeroboam.Event{Cluster: op.Cluster, Project: op.Project, Operation: op.ID, Type: eventCluster,
+	return e.journal.Tell(tx, op, jeroboam.Event{Type: journal.TypeCluster,
 		State: deleteComplete, Message: "The cluster is gone."})
 }
 

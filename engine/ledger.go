@@ -41,7 +41,7 @@ func (t task) intended(ctx context.Context, kind, name string) error {
 
 // made writes down that the cloud has confirmed an object.
 func (e *Engine) made(tx store.Tx, c jeroboam.Cluster, kind, name, cloudID string, attributes map[string]string) error {
-	_, err := change(tx, lineID(c.ID, kind, name), always(func(r *jeroboam.Resource) {
+	_, err := store.Edit(tx, lineID(c.ID, kind, name), func(r *jeroboam.Resource) {
 		r.State, r.CloudID = jeroboam.ResourceMade, cloudID
 		if r.Attributes == nil {
 			r.Attributes = map[string]string{}
@@ -49,7 +49,7 @@ func (e *Engine) made(tx store.Tx, c jeroboam.Cluster, kind, name, cloudID strin
 		for k, v := range attributes {
 			r.Attributes[k] = v
 		}
-	}))
+	})
 	return err
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/coe"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/journal"
 	"github.com/jeroboam-cloud/jeroboam/plan"
 	"github.com/jeroboam-cloud/jeroboam/release"
 	"github.com/jeroboam-cloud/jeroboam/store"
@@ -206,7 +207,7 @@ func (r *run) recordReady(ctx context.Context, op jeroboam.Operation, s *snapsho
 			}
 		}
 		version := s.controlPlaneVersion(nodes)
-		_, err := change(tx, op.Cluster, func(c *jeroboam.Cluster) bool {
+		_, err := store.Change(tx, op.Cluster, func(c *jeroboam.Cluster) bool {
 			same := version == "" || version == c.Status.COEVersion
 			if !same {
 				c.Status.COEVersion = version
@@ -230,15 +231,14 @@ func (s *snapshot) controlPlaneVersion(nodes map[string]coe.Node) string {
 }
 
 func (e *Engine) nodeReady(tx store.Tx, op jeroboam.Operation, s plan.Step, version string) error {
-	m, err := change(tx, s.Machine.ID, always(func(m *jeroboam.Machine) {
+	m, err := store.Edit(tx, s.Machine.ID, func(m *jeroboam.Machine) {
 		m.Status.ReadyAt, m.Status.Version = e.Now().UTC(), version
-	}))
+	})
 	if err != nil {
 		return err
 	}
-	if err := e.write(tx, op, s.Name, entry{state: jeroboam.StepDone}); err != nil {
+	if err := e.journal.Write(tx, op, s.Name, journal.Entry{State: jeroboam.StepDone}); err != nil {
 		return err
 	}
-	return e.event(tx, jeroboam.Event{Cluster: op.Cluster, Project: op.Project, Operation: op.ID, Step: s.Name,
-		Type: eventNode, State: "ready", Message: m.Name + " is ready"})
+	return e.journal.Tell(tx, op, jeroboam.Event{Step: s.Name, Type: journal.TypeNode, State: "ready", Message: m.Name + " is ready"})
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/journal"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
@@ -15,24 +16,24 @@ import (
 func (r *run) record(ctx context.Context, s *snapshot, d Driver) error {
 	op := *r.op.Load()
 	endpoint := r.endpoint(s, d)
-	blocked := r.journal.blocking()
-	standing := sameCause(op.Cause, blocked) && op.State != jeroboam.OperationPending
-	if len(r.journal.dirty()) == 0 && standing && endpoint == s.cluster.Status.APIAddress && len(movedGroups(s)) == 0 {
+	blocked := r.lines.Cause(jeroboam.StepBlocked)
+	standing := journal.SameCause(op.Cause, blocked) && op.State != jeroboam.OperationPending
+	if len(r.lines.Dirty()) == 0 && standing && endpoint == s.cluster.Status.APIAddress && len(movedGroups(s)) == 0 {
 		return nil
 	}
 	err := r.update(ctx, func(tx store.Tx) error {
-		if err := r.flush(tx, op); err != nil {
+		if err := r.lines.Flush(tx, r.journal, op); err != nil {
 			return err
 		}
 		if !standing {
-			if err := r.mark(tx, &op, blocked); err != nil {
+			if err := r.journal.Mark(tx, &op, blocked); err != nil {
 				return err
 			}
 		}
 		if err := r.showGroups(tx, s); err != nil {
 			return err
 		}
-		_, err := change(tx, r.id, func(c *jeroboam.Cluster) bool {
+		_, err := store.Change(tx, r.id, func(c *jeroboam.Cluster) bool {
 			differs := c.Status.APIAddress != endpoint
 			c.Status.APIAddress = endpoint
 			return differs
@@ -42,17 +43,7 @@ func (r *run) record(ctx context.Context, s *snapshot, d Driver) error {
 	if err != nil {
 		return err
 	}
-	r.journal.flushed()
-	return nil
-}
-
-// flush writes the lines of the journal that have changed.
-func (r *run) flush(tx store.Tx, op jeroboam.Operation) error {
-	for _, name := range r.journal.dirty() {
-		if err := r.write(tx, op, name, r.journal.lines[name]); err != nil {
-			return err
-		}
-	}
+	r.lines.Flushed()
 	return nil
 }
 
@@ -87,7 +78,7 @@ func movedGroups(s *snapshot) map[string][]string {
 func (r *run) showGroups(tx store.Tx, s *snapshot) error {
 	moved := movedGroups(s)
 	for _, id := range slices.Sorted(maps.Keys(moved)) {
-		_, err := change(tx, id, always(func(g *jeroboam.NodeGroup) { g.Status.Addresses = moved[id] }))
+		_, err := store.Edit(tx, id, func(g *jeroboam.NodeGroup) { g.Status.Addresses = moved[id] })
 		if err != nil && jeroboam.KindOf(err) != jeroboam.NotFound {
 			return err
 		}

@@ -3,10 +3,12 @@ package engine
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/journal"
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/trouble"
 	"github.com/jeroboam-cloud/jeroboam/plan"
 )
@@ -19,10 +21,12 @@ type run struct {
 	op      atomic.Pointer[jeroboam.Operation] // the open one, nil for none
 	flights map[string]*flight                 // by step name
 	landed  chan landing
-	journal journal
-	watch   watch
-	prober  prober
-	idle    time.Time // since when nothing has happened
+	lines   journal.Lines
+	// unconfigurable is why machines cannot be configured.
+	unconfigurable error
+	watch          watch
+	prober         prober
+	idle           time.Time // since when nothing has happened
 }
 
 // flight is a step under way.
@@ -61,7 +65,7 @@ const (
 // soon. When it returns no step is under way.
 func (e *Engine) converge(ctx context.Context, cluster string, woken <-chan struct{}) (time.Duration, error) {
 	r := &run{Engine: e, id: cluster, flights: map[string]*flight{}, landed: make(chan landing),
-		journal: newJournal(), watch: watch{stale: true}, idle: e.Now()}
+		lines: journal.NewLines(), watch: watch{stale: true}, idle: e.Now()}
 	e.working.Add(1)
 	defer e.working.Add(-1)
 	defer r.ground()
@@ -171,7 +175,7 @@ func (r *run) landStep(f *flight, err error) {
 	name, p := f.step.Name, r.pauses.Get(r.id, f.step.Name)
 	if l, ok := asLater(err); ok {
 		r.pauses.Set(r.id, name, p.Wait(r.Now()))
-		r.journal.say(name, entry{state: jeroboam.StepWaiting, message: l.message})
+		r.lines.Say(name, journal.Entry{State: jeroboam.StepWaiting, Message: l.message})
 		f.ended(jeroboam.StepWaiting, nil)
 		return
 	}
@@ -181,7 +185,7 @@ func (r *run) landStep(f *flight, err error) {
 	}
 	f.ended(jeroboam.StepDone, nil)
 	r.pauses.Set(r.id, name, trouble.Pause{})
-	r.journal.closed(name)
+	r.lines.Closed(name)
 	if f.step.Action == plan.MakeMachine {
 		r.watch.found(f.step.Machine.ID)
 	}
@@ -194,17 +198,29 @@ func (r *run) failed(op *jeroboam.Operation, name string, p trouble.Pause, err e
 	if p.Attempts++; p.Attempts == 1 {
 		p.Since = r.Now()
 	}
-	v := entry{cause: jeroboam.CauseOf(err)}
+	v := journal.Entry{Cause: jeroboam.CauseOf(err)}
 	switch trouble.Judge(err, p.Attempts, r.Now().Sub(p.Since), !op.Deadline.IsZero()) {
 	case trouble.Retry:
-		p.Until, v.state = r.Now().Add(trouble.Backoff(p.Attempts)), jeroboam.StepRetrying
+		p.Until, v.State = r.Now().Add(trouble.Backoff(p.Attempts)), jeroboam.StepRetrying
 	case trouble.Block:
-		p.Until, v.state = r.Now().Add(trouble.Blocked), jeroboam.StepBlocked
+		p.Until, v.State = r.Now().Add(trouble.Blocked), jeroboam.StepBlocked
 	case trouble.GiveUp:
-		p.Until, v.state = r.Now().Add(trouble.Blocked), jeroboam.StepFailed
+		p.Until, v.State = r.Now().Add(trouble.Blocked), jeroboam.StepFailed
 	}
 	r.pauses.Set(r.id, name, p)
-	r.journal.say(name, v)
-	r.logEntry(op, name, v.state, p.Attempts, err)
-	return v.state
+	r.lines.Say(name, v)
+	r.logEntry(op, name, v.State, p.Attempts, err)
+	return v.State
+}
+
+// logEntry writes the one log line of a step's end.
+func (e *Engine) logEntry(op *jeroboam.Operation, name string, state jeroboam.StepState, attempt int, err error) {
+	attrs := []any{slog.String("project", op.Project), slog.String("cluster", op.Cluster), slog.String("operation", op.ID),
+		slog.String("step", name), slog.String("state", string(state)), slog.Int("attempt", attempt)}
+	if err == nil {
+		e.Log.Info("step", attrs...)
+		return
+	}
+	attrs = append(attrs, slog.String("kind", string(jeroboam.KindOf(err))), slog.String("error", err.Error()))
+	e.Log.Warn("step", attrs...)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/journal"
 	"github.com/jeroboam-cloud/jeroboam/plan"
 )
 
@@ -15,10 +16,10 @@ func (r *run) start(ctx context.Context, s *snapshot, d Driver, steps []plan.Ste
 	for _, step := range plan.Ready(steps) {
 		switch step.Action {
 		case plan.AwaitJoin, plan.AwaitConfig:
-			r.journal.say(step.Name, r.waiting(s, step))
+			r.lines.Say(step.Name, r.waiting(s, step))
 		case plan.AwaitReady:
 			awaited = append(awaited, step)
-			r.journal.say(step.Name, entry{state: jeroboam.StepWaiting, message: r.prober.message(step.Machine, r.unchanged, r.Now())})
+			r.lines.Say(step.Name, journal.Entry{State: jeroboam.StepWaiting, Message: r.prober.message(step.Machine, r.unchanged, r.Now())})
 		default:
 			r.begin(ctx, s, d, step)
 		}
@@ -28,21 +29,21 @@ func (r *run) start(ctx context.Context, s *snapshot, d Driver, steps []plan.Ste
 
 // waiting is the line of a step that is done by a machine's agent: it says what
 // the agent has to say.
-func (r *run) waiting(s *snapshot, step plan.Step) entry {
+func (r *run) waiting(s *snapshot, step plan.Step) journal.Entry {
 	m := step.Machine
 	switch {
 	case step.Action == plan.AwaitJoin:
-		return entry{state: jeroboam.StepWaiting, message: "the machine's agent has not called yet"}
+		return journal.Entry{State: jeroboam.StepWaiting, Message: "the machine's agent has not called yet"}
 	case m.Status.Cause != nil:
-		return entry{state: jeroboam.StepBlocked, cause: m.Status.Cause}
-	case r.journal.trouble != nil:
-		return entry{state: jeroboam.StepBlocked, cause: jeroboam.CauseOf(r.journal.trouble)}
+		return journal.Entry{State: jeroboam.StepBlocked, Cause: m.Status.Cause}
+	case r.unconfigurable != nil:
+		return journal.Entry{State: jeroboam.StepBlocked, Cause: jeroboam.CauseOf(r.unconfigurable)}
 	}
 	message := unsettled(m.Status.Services)
 	if message == "" && r.Now().Sub(m.Status.JoinedAt) > 2*quiet {
 		message = unready(m.Status.Services)
 	}
-	return entry{state: jeroboam.StepWaiting, message: message}
+	return journal.Entry{State: jeroboam.StepWaiting, Message: message}
 }
 
 // unready names the services that a machine still waits for.
@@ -85,8 +86,8 @@ func (r *run) begin(ctx context.Context, s *snapshot, d Driver, step plan.Step) 
 	if r.Now().Before(r.pauses.Get(r.id, step.Name).Until) || r.occupied(step) {
 		return
 	}
-	if r.journal.lines[step.Name].state != jeroboam.StepWaiting { // which goes on, look by look
-		r.journal.say(step.Name, entry{state: jeroboam.StepRunning})
+	if said, _ := r.lines.Said(step.Name); said.State != jeroboam.StepWaiting { // which goes on, look by look
+		r.lines.Say(step.Name, journal.Entry{State: jeroboam.StepRunning})
 	}
 	t := task{run: r, snap: s, driver: d, step: step, op: *r.op.Load()}
 	r.launch(ctx, step, t.do)

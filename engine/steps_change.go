@@ -14,9 +14,9 @@ import (
 // down until the COE says again that its node is ready.
 func (t task) update(ctx context.Context) error {
 	err := t.commit(ctx, func(tx store.Tx) error {
-		_, err := change(tx, t.step.Machine.ID, always(func(m *jeroboam.Machine) {
+		_, err := store.Edit(tx, t.step.Machine.ID, func(m *jeroboam.Machine) {
 			m.Status.Target, m.Status.ReadyAt = t.step.Digest, time.Time{}
-		}))
+		})
 		return err
 	})
 	if err == nil {
@@ -65,9 +65,9 @@ func (t task) upgrader() (coe.Upgrader, error) {
 // setVersion writes down what all machines of a group have come to.
 func (t task) setVersion(ctx context.Context) error {
 	return t.commit(ctx, func(tx store.Tx) error {
-		_, err := change(tx, t.step.Group, always(func(g *jeroboam.NodeGroup) {
+		_, err := store.Edit(tx, t.step.Group, func(g *jeroboam.NodeGroup) {
 			g.Status.Version, g.UpdatedAt = t.step.Version, t.run.Now().UTC()
-		}))
+		})
 		return err
 	})
 }

@@ -22,12 +22,12 @@ const (
 func (t task) selectMachines(ctx context.Context) error {
 	return t.commit(ctx, func(tx store.Tx) error {
 		for _, id := range t.step.Targets {
-			_, err := change(tx, id, always(func(m *jeroboam.Machine) { m.Status.Deleting = true }))
+			_, err := store.Edit(tx, id, func(m *jeroboam.Machine) { m.Status.Deleting = true })
 			if err != nil && jeroboam.KindOf(err) != jeroboam.NotFound {
 				return err
 			}
 		}
-		_, err := change(tx, t.step.Group, func(g *jeroboam.NodeGroup) bool {
+		_, err := store.Change(tx, t.step.Group, func(g *jeroboam.NodeGroup) bool {
 			had := len(g.Spec.Remove) > 0
 			g.Spec.Remove = nil
 			return had
@@ -71,7 +71,7 @@ func (t task) remove(ctx context.Context) error {
 }
 
 func (t task) mark(tx store.Tx, f func(*jeroboam.Machine)) error {
-	_, err := change(tx, t.step.Machine.ID, always(f))
+	_, err := store.Edit(tx, t.step.Machine.ID, f)
 	return err
 }
 

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"encoding/json"
 
+	"github.com/google/uuid"
+
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/node"
@@ -40,10 +42,10 @@ func (t task) makeMachine(ctx context.Context) error {
 		return err
 	}
 	return t.commit(ctx, func(tx store.Tx) error {
-		_, err := change(tx, m.ID, always(func(m *jeroboam.Machine) {
+		_, err := store.Edit(tx, m.ID, func(m *jeroboam.Machine) {
 			m.Status.CloudID, m.Status.Address, m.Status.Public = made.CloudID, made.Address, made.Public
 			m.UpdatedAt = t.run.Now().UTC()
-		}))
+		})
 		if err != nil {
 			return err
 		}
@@ -88,7 +90,7 @@ func (t task) planned(ctx context.Context) (jeroboam.Machine, error) {
 			m = have[0]
 		} else {
 			m = t.step.Machine
-			m.ID, m.CreatedAt = newID(), t.run.Now().UTC()
+			m.ID, m.CreatedAt = uuid.NewString(), t.run.Now().UTC()
 			if err := store.Put(tx, &m); err != nil {
 				return err
 			}
@@ -114,10 +116,10 @@ func (t task) userData(ctx context.Context, m jeroboam.Machine, image jeroboam.I
 		if err := store.Put(tx, &v); err != nil {
 			return err
 		}
-		_, err := change(tx, m.ID, always(func(m *jeroboam.Machine) {
+		_, err := store.Edit(tx, m.ID, func(m *jeroboam.Machine) {
 			// The COE still knows a node of this name, and keeps it cordoned.
 			m.Status = jeroboam.MachineStatus{Deleting: m.Status.Deleting, Cordoned: m.Status.Cordoned}
-		}))
+		})
 		return err
 	})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/journal"
 	"github.com/jeroboam-cloud/jeroboam/plan"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
@@ -80,7 +81,7 @@ func (t task) commit(ctx context.Context, f func(store.Tx) error) error {
 // done writes into the journal of the operation that is open now: a later one
 // may have taken the step over.
 func (t task) done(tx store.Tx) error {
-	return t.run.write(tx, t.operation(), t.step.Name, entry{state: jeroboam.StepDone})
+	return t.run.journal.Write(tx, t.operation(), t.step.Name, journal.Entry{State: jeroboam.StepDone})
 }
 
 func (t task) operation() jeroboam.Operation {

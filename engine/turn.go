@@ -8,6 +8,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/coe"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/journal"
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/trouble"
 	"github.com/jeroboam-cloud/jeroboam/plan"
 	"github.com/jeroboam-cloud/jeroboam/store"
@@ -71,12 +72,13 @@ func (r *run) takeUp(ctx context.Context, s *snapshot) error {
 		return nil
 	}
 	var op *jeroboam.Operation
-	var j journal
+	var lines journal.Lines
 	err := r.update(ctx, func(tx store.Tx) (err error) {
-		if op, err = r.open(tx, s); err != nil {
+		if op, err = r.journal.Open(tx, s.operations); err != nil {
 			return err
 		}
-		return j.reopen(tx, *op)
+		lines, err = journal.Reopen(tx, *op)
+		return err
 	})
 	if err != nil {
 		return err
@@ -88,7 +90,7 @@ func (r *run) takeUp(ctx context.Context, s *snapshot) error {
 		r.pauses.Keep(r.id, nil) // a new word of the user: no old back-off counts
 	}
 	r.op.Store(op)
-	r.journal = j
+	r.lines = lines
 	return nil
 }
 
@@ -100,7 +102,7 @@ func (r *run) stuck(ctx context.Context, cause error) (bool, time.Duration, erro
 	}
 	r.cancelAllBut(nil)
 	marked := *op
-	err := r.update(ctx, func(tx store.Tx) error { return r.mark(tx, &marked, jeroboam.CauseOf(cause)) })
+	err := r.update(ctx, func(tx store.Tx) error { return r.journal.Mark(tx, &marked, jeroboam.CauseOf(cause)) })
 	return true, trouble.Blocked, err
 }
 
@@ -110,7 +112,7 @@ func (r *run) plan(ctx context.Context, s *snapshot, d Driver) []plan.Step {
 	if !s.cluster.Spec.Deleted {
 		made := r.refresh(ctx, s)
 		actual.Digests, actual.Disrupted = made.digests, disrupted(s, d, made)
-		r.journal.trouble = made.failure
+		r.unconfigurable = made.failure
 		if made.failure != nil && r.op.Load() == nil {
 			actual.Digests = applied(s.machines) // a cluster that runs does not need to be configured anew
 		}
@@ -157,14 +159,14 @@ func (r *run) mend(ctx context.Context, s *snapshot, steps []plan.Step) (stay bo
 	}
 	var op *jeroboam.Operation
 	err = r.update(ctx, func(tx store.Tx) (err error) {
-		op, err = r.repair(tx, s.cluster, summary(steps))
+		op, err = r.journal.Repair(tx, s.cluster, summary(steps))
 		return err
 	})
 	if err != nil {
 		return false, 0, err
 	}
 	r.op.Store(op)
-	r.journal = newJournal()
+	r.lines = journal.NewLines()
 	return true, 0, nil
 }
 
@@ -194,7 +196,7 @@ func (r *run) advance(ctx context.Context, s *snapshot, d Driver, steps []plan.S
 	}
 	r.start(ctx, s, d, steps)
 	planned := names(steps)
-	r.journal.finish(func(name string) bool { return planned[name] || r.flights[name] != nil })
+	r.lines.Finish(func(name string) bool { return planned[name] || r.flights[name] != nil })
 	if err := r.record(ctx, s, d); err != nil {
 		return true, 0, err
 	}
@@ -242,22 +244,22 @@ func (r *run) cancelAllBut(steps []plan.Step) {
 // conclude ends the operation well; nothing is left to do.
 func (r *run) conclude(ctx context.Context, s *snapshot) (bool, time.Duration, error) {
 	op := *r.op.Load()
-	r.journal.finish(func(string) bool { return false })
+	r.lines.Finish(func(string) bool { return false })
 	err := r.update(ctx, func(tx store.Tx) error {
-		if err := r.flush(tx, op); err != nil {
+		if err := r.lines.Flush(tx, r.journal, op); err != nil {
 			return err
 		}
 		if err := r.showGroups(tx, s); err != nil {
 			return err
 		}
-		return r.complete(tx, op)
+		return r.journal.Complete(tx, op)
 	})
 	if err != nil {
 		return true, 0, err
 	}
 	r.ended(op, jeroboam.OperationComplete, nil)
 	r.op.Store(nil)
-	r.journal = newJournal()
+	r.lines = journal.NewLines()
 	// One more turn: what came meanwhile is found at once, not at the next wake.
 	return false, time.Nanosecond, nil
 }
@@ -265,7 +267,7 @@ func (r *run) conclude(ctx context.Context, s *snapshot) (bool, time.Duration, e
 // hopeless tells why the operation cannot go on: its time is up, or a step was
 // given up.
 func (r *run) hopeless(steps []plan.Step) *jeroboam.Cause {
-	if cause := r.journal.broken(); cause != nil {
+	if cause := r.lines.Cause(jeroboam.StepFailed); cause != nil {
 		return cause
 	}
 	op := r.op.Load()
@@ -274,11 +276,11 @@ func (r *run) hopeless(steps []plan.Step) *jeroboam.Cause {
 	}
 	var open []jeroboam.Step
 	for _, s := range steps {
-		if v, ok := r.journal.lines[s.Name]; ok {
-			open = append(open, jeroboam.Step{Name: s.Name, State: v.state, Message: v.message, Cause: v.cause})
+		if v, ok := r.lines.Said(s.Name); ok {
+			open = append(open, jeroboam.Step{Name: s.Name, State: v.State, Message: v.Message, Cause: v.Cause})
 		}
 	}
-	return overdue(*op, open)
+	return journal.Overdue(*op, open)
 }
 
 // abandon ends the operation badly; what exists stays.
@@ -286,10 +288,10 @@ func (r *run) abandon(ctx context.Context, cause *jeroboam.Cause) (bool, time.Du
 	op := *r.op.Load()
 	r.cancelAllBut(nil)
 	err := r.update(ctx, func(tx store.Tx) error {
-		if err := r.flush(tx, op); err != nil {
+		if err := r.lines.Flush(tx, r.journal, op); err != nil {
 			return err
 		}
-		return r.fail(tx, op, cause)
+		return r.journal.Fail(tx, op, cause)
 	})
 	if err != nil {
 		return true, 0, err
@@ -297,6 +299,6 @@ func (r *run) abandon(ctx context.Context, cause *jeroboam.Cause) (bool, time.Du
 	r.ended(op, jeroboam.OperationFailed, cause)
 	r.op.Store(nil)
 	r.pauses.Keep(r.id, nil)
-	r.journal = newJournal()
+	r.lines = journal.NewLines()
 	return false, time.Nanosecond, nil
 }

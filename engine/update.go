@@ -21,18 +21,3 @@ func (e *Engine) update(ctx context.Context, f func(store.Tx) error) error {
 	}
 	return err
 }
-
-// change reads a noun, lets f change it and writes it back. f reports whether
-// there is anything to write. A noun that is no more is jeroboam.NotFound.
-func change[T store.Noun](tx store.Tx, id string, f func(*T) bool) (T, error) {
-	v, err := store.Get[T](tx, id)
-	if err != nil || !f(&v) {
-		return v, err
-	}
-	return v, store.Put(tx, &v)
-}
-
-// always is for changes that are always worth a write.
-func always[T any](f func(*T)) func(*T) bool {
-	return func(v *T) bool { f(v); return true }
-}

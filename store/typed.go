@@ -99,6 +99,21 @@ func Put[T Noun](tx Tx, v *T) error {
 	return nil
 }
 
+// Change reads a noun, lets f change it and writes it back. f reports whether
+// there is anything to write. A noun that is no more is jeroboam.NotFound.
+func Change[T Noun](tx Tx, id string, f func(*T) bool) (T, error) {
+	v, err := Get[T](tx, id)
+	if err != nil || !f(&v) {
+		return v, err
+	}
+	return v, Put(tx, &v)
+}
+
+// Edit is a Change that is always worth a write.
+func Edit[T Noun](tx Tx, id string, f func(*T)) (T, error) {
+	return Change(tx, id, func(v *T) bool { f(v); return true })
+}
+
 // Delete removes v at the revision it was read with; absent is success.
 func Delete[T Noun](tx Tx, v T) error {
 	r := columns(v)

@@ -1,10 +1,12 @@
-package engine
+package journal
 
 import (
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/plan"
@@ -14,30 +16,31 @@ import (
 // supersededText is what is said of what a later change took over.
 const supersededText = "A later change took over."
 
-// open makes the newest open operation the running one and ends older ones.
+// Open makes the newest of open operations, oldest first, the running one and ends
+// the others.
 // It returns nil when there is none.
-func (e *Engine) open(tx store.Tx, s *snapshot) (*jeroboam.Operation, error) {
-	if len(s.operations) == 0 {
+func (j Journal) Open(tx store.Tx, operations []jeroboam.Operation) (*jeroboam.Operation, error) {
+	if len(operations) == 0 {
 		return nil, nil
 	}
-	last := len(s.operations) - 1
-	for _, old := range s.operations[:last] {
-		if err := e.supersede(tx, old); err != nil {
+	last := len(operations) - 1
+	for _, old := range operations[:last] {
+		if err := j.supersede(tx, old); err != nil {
 			return nil, err
 		}
 	}
-	op := s.operations[last]
+	op := operations[last]
 	if op.State != jeroboam.OperationPending {
 		return &op, nil
 	}
-	op.State, op.StartedAt = jeroboam.OperationRunning, e.Now().UTC()
+	op.State, op.StartedAt = jeroboam.OperationRunning, j.now()
 	if err := store.Put(tx, &op); err != nil {
 		return nil, err
 	}
-	if err := e.operationEvent(tx, op); err != nil {
+	if err := j.tellOperation(tx, op); err != nil {
 		return nil, err
 	}
-	return &op, e.show(tx, op)
+	return &op, j.show(tx, op)
 }
 
 // states gives an operation's words for a cluster.
@@ -53,8 +56,8 @@ func states(verb string) (progress, complete, failed jeroboam.State) {
 
 // show shows the operation on its cluster. A repair is the engine's own
 // affair: the cluster stays whole in the eyes of who uses it.
-func (e *Engine) show(tx store.Tx, op jeroboam.Operation) error {
-	_, err := change(tx, op.Cluster, func(c *jeroboam.Cluster) bool {
+func (j Journal) show(tx store.Tx, op jeroboam.Operation) error {
+	_, err := store.Change(tx, op.Cluster, func(c *jeroboam.Cluster) bool {
 		before := c.Status
 		c.Status.Operation = op.ID
 		if op.Verb != jeroboam.VerbRepair {
@@ -66,46 +69,46 @@ func (e *Engine) show(tx store.Tx, op jeroboam.Operation) error {
 	return err
 }
 
-func (e *Engine) supersede(tx store.Tx, op jeroboam.Operation) error {
+func (j Journal) supersede(tx store.Tx, op jeroboam.Operation) error {
 	steps, err := store.List[jeroboam.Step](tx, store.Query{Parent: op.ID})
 	if err != nil {
 		return err
 	}
 	for _, s := range steps {
-		if s.State == jeroboam.StepDone || s.State == jeroboam.StepFailed {
+		if ended(s.State) {
 			continue
 		}
-		if err := e.write(tx, op, s.Name, entry{state: jeroboam.StepFailed, message: supersededText}); err != nil {
+		if err := j.Write(tx, op, s.Name, Entry{State: jeroboam.StepFailed, Message: supersededText}); err != nil {
 			return err
 		}
 	}
-	op.State, op.FinishedAt, op.Cause = jeroboam.OperationSuperseded, e.Now().UTC(), nil
+	op.State, op.FinishedAt, op.Cause = jeroboam.OperationSuperseded, j.now(), nil
 	if err := store.Put(tx, &op); err != nil {
 		return err
 	}
-	return e.operationEvent(tx, op)
+	return j.tellOperation(tx, op)
 }
 
-// repair writes down the engine's own operation for a cluster that was whole
+// Repair writes down the engine's own operation for a cluster that was whole
 // and has lost something.
-func (e *Engine) repair(tx store.Tx, c jeroboam.Cluster, summary string) (*jeroboam.Operation, error) {
-	now := e.Now().UTC()
-	op := jeroboam.Operation{ID: newID(), Cluster: c.ID, Project: c.Project, User: c.User, Verb: jeroboam.VerbRepair,
+func (j Journal) Repair(tx store.Tx, c jeroboam.Cluster, summary string) (*jeroboam.Operation, error) {
+	now := j.now()
+	op := jeroboam.Operation{ID: uuid.NewString(), Cluster: c.ID, Project: c.Project, User: c.User, Verb: jeroboam.VerbRepair,
 		Summary: summary, State: jeroboam.OperationRunning, CreatedAt: now, StartedAt: now}
 	if err := store.Put(tx, &op); err != nil {
 		return nil, err
 	}
-	return &op, e.operationEvent(tx, op)
+	return &op, j.tellOperation(tx, op)
 }
 
-// mark shows how an open operation stands: running, or blocked by cause.
-func (e *Engine) mark(tx store.Tx, op *jeroboam.Operation, cause *jeroboam.Cause) error {
+// Mark shows how an open operation stands: running, or blocked by cause.
+func (j Journal) Mark(tx store.Tx, op *jeroboam.Operation, cause *jeroboam.Cause) error {
 	state := jeroboam.OperationRunning
 	if cause != nil {
 		state = jeroboam.OperationBlocked
 	}
-	fresh, err := change(tx, op.ID, func(o *jeroboam.Operation) bool {
-		same := o.State == state && sameCause(o.Cause, cause)
+	fresh, err := store.Change(tx, op.ID, func(o *jeroboam.Operation) bool {
+		same := o.State == state && SameCause(o.Cause, cause)
 		if !o.State.Ended() {
 			o.State, o.Cause = state, cause
 		}
@@ -114,23 +117,16 @@ func (e *Engine) mark(tx store.Tx, op *jeroboam.Operation, cause *jeroboam.Cause
 	if err != nil {
 		return err
 	}
-	if err := e.operationEvent(tx, fresh); err != nil {
+	if err := j.tellOperation(tx, fresh); err != nil {
 		return err
 	}
 	*op = fresh
-	_, err = change(tx, op.Cluster, func(c *jeroboam.Cluster) bool {
+	_, err = store.Change(tx, op.Cluster, func(c *jeroboam.Cluster) bool {
 		before := c.Status.Reason
 		c.Status.Reason = reasonText(cause)
 		return c.Status.Reason != before
 	})
 	return err
-}
-
-func sameCause(a, b *jeroboam.Cause) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return *a == *b
 }
 
 // reasonText is a cause and its remedy as the wire shows them.
@@ -141,55 +137,56 @@ func reasonText(c *jeroboam.Cause) string {
 	return strings.TrimSpace(c.Detail + " " + c.Remedy)
 }
 
-// complete ends an operation well, and with it the states of the cluster and
+// Complete ends an operation well, and with it the states of the cluster and
 // its groups.
-func (e *Engine) complete(tx store.Tx, op jeroboam.Operation) error {
-	if err := e.end(tx, op, jeroboam.OperationComplete, nil); err != nil {
+func (j Journal) Complete(tx store.Tx, op jeroboam.Operation) error {
+	if err := j.End(tx, op, jeroboam.OperationComplete, nil); err != nil {
 		return err
 	}
 	_, state, _ := states(op.Verb)
-	return e.settle(tx, op, state, nil)
+	return j.settle(tx, op, state, nil)
 }
 
-// fail ends an operation; what it has made stays, to be resumed or deleted.
-func (e *Engine) fail(tx store.Tx, op jeroboam.Operation, cause *jeroboam.Cause) error {
+// Fail ends an operation; what it has made stays, to be resumed or deleted.
+func (j Journal) Fail(tx store.Tx, op jeroboam.Operation, cause *jeroboam.Cause) error {
 	steps, err := store.List[jeroboam.Step](tx, store.Query{Parent: op.ID})
 	if err != nil {
 		return err
 	}
 	for _, s := range steps {
-		if s.State == jeroboam.StepDone || s.State == jeroboam.StepFailed {
+		if ended(s.State) {
 			continue
 		}
-		if err := e.write(tx, op, s.Name, entry{state: jeroboam.StepFailed, message: s.Message, cause: s.Cause}); err != nil {
+		if err := j.Write(tx, op, s.Name, Entry{State: jeroboam.StepFailed, Message: s.Message, Cause: s.Cause}); err != nil {
 			return err
 		}
 	}
-	if err := e.end(tx, op, jeroboam.OperationFailed, cause); err != nil {
+	if err := j.End(tx, op, jeroboam.OperationFailed, cause); err != nil {
 		return err
 	}
 	_, _, state := states(op.Verb)
-	return e.settle(tx, op, state, cause)
+	return j.settle(tx, op, state, cause)
 }
 
-func (e *Engine) end(tx store.Tx, op jeroboam.Operation, state jeroboam.OperationState, cause *jeroboam.Cause) error {
-	ended, err := change(tx, op.ID, always(func(o *jeroboam.Operation) {
-		o.State, o.Cause, o.FinishedAt = state, cause, e.Now().UTC()
-	}))
+// End ends an operation and nothing else.
+func (j Journal) End(tx store.Tx, op jeroboam.Operation, state jeroboam.OperationState, cause *jeroboam.Cause) error {
+	ended, err := store.Edit(tx, op.ID, func(o *jeroboam.Operation) {
+		o.State, o.Cause, o.FinishedAt = state, cause, j.now()
+	})
 	if err != nil {
 		return err
 	}
-	return e.operationEvent(tx, ended)
+	return j.tellOperation(tx, ended)
 }
 
 // settle gives the cluster and its groups their resting or failed state.
-func (e *Engine) settle(tx store.Tx, op jeroboam.Operation, state jeroboam.State, cause *jeroboam.Cause) error {
-	c, err := change(tx, op.Cluster, always(func(c *jeroboam.Cluster) {
+func (j Journal) settle(tx store.Tx, op jeroboam.Operation, state jeroboam.State, cause *jeroboam.Cause) error {
+	c, err := store.Edit(tx, op.Cluster, func(c *jeroboam.Cluster) {
 		c.Status.Reason = reasonText(cause)
 		if op.Verb != jeroboam.VerbRepair {
-			c.Status.State, c.UpdatedAt = state, e.Now().UTC()
+			c.Status.State, c.UpdatedAt = state, j.now()
 		}
-	}))
+	})
 	if err != nil {
 		return err
 	}
@@ -198,11 +195,11 @@ func (e *Engine) settle(tx store.Tx, op jeroboam.Operation, state jeroboam.State
 		return err
 	}
 	for _, g := range groups {
-		if err := settleGroup(tx, g, plan.WantedVersion(c, g), cause, e.Now().UTC()); err != nil {
+		if err := settleGroup(tx, g, plan.WantedVersion(c, g), cause, j.now()); err != nil {
 			return err
 		}
 	}
-	return e.event(tx, jeroboam.Event{Cluster: c.ID, Project: c.Project, Operation: op.ID, Type: eventCluster,
+	return j.Tell(tx, op, jeroboam.Event{Type: TypeCluster,
 		State: string(c.Status.State), Message: fmt.Sprintf("%s: %s", c.Name, c.Status.State), Cause: cause})
 }
 
@@ -224,7 +221,7 @@ func settleGroup(tx store.Tx, g jeroboam.NodeGroup, version string, cause *jerob
 	return store.Put(tx, &g)
 }
 
-func (e *Engine) operationEvent(tx store.Tx, op jeroboam.Operation) error {
+func (j Journal) tellOperation(tx store.Tx, op jeroboam.Operation) error {
 	message := op.Verb
 	if op.Summary != "" {
 		message += " " + op.Summary
@@ -232,13 +229,13 @@ func (e *Engine) operationEvent(tx store.Tx, op jeroboam.Operation) error {
 	if op.Cause != nil {
 		message += ": " + reasonText(op.Cause)
 	}
-	return e.event(tx, jeroboam.Event{Cluster: op.Cluster, Project: op.Project, Operation: op.ID, Type: eventOperation,
+	return j.Tell(tx, op, jeroboam.Event{Type: TypeOperation,
 		State: string(op.State), Message: message, Cause: op.Cause})
 }
 
-// overdue is why an operation whose time is up has failed: the first thing
+// Overdue is why an operation whose time is up has failed: the first thing
 // that was in the way, or else what it was still waiting for.
-func overdue(op jeroboam.Operation, steps []jeroboam.Step) *jeroboam.Cause {
+func Overdue(op jeroboam.Operation, steps []jeroboam.Step) *jeroboam.Cause {
 	limit := op.Deadline.Sub(op.CreatedAt).Round(time.Second)
 	cause := jeroboam.Cause{Kind: jeroboam.Timeout, Reason: "deadline",
 		Detail: fmt.Sprintf("The %s did not end within %s.", op.Verb, limit),
