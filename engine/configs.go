@@ -58,7 +58,7 @@ func (e *Engine) refresh(ctx context.Context, s *snapshot) *clusterConfigs {
 	made := e.makeConfigs(ctx, s, common)
 	made.fingerprint = print
 	e.configs.put(s.cluster.ID, made, e.Now())
-	e.changes.add(changed(have, made, s.machines)...)
+	e.changes.Add(changed(have, made, s.machines)...)
 	return made
 }
 

@@ -23,6 +23,8 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/coe"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/agents"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/gates"
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/journal"
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/trouble"
 	"github.com/jeroboam-cloud/jeroboam/engine/pace"
@@ -83,9 +85,9 @@ type Engine struct {
 	access  accesses
 	things  things
 	pauses  trouble.Pauses
-	changes *changes
-	follows *following
-	gates   gates
+	changes *agents.Changes
+	here    *agents.Here
+	gates   gates.Gates
 	working atomic.Int64
 }
 
@@ -107,7 +109,7 @@ func New(o Options) *Engine {
 		o.Pace = &pace.Pace{}
 	}
 	o.Limits = o.Limits.orDefault()
-	return &Engine{Options: o, id: uuid.NewString(), journal: journal.Journal{Now: o.Now}, changes: newChanges(), follows: newFollowing(),
+	return &Engine{Options: o, id: uuid.NewString(), journal: journal.Journal{Now: o.Now}, changes: agents.NewChanges(), here: agents.NewHere(),
 		configs: configs{room: 2 * o.Limits.Clusters}}
 }
 
@@ -126,9 +128,9 @@ func (l Limits) orDefault() Limits {
 func (e *Engine) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var beside sync.WaitGroup
-	beside.Go(func() { e.changes.forward(ctx) })
+	beside.Go(func() { e.changes.Forward(ctx) })
 	if e.Shared {
-		beside.Go(func() { e.follows.run(ctx, e.follow) })
+		beside.Go(func() { e.here.Follow(ctx, e.follow) })
 	}
 	defer func() { cancel(); beside.Wait() }()
 	return e.Store.Work(ctx, store.Worker{Concurrency: e.Limits.Clusters, Run: e.converge})

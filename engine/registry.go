@@ -79,7 +79,7 @@ func (e *Engine) Hello(ctx context.Context, hello node.Hello) error {
 		return wake
 	})
 	if err == nil && e.Shared {
-		e.follows.came(cluster, hello.Machine)
+		e.here.Came(cluster, hello.Machine)
 	}
 	return err
 }
@@ -87,7 +87,7 @@ func (e *Engine) Hello(ctx context.Context, hello node.Hello) error {
 // Gone tells that a machine's agent hung up: the machine may have died. One that
 // has called another server by now is not gone.
 func (e *Engine) Gone(ctx context.Context, machine string) error {
-	e.follows.left(machine)
+	e.here.Left(machine)
 	err := e.note(ctx, machine, func(m *jeroboam.Machine) bool {
 		if m.Status.Server != "" && m.Status.Server != e.id {
 			return false
@@ -240,4 +240,4 @@ func (e *Engine) authority(ctx context.Context, id string) (jeroboam.Authority, 
 }
 
 // Changed receives the IDs of machines whose config may have changed.
-func (e *Engine) Changed() <-chan string { return e.changes.out }
+func (e *Engine) Changed() <-chan string { return e.changes.Out() }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/gates"
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/journal"
 	"github.com/jeroboam-cloud/jeroboam/plan"
 	"github.com/jeroboam-cloud/jeroboam/store"
@@ -105,4 +106,10 @@ func (t task) call(ctx context.Context, name string, f func() error) error {
 		return fmt.Errorf("%s: %w", t.step.Name, err)
 	}
 	return nil
+}
+
+// enter waits for the turn of a call for a cluster; leave gives it back.
+func (e *Engine) enter(ctx context.Context, c jeroboam.Cluster) (leave func(), err error) {
+	return e.gates.Enter(ctx, gates.Gate{Name: "project " + c.Project, Room: e.Limits.PerProject},
+		gates.Gate{Name: "driver " + c.Spec.Driver, Room: e.Limits.PerCloud})
 }

@@ -1,0 +1,96 @@
+package agents
+
+import (
+	"context"
+	"maps"
+	"sync"
+)
+
+// Here knows whose agents this server has. An agent calls one server, and
+// any may work on its cluster: what that one writes is how the agent's server
+// hears that a config has changed.
+type Here struct {
+	mu       sync.Mutex
+	machines map[string]string // with an agent here: their clusters
+	agents   map[string]int    // how many those are, by cluster
+	changed  chan struct{}
+}
+
+// NewHere knows of nobody yet.
+func NewHere() *Here {
+	return &Here{machines: map[string]string{}, agents: map[string]int{}, changed: make(chan struct{}, 1)}
+}
+
+// Came tells that the agent of a cluster's machine is here.
+func (h *Here) Came(cluster, machine string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if _, known := h.machines[machine]; known {
+		return
+	}
+	h.machines[machine] = cluster
+	if h.agents[cluster]++; h.agents[cluster] == 1 {
+		h.tell()
+	}
+}
+
+// Left tells that a machine's agent is not here any more.
+func (h *Here) Left(machine string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	cluster, known := h.machines[machine]
+	if !known {
+		return
+	}
+	delete(h.machines, machine)
+	if h.agents[cluster]--; h.agents[cluster] == 0 {
+		delete(h.agents, cluster)
+		h.tell()
+	}
+}
+
+func (h *Here) tell() {
+	select {
+	case h.changed <- struct{}{}:
+	default:
+	}
+}
+
+// wanted are the clusters that have agents here.
+func (h *Here) wanted() map[string]int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return maps.Clone(h.agents)
+}
+
+// Follow runs follow for each cluster that has agents here, until ctx ends.
+func (h *Here) Follow(ctx context.Context, follow func(ctx context.Context, cluster string)) {
+	running := map[string]context.CancelFunc{}
+	var ended sync.WaitGroup
+	defer ended.Wait()
+	for {
+		wanted := h.wanted()
+		for cluster, stop := range running {
+			if wanted[cluster] == 0 {
+				stop()
+				delete(running, cluster)
+			}
+		}
+		for cluster := range wanted {
+			if running[cluster] != nil {
+				continue
+			}
+			one, stop := context.WithCancel(ctx)
+			running[cluster] = stop
+			ended.Go(func() { follow(one, cluster) })
+		}
+		select {
+		case <-h.changed:
+		case <-ctx.Done():
+			for _, stop := range running {
+				stop()
+			}
+			return
+		}
+	}
+}
