@@ -14,6 +14,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/api/wire"
+	"github.com/jeroboam-cloud/jeroboam/cli/daemon"
 	"github.com/jeroboam-cloud/jeroboam/client"
 )
 
@@ -68,17 +69,20 @@ func (a *app) runUp(ctx context.Context) error {
 // say tells a step of up or down.
 func (a *app) say(format string, args ...any) { fmt.Fprintf(a.stderr, "==> "+format+"\n", args...) }
 
+// daemon is the service of this host that up and down are about.
+func (a *app) daemon() daemon.Daemon { return daemon.Daemon{State: a.state} }
+
 func (a *app) ensureService(ctx context.Context) error {
-	on, err := a.running()
+	on, err := a.daemon().Running()
 	if err != nil {
 		return err
 	}
 	if on {
-		a.say("The service runs at %s.", a.endpoint())
+		a.say("The service runs at %s.", a.daemon().Endpoint())
 		return nil
 	}
-	a.say("Starting the service; its log is %s", a.statePath(logFile))
-	return a.start(ctx)
+	a.say("Starting the service; its log is %s", a.statePath(daemon.LogFile))
+	return a.daemon().Start(ctx)
 }
 
 func (a *app) ensureTemplate(ctx context.Context, s *client.Client) error {
@@ -132,7 +136,7 @@ func (a *app) ensureWeb(ctx context.Context, s *client.Client, c wire.Cluster) (
 	}
 	config, url := a.statePath("kubeconfig"), webURL(c.NodeAddresses[0])
 	if _, err := os.Stat(config); err == nil {
-		if body, err := get(ctx, url); err == nil {
+		if body, err := daemon.Get(ctx, url); err == nil {
 			return body, nil
 		}
 	}
@@ -151,7 +155,7 @@ func (a *app) ensureWeb(ctx context.Context, s *client.Client, c wire.Cluster) (
 	if err := (kubectl{program, config}).deployWeb(ctx, image); err != nil {
 		return "", err
 	}
-	body, err := answer(ctx, url, 30*time.Second)
+	body, err := daemon.Answer(ctx, url, 30*time.Second)
 	if err != nil {
 		return "", jeroboam.Errorf(jeroboam.Unavailable, "demo", "The web service does not answer at %s.", url).
 			WithRemedy("Look with: kubectl --kubeconfig %s get pods -A -o wide.", config).Wrap(err)
@@ -221,18 +225,18 @@ func (a *app) runDown(ctx context.Context) error {
 	if err := a.ownState(); err != nil {
 		return err
 	}
-	if _, err := os.Stat(a.statePath(sharedFile)); err == nil {
+	if _, err := os.Stat(a.statePath(daemon.SharedFile)); err == nil {
 		return jeroboam.Errorf(jeroboam.Conflict, "shared", "The service in %s shares its clusters with other servers.", a.state).
-			WithRemedy("Stop it with a signal (its process is in %s), and remove the directory.", a.statePath(pidFile))
+			WithRemedy("Stop it with a signal (its process is in %s), and remove the directory.", a.statePath(daemon.PIDFile))
 	}
-	on, err := a.running()
+	on, err := a.daemon().Running()
 	if err != nil {
 		return err
 	}
 	if on {
 		a.deleteClusters(ctx)
 		a.say("Stopping the service")
-		if err := a.stop(ctx); err != nil {
+		if err := a.daemon().Stop(ctx); err != nil {
 			return err
 		}
 	}
@@ -251,7 +255,7 @@ func (a *app) ownState() error {
 			WithRemedy("Run as the user who owns it: root.").Wrap(err)
 	}
 	for _, e := range entries {
-		if e.Name() == lockFile || e.Name() == logFile {
+		if e.Name() == daemon.LockFile || e.Name() == daemon.LogFile {
 			return nil
 		}
 	}

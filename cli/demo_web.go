@@ -3,16 +3,12 @@ package cli
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
 )
@@ -94,48 +90,6 @@ func (a *app) bundleOf(version string) (program, image string, err error) {
 	}
 	program, err = filepath.Abs(filepath.Join(b.Path, filepath.FromSlash(tools.Path)))
 	return program, web.Reference, err
-}
-
-// answer asks a URL until it answers 200 and returns the body.
-func answer(ctx context.Context, url string, limit time.Duration) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	var last error
-	for {
-		body, err := get(ctx, url)
-		if err == nil {
-			return body, nil
-		}
-		if ctx.Err() == nil || last == nil {
-			last = err
-		}
-		select {
-		case <-ctx.Done():
-			return "", last
-		case <-tick.C:
-		}
-	}
-}
-
-func get(ctx context.Context, url string) (string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return "", err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return "", err
-	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, 64<<10))
-	if err = errors.Join(err, response.Body.Close()); err != nil {
-		return "", err
-	}
-	if response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("%s answered %s", url, response.Status)
-	}
-	return strings.TrimSpace(string(body)), nil
 }
 
 func webURL(address string) string { return "http://" + address + ":" + strconv.Itoa(webPort) + "/" }

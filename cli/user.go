@@ -90,7 +90,7 @@ func (a *app) userDelete() *cobra.Command {
 // letIn makes the user, writes the files and waits until the service, which
 // looks at its users once a second, knows the password.
 func (a *app) letIn(ctx context.Context, who User, dir string) error {
-	url := a.endpoint()
+	url := a.daemon().Endpoint()
 	if url == "" {
 		return jeroboam.Errorf(jeroboam.Unavailable, "serve", "No service has run on the state in %s.", a.state).
 			WithRemedy("Start it: jeroboam serve --state %s.", a.state)
@@ -108,7 +108,7 @@ func (a *app) letIn(ctx context.Context, who User, dir string) error {
 	if err := writePrivate(filepath.Join(dir, openrcFile), login.OpenRC); err != nil {
 		return err
 	}
-	on, err := a.running()
+	on, err := a.daemon().Running()
 	if err != nil || !on {
 		return err
 	}

@@ -65,7 +65,7 @@ var mayEnter = map[string][]string{
 
 // subrooms are the packages that a room is split into and that share its row.
 var subrooms = map[string][]string{
-	"cli":        {"cli/credentials", "cli/output"},
+	"cli":        {"cli/credentials", "cli/daemon", "cli/output"},
 	"node/agent": {"node/agent/supervise"},
 }
 

@@ -1,4 +1,6 @@
-package cli
+// Package daemon starts, finds and stops the service that uses a state directory of
+// this host.
+package daemon
 
 import (
 	"context"
@@ -19,22 +21,30 @@ import (
 
 // Files of a state directory that the service and "up" share.
 const (
-	lockFile     = "lock"      // held by a running service
-	pidFile      = "serve.pid" // of the running service
-	logFile      = "serve.log" // of a service that "up" started
-	endpointFile = "endpoint"  // URL of the running service's API
-	firstFile    = "admin"     // what the first start said: the generated password
-	sharedFile   = "shared"    // names the directory shared with other servers; absent: none is
+	LockFile     = "lock"      // held by a running service
+	PIDFile      = "serve.pid" // of the running service
+	LogFile      = "serve.log" // of a service that "up" started
+	EndpointFile = "endpoint"  // URL of the running service's API
+	FirstFile    = "admin"     // what the first start said: the generated password
+	SharedFile   = "shared"    // names the directory shared with other servers; absent: none is
 )
 
-// running reports whether a service holds the state directory.
-func (a *app) running() (bool, error) {
-	f, err := os.Open(a.statePath(lockFile))
+// Daemon is the service of a state directory.
+type Daemon struct {
+	State string // the directory
+}
+
+// Path is that of a file in the state directory.
+func (d Daemon) Path(name string) string { return filepath.Join(d.State, name) }
+
+// Running reports whether a service holds the state directory.
+func (d Daemon) Running() (bool, error) {
+	f, err := os.Open(d.Path(LockFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
 	if err != nil {
-		return false, jeroboam.Errorf(jeroboam.Forbidden, "state", "The state in %s cannot be read.", a.state).
+		return false, jeroboam.Errorf(jeroboam.Forbidden, "state", "The state in %s cannot be read.", d.State).
 			WithRemedy("Run as the user who owns it: root.").Wrap(err)
 	}
 	defer f.Close()
@@ -45,15 +55,15 @@ func (a *app) running() (bool, error) {
 	return false, err
 }
 
-// start runs the service detached from this terminal and waits until its API
+// Start runs the service detached from this terminal and waits until its API
 // answers. A service that ends instead has said why in its log.
-func (a *app) start(ctx context.Context) error {
-	if err := os.MkdirAll(a.state, 0o700); err != nil {
-		return jeroboam.Errorf(jeroboam.Invalid, "state", "The state directory %s cannot be made.", a.state).
+func (d Daemon) Start(ctx context.Context) error {
+	if err := os.MkdirAll(d.State, 0o700); err != nil {
+		return jeroboam.Errorf(jeroboam.Invalid, "state", "The state directory %s cannot be made.", d.State).
 			WithRemedy("Set JEROBOAM_STATE to another one.").Wrap(err)
 	}
-	_ = os.Remove(a.statePath(endpointFile)) // of a service that was killed
-	cmd, exited, err := a.launch()
+	_ = os.Remove(d.Path(EndpointFile)) // of a service that was killed
+	cmd, exited, err := d.launch()
 	if err != nil {
 		return err
 	}
@@ -62,12 +72,12 @@ func (a *app) start(ctx context.Context) error {
 	for {
 		select {
 		case <-exited:
-			return a.diedEarly()
+			return d.diedEarly()
 		case <-ctx.Done():
 			return errors.Join(ctx.Err(), cmd.Process.Signal(unix.SIGTERM))
 		case <-tick.C:
-			if url := a.endpoint(); url != "" {
-				_, err := answer(ctx, url+"/healthcheck", 10*time.Second)
+			if url := d.Endpoint(); url != "" {
+				_, err := Answer(ctx, url+"/healthcheck", 10*time.Second)
 				return err
 			}
 		}
@@ -76,22 +86,22 @@ func (a *app) start(ctx context.Context) error {
 
 // launch starts the process. What it says once, at its first start, goes to a
 // file that only its owner can read; everything else to the log.
-func (a *app) launch() (*exec.Cmd, <-chan struct{}, error) {
+func (d Daemon) launch() (*exec.Cmd, <-chan struct{}, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, nil, err
 	}
-	log, err := os.OpenFile(a.statePath(logFile), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	log, err := os.OpenFile(d.Path(LogFile), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open the log: %w", err)
 	}
 	defer log.Close()
-	first, err := os.OpenFile(a.statePath(firstFile), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	first, err := os.OpenFile(d.Path(FirstFile), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
-		return nil, nil, fmt.Errorf("open %s: %w", firstFile, err)
+		return nil, nil, fmt.Errorf("open %s: %w", FirstFile, err)
 	}
 	defer first.Close()
-	cmd := exec.Command(self, "serve", "--state", a.state)
+	cmd := exec.Command(self, "serve", "--state", d.State)
 	cmd.Stdout, cmd.Stderr = first, log
 	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
@@ -106,8 +116,8 @@ func (a *app) launch() (*exec.Cmd, <-chan struct{}, error) {
 }
 
 // diedEarly returns what the log says last.
-func (a *app) diedEarly() error {
-	text, err := os.ReadFile(a.statePath(logFile))
+func (d Daemon) diedEarly() error {
+	text, err := os.ReadFile(d.Path(LogFile))
 	if err != nil {
 		return fmt.Errorf("the service ended at once: %w", err)
 	}
@@ -122,25 +132,26 @@ func (a *app) diedEarly() error {
 		}
 	}
 	return jeroboam.Errorf(jeroboam.Unavailable, "serve", "The service did not start: %s", lines[len(lines)-1]).
-		WithRemedy("Read %s.", a.statePath(logFile))
+		WithRemedy("Read %s.", d.Path(LogFile))
 }
 
-func (a *app) endpoint() string {
-	text, err := os.ReadFile(a.statePath(endpointFile))
+// Endpoint is the URL of the running service's API, "" while it has none.
+func (d Daemon) Endpoint() string {
+	text, err := os.ReadFile(d.Path(EndpointFile))
 	if err != nil {
 		return ""
 	}
 	return strings.TrimSpace(string(text))
 }
 
-// stop ends the service that holds the state directory: by the number it wrote
+// Stop ends the service that holds the state directory: by the number it wrote
 // down, if that process is still the one.
-func (a *app) stop(ctx context.Context) error {
-	on, err := a.running()
+func (d Daemon) Stop(ctx context.Context) error {
+	on, err := d.Running()
 	if err != nil || !on {
 		return err
 	}
-	text, err := os.ReadFile(a.statePath(pidFile))
+	text, err := os.ReadFile(d.Path(PIDFile))
 	if err != nil {
 		return fmt.Errorf("read the service's process number: %w", err)
 	}
@@ -153,9 +164,9 @@ func (a *app) stop(ctx context.Context) error {
 		return fmt.Errorf("find process %d: %w", pid, err)
 	}
 	defer unix.Close(process)
-	if !a.serves(pid) {
-		return jeroboam.Errorf(jeroboam.Conflict, "serve", "Process %d, which %s names, is not the service.", pid, a.statePath(pidFile)).
-			WithRemedy("Stop the service that uses %s by hand.", a.state)
+	if !d.serves(pid) {
+		return jeroboam.Errorf(jeroboam.Conflict, "serve", "Process %d, which %s names, is not the service.", pid, d.Path(PIDFile)).
+			WithRemedy("Stop the service that uses %s by hand.", d.State)
 	}
 	for _, signal := range []unix.Signal{unix.SIGTERM, unix.SIGKILL} {
 		if err := unix.PidfdSendSignal(process, signal, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
@@ -169,8 +180,8 @@ func (a *app) stop(ctx context.Context) error {
 }
 
 // serves reports whether the process holds the lock file of our state open.
-func (a *app) serves(pid int) bool {
-	want, err := filepath.EvalSymlinks(a.statePath(lockFile))
+func (d Daemon) serves(pid int) bool {
+	want, err := filepath.EvalSymlinks(d.Path(LockFile))
 	if err != nil {
 		return false
 	}
