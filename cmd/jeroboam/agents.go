@@ -7,6 +7,8 @@ import (
 	"os"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/cmd/jeroboam/internal/heir"
+	"github.com/jeroboam-cloud/jeroboam/cmd/jeroboam/internal/state"
 )
 
 // agentURL is where a machine of this host finds the service: the local cloud
@@ -47,20 +49,20 @@ func gatewayNames(c config) []string {
 	return []string{u.Hostname()}
 }
 
-func gatewayDir(s *state) string { return s.shared("gateway") }
+func gatewayDir(s *state.Directory) string { return s.Shared("gateway") }
 
 // listenForAgents opens the socket that machines of this host see, and the TCP
 // address if one is configured.
-func listenForAgents(s *state, tcp string) (_ []net.Listener, err error) {
+func listenForAgents(s *state.Directory, tcp string) (_ []net.Listener, err error) {
 	if err := os.MkdirAll(gatewayDir(s), 0o700); err != nil {
-		return nil, stateError(s.common, err)
+		return nil, state.Error(s.Common, err)
 	}
-	path := s.shared("gateway", "gateway.sock")
+	path := s.Shared("gateway", "gateway.sock")
 	if len(path) > longestSocket {
-		return nil, jeroboam.Errorf(jeroboam.Invalid, "state-path", "The directory %s is too deep for a socket in it.", s.common).
-			WithRemedy("Name one with a path of at most %d characters.", longestSocket-len(path)+len(s.common))
+		return nil, jeroboam.Errorf(jeroboam.Invalid, "state-path", "The directory %s is too deep for a socket in it.", s.Common).
+			WithRemedy("Name one with a path of at most %d characters.", longestSocket-len(path)+len(s.Common))
 	}
-	socket, err := inherit(path, s.shared("gateway.lock"))
+	socket, err := heir.Listen(path, s.Shared("gateway.lock"))
 	if err != nil {
 		return nil, err
 	}

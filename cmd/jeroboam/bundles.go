@@ -15,6 +15,7 @@ import (
 	"golang.org/x/mod/semver"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/cmd/jeroboam/internal/state"
 	"github.com/jeroboam-cloud/jeroboam/node"
 	"github.com/jeroboam-cloud/jeroboam/release"
 )
@@ -74,7 +75,7 @@ func (b *bundles) install(ctx context.Context, source string, m release.Manifest
 		return err
 	}
 	if err := link(source, temporary, m); err != nil {
-		return errors.Join(stateError(b.dir, err), os.RemoveAll(temporary))
+		return errors.Join(state.Error(b.dir, err), os.RemoveAll(temporary))
 	}
 	return os.Rename(temporary, target)
 }
@@ -141,7 +142,7 @@ func offerAgent(ctx context.Context, binary, dir string) (node.Upgrade, error) {
 		err = os.Rename(temporary, target)
 	}
 	if err != nil {
-		return node.Upgrade{}, stateError(dir, err)
+		return node.Upgrade{}, state.Error(dir, err)
 	}
 	return offer, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack"
+	"github.com/jeroboam-cloud/jeroboam/cmd/jeroboam/internal/state"
 	"github.com/jeroboam-cloud/jeroboam/quota"
 )
 
@@ -260,3 +262,6 @@ func (c *config) validate() error {
 func badConfig(key, format string, args ...any) *jeroboam.Error {
 	return jeroboam.Errorf(jeroboam.Invalid, "config-"+strings.ReplaceAll(key, "_", "-"), format, args...)
 }
+
+// common is the directory of what the service of these settings shares, or its own.
+func (c config) common() string { return cmp.Or(c.Shared, state.SharedDir(c.State)) }

@@ -15,6 +15,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/cloud/local"
 	"github.com/jeroboam-cloud/jeroboam/cloud/sim"
+	"github.com/jeroboam-cloud/jeroboam/cmd/jeroboam/internal/state"
 	"github.com/jeroboam-cloud/jeroboam/coe"
 	"github.com/jeroboam-cloud/jeroboam/coe/kubernetes"
 	coesim "github.com/jeroboam-cloud/jeroboam/coe/sim"
@@ -43,14 +44,14 @@ type place interface {
 }
 
 // clouds makes each cloud of the table.
-var clouds = map[string]func(config, *state, *slog.Logger) (place, error){
-	"local": func(c config, s *state, log *slog.Logger) (place, error) {
+var clouds = map[string]func(config, *state.Directory, *slog.Logger) (place, error){
+	"local": func(c config, s *state.Directory, log *slog.Logger) (place, error) {
 		return local.New(local.Options{
-			State: s.common, AgentPath: c.Agent, GatewayDir: gatewayDir(s), BundleDir: s.shared("bundles"), Logger: log,
+			State: s.Common, AgentPath: c.Agent, GatewayDir: gatewayDir(s), BundleDir: s.Shared("bundles"), Logger: log,
 		})
 	},
 	"openstack": openOpenstack,
-	"sim": func(config, *state, *slog.Logger) (place, error) {
+	"sim": func(config, *state.Directory, *slog.Logger) (place, error) {
 		return sim.New(sim.Options{
 			Call: 2 * time.Millisecond, Boot: 300 * time.Millisecond, Apply: 100 * time.Millisecond,
 			Start: 300 * time.Millisecond, Delete: 100 * time.Millisecond, Jitter: 0.5, Sign: true, Credentials: true,
@@ -104,7 +105,7 @@ type driver struct {
 	coe   coe.COE
 }
 
-func openDrivers(c config, s *state, log *slog.Logger) ([]driver, error) {
+func openDrivers(c config, s *state.Directory, log *slog.Logger) ([]driver, error) {
 	places, kinds := map[string]place{}, map[string]coe.COE{}
 	var all []driver
 	for _, row := range c.rows() {

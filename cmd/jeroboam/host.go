@@ -13,6 +13,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cli"
 	"github.com/jeroboam-cloud/jeroboam/cloud/local"
+	"github.com/jeroboam-cloud/jeroboam/cmd/jeroboam/internal/state"
 	"github.com/jeroboam-cloud/jeroboam/identity/embedded"
 )
 
@@ -50,13 +51,13 @@ func teardown(ctx context.Context, state string) error {
 
 // ownUsers are the identities of the service of a state directory; remedy says
 // what to do if they are Keystone's.
-func ownUsers(state, url, remedy string, args ...any) (*embedded.Identity, error) {
-	dir := identityDir(sharedDir(state))
-	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		return nil, jeroboam.Errorf(jeroboam.Unsupported, "users-elsewhere", "The service in %s has no users of its own.", state).
+func ownUsers(dir, url, remedy string, args ...any) (*embedded.Identity, error) {
+	users := identityDir(state.SharedDir(dir))
+	if _, err := os.Stat(users); errors.Is(err, fs.ErrNotExist) {
+		return nil, jeroboam.Errorf(jeroboam.Unsupported, "users-elsewhere", "The service in %s has no users of its own.", dir).
 			WithRemedy(remedy, args...)
 	}
-	return embedded.Open(embedded.Options{Dir: dir, URL: url})
+	return embedded.Open(embedded.Options{Dir: users, URL: url})
 }
 
 // addUser lets somebody in. A service that runs reads the change by itself.

@@ -16,6 +16,8 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/api"
+	"github.com/jeroboam-cloud/jeroboam/cli/daemon"
+	"github.com/jeroboam-cloud/jeroboam/cmd/jeroboam/internal/state"
 	"github.com/jeroboam-cloud/jeroboam/engine"
 	"github.com/jeroboam-cloud/jeroboam/engine/pace"
 	"github.com/jeroboam-cloud/jeroboam/identity"
@@ -33,7 +35,7 @@ import (
 // house is everything that runs in one service.
 type house struct {
 	config     config
-	state      *state
+	state      *state.Directory
 	log        *slog.Logger
 	url        string // where callers find the API
 	store      store.Backend
@@ -53,7 +55,7 @@ type house struct {
 }
 
 // build makes every room and opens none of them to callers.
-func build(ctx context.Context, c config, s *state, address net.Addr, log *slog.Logger) (_ *house, err error) {
+func build(ctx context.Context, c config, s *state.Directory, address net.Addr, log *slog.Logger) (_ *house, err error) {
 	h := &house{config: c, state: s, log: log, url: c.Public.url(address)}
 	defer func() {
 		if err != nil {
@@ -69,12 +71,12 @@ func build(ctx context.Context, c config, s *state, address net.Addr, log *slog.
 }
 
 func (h *house) openStore(ctx context.Context) error {
-	backend, err := openStore(ctx, h.config.Database, h.state.dir, h.log)
+	backend, err := openStore(ctx, h.config.Database, h.state.Own, h.log)
 	if err != nil {
 		return err
 	}
 	h.store = h.watching.store(backend)
-	h.vault, h.closeVault, err = openVault(ctx, h.config, h.state.common, h.store)
+	h.vault, h.closeVault, err = openVault(ctx, h.config, h.state.Common, h.store)
 	return h.otherKeys(err)
 }
 
@@ -95,9 +97,9 @@ func (h *house) openPolicy(context.Context) (err error) {
 }
 
 func (h *house) openBundles(ctx context.Context) (err error) {
-	dir := h.state.shared("bundles")
+	dir := h.state.Shared("bundles")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return stateError(dir, err)
+		return state.Error(dir, err)
 	}
 	if h.bundles, err = installBundles(ctx, h.config.Bundles, dir); err != nil {
 		return err
@@ -198,7 +200,7 @@ func (h *house) run(ctx context.Context, listener net.Listener) error {
 		close(stopping)
 		return h.leave(rooms, server)
 	})
-	g.Go(func() error { return h.state.write("endpoint", h.url) })
+	g.Go(func() error { return h.state.Write(daemon.EndpointFile, h.url) })
 	h.tell("READY=1")
 	return g.Wait()
 }

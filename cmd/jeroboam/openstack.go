@@ -11,6 +11,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack"
+	"github.com/jeroboam-cloud/jeroboam/cmd/jeroboam/internal/state"
 )
 
 // openstackOptions are the login to the cloud: an entry of clouds.yaml, or, if
@@ -43,7 +44,7 @@ func (c config) openstackLogin() (gophercloud.AuthOptions, gophercloud.EndpointO
 
 func (c config) namesNoOpenstack() bool { return c.Openstack == "" && os.Getenv("OS_CLOUD") == "" }
 
-func openOpenstack(c config, _ *state, _ *slog.Logger) (place, error) {
+func openOpenstack(c config, _ *state.Directory, _ *slog.Logger) (place, error) {
 	o, err := openstackOptions(c)
 	if err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/cmd/jeroboam/internal/state"
 )
 
 func serveCommand() *cobra.Command {
@@ -54,12 +55,12 @@ func serve(ctx context.Context, c config, stdout, stderr io.Writer) (err error) 
 	if err := ready(ctx, c); err != nil {
 		return err
 	}
-	s, err := openState(c.State)
+	s, err := state.Open(c.State)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
-	if err := s.share(c.Shared); err != nil {
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := s.Share(c.Shared); err != nil {
 		return err
 	}
 	listener, err := listen(c.Listen, "--listen")
@@ -74,19 +75,19 @@ func serve(ctx context.Context, c config, stdout, stderr io.Writer) (err error) 
 	if err := introduce(h.callers.own, stdout); err != nil {
 		return errors.Join(err, h.close())
 	}
-	s.keep()
+	s.Keep()
 	if c.Public.bare(listener.Addr()) {
 		log.WarnContext(ctx, "passwords and tokens cross the network in the clear: give --tls-cert, or --trusted-proxies if a proxy speaks TLS")
 	}
-	log.InfoContext(ctx, "serving", "address", listener.Addr().String(), "url", h.url, "state", s.dir, "version", version)
+	log.InfoContext(ctx, "serving", "address", listener.Addr().String(), "url", h.url, "state", s.Own, "version", version)
 	err = errors.Join(h.run(ctx, listener), h.close())
 	log.InfoContext(context.WithoutCancel(ctx), "stopped")
 	return err
 }
 
 // buildAlone builds while no other server of the shared directory does.
-func buildAlone(ctx context.Context, c config, s *state, address net.Addr, log *slog.Logger) (*house, error) {
-	done, err := s.starting()
+func buildAlone(ctx context.Context, c config, s *state.Directory, address net.Addr, log *slog.Logger) (*house, error) {
+	done, err := s.Starting()
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ func (h *house) otherKeys(err error) error {
 		return err
 	}
 	return e.WithRemedy("Give this server the root key of the database's other servers: copy their %s to %s, share a directory with them (--shared), "+
-		"or name theirs with --vault-root.", filepath.Base(ownKeys("")), ownKeys(h.state.common))
+		"or name theirs with --vault-root.", filepath.Base(ownKeys("")), ownKeys(h.state.Common))
 }
 
 func (h *house) openIdentity(ctx context.Context) (err error) {
@@ -30,7 +30,7 @@ func (h *house) openIdentity(ctx context.Context) (err error) {
 		h.callers, err = keystoneCallers(ctx, h.config.Keystone, h.log)
 		return err
 	}
-	dir := identityDir(h.state.common)
+	dir := identityDir(h.state.Common)
 	known, err := h.knownUsers(ctx)
 	if err != nil {
 		return err

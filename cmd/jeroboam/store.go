@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/cmd/jeroboam/internal/state"
 	"github.com/jeroboam-cloud/jeroboam/identity/embedded"
 	"github.com/jeroboam-cloud/jeroboam/store"
 	"github.com/jeroboam-cloud/jeroboam/store/postgres"
@@ -80,14 +81,14 @@ func claimed(ctx context.Context, c config, log *slog.Logger, f func(store.Archi
 	if c.Database != "" {
 		return opened(ctx, c, log, f)
 	}
-	s, err := openState(c.State)
+	s, err := state.Open(c.State)
 	if err != nil {
 		return err
 	}
 	if err = opened(ctx, c, log, f); err == nil {
-		s.keep()
+		s.Keep()
 	}
-	return errors.Join(err, s.close())
+	return errors.Join(err, s.Close())
 }
 
 func opened(ctx context.Context, c config, log *slog.Logger, f func(store.Archive) error) error {
@@ -143,15 +144,15 @@ func restoreStore(ctx context.Context, cmd *cobra.Command, c config, file string
 	if c.Database != "" {
 		return notSQLite("Use pg_restore, or \"jeroboam store import\".")
 	}
-	s, err := openState(c.State)
+	s, err := state.Open(c.State)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
+	defer func() { err = errors.Join(err, s.Close()) }()
 	if err := sqlite.Restore(ctx, file, sqliteDir(c.State)); err != nil {
 		return err
 	}
-	s.keep()
+	s.Keep()
 	return sayDone(cmd, c, "Restored the database from "+file+".")
 }
 
@@ -201,7 +202,7 @@ func openCopy(ctx context.Context, c config, log *slog.Logger) (store.Archive, e
 	}
 	dir, err := os.MkdirTemp(c.State, "export")
 	if err != nil {
-		return nil, stateError(c.State, err)
+		return nil, state.Error(c.State, err)
 	}
 	t := temporary{dir: dir}
 	if err = sqlite.Backup(ctx, sqliteDir(c.State), filepath.Join(dir, sqlite.File)); err == nil {

@@ -1,4 +1,4 @@
-package main
+package state
 
 import (
 	"os"
@@ -11,26 +11,26 @@ import (
 
 func TestASecondServiceIsRefusedAndTheFirstKeepsItsState(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
-	first, err := openState(dir)
+	first, err := Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	first.keep()
-	_, err = openState(dir)
+	first.Keep()
+	_, err = Open(dir)
 	if e, _ := jeroboam.AsError(err); e == nil || e.Reason != "state-taken" || !strings.Contains(e.Detail, "process ") {
 		t.Errorf("the second got %v", err)
 	}
-	if _, err := os.Stat(first.path("serve.pid")); err != nil {
+	if _, err := os.Stat(first.Path("serve.pid")); err != nil {
 		t.Errorf("the first lost its pid file: %v", err)
 	}
-	if err := first.close(); err != nil {
+	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
-	third, err := openState(dir)
+	third, err := Open(dir)
 	if err != nil {
 		t.Fatalf("after the first ended: %v", err)
 	}
-	if err := third.close(); err != nil {
+	if err := third.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if got := names(t, dir); got != "lock version" {
@@ -40,14 +40,14 @@ func TestASecondServiceIsRefusedAndTheFirstKeepsItsState(t *testing.T) {
 
 func TestAStartThatFailedLeavesNothing(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
-	s, err := openState(dir)
+	s, err := Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(s.path("half.db"), nil, 0o600); err != nil {
+	if err := os.WriteFile(s.Path("half.db"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.close(); err != nil {
+	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {
@@ -65,7 +65,7 @@ func TestAStateThatIsNotOursIsRefusedUnchanged(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, c.file), []byte(c.text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			_, err := openState(dir)
+			_, err := Open(dir)
 			if e, _ := jeroboam.AsError(err); e == nil || e.Reason != c.reason || e.Remedy == "" {
 				t.Errorf("got %v", err)
 			}

@@ -1,4 +1,5 @@
-package main
+// Package heir listens where one server of a host listens at a time.
+package heir
 
 import (
 	"errors"
@@ -12,13 +13,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// heirPause is between two looks whether the socket has become free.
-const heirPause = 50 * time.Millisecond
+// pause is between two looks whether the socket has become free.
+const pause = 50 * time.Millisecond
 
-// heir listens on a socket that one server of this host has at a time: who
+// Heir listens on a socket that one server of this host has at a time: who
 // holds the lock. The kernel frees it when its holder ends, however that was,
 // and the next one listens in its place; agents only connect again.
-type heir struct {
+type Heir struct {
 	path string
 	lock *os.File
 
@@ -28,13 +29,13 @@ type heir struct {
 	once   sync.Once
 }
 
-// inherit listens at once if nobody else does.
-func inherit(path, lock string) (*heir, error) {
+// Listen listens at once if nobody else does: on the unix socket of that path, under the lock of that file.
+func Listen(path, lock string) (*Heir, error) {
 	f, err := os.OpenFile(lock, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("listen for agents: %w", err)
 	}
-	h := &heir{path: path, lock: f, closed: make(chan struct{})}
+	h := &Heir{path: path, lock: f, closed: make(chan struct{})}
 	if _, err := h.take(); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -42,7 +43,7 @@ func inherit(path, lock string) (*heir, error) {
 }
 
 // take returns the socket; nil without an error: somebody else has it.
-func (h *heir) take() (net.Listener, error) {
+func (h *Heir) take() (net.Listener, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	select {
@@ -71,8 +72,8 @@ func (h *heir) take() (net.Listener, error) {
 }
 
 // Accept implements net.Listener: it waits for the socket, then for an agent.
-func (h *heir) Accept() (net.Conn, error) {
-	tick := time.NewTicker(heirPause)
+func (h *Heir) Accept() (net.Conn, error) {
+	tick := time.NewTicker(pause)
 	defer tick.Stop()
 	for {
 		socket, err := h.take()
@@ -91,7 +92,7 @@ func (h *heir) Accept() (net.Conn, error) {
 }
 
 // Close implements net.Listener. The socket is gone before the lock is free.
-func (h *heir) Close() error {
+func (h *Heir) Close() error {
 	err := net.ErrClosed
 	h.once.Do(func() {
 		close(h.closed)
@@ -107,4 +108,4 @@ func (h *heir) Close() error {
 }
 
 // Addr implements net.Listener.
-func (h *heir) Addr() net.Addr { return &net.UnixAddr{Name: h.path, Net: "unix"} }
+func (h *Heir) Addr() net.Addr { return &net.UnixAddr{Name: h.path, Net: "unix"} }

@@ -1,4 +1,4 @@
-package main
+package heir
 
 import (
 	"errors"
@@ -12,15 +12,15 @@ import (
 func TestTheSocketOfAgentsIsInherited(t *testing.T) {
 	dir := t.TempDir()
 	path, lock := filepath.Join(dir, "sock"), filepath.Join(dir, "lock")
-	first, err := inherit(path, lock)
+	first, err := Listen(path, lock)
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := inherit(path, lock)
+	second, err := Listen(path, lock)
 	if err != nil {
 		t.Fatal(err)
 	}
-	accepted := func(h *heir) <-chan error {
+	accepted := func(h *Heir) <-chan error {
 		ended := make(chan error, 1)
 		go func() {
 			conn, err := h.Accept()
@@ -62,7 +62,7 @@ func TestTheSocketOfAgentsIsInherited(t *testing.T) {
 	if err := <-two; err != nil {
 		t.Errorf("the second: %v", err)
 	}
-	third, err := inherit(path, lock)
+	third, err := Listen(path, lock)
 	if err != nil {
 		t.Fatal(err)
 	}
