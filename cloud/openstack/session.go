@@ -165,6 +165,7 @@ type project struct {
 	network *gophercloud.ServiceClient
 	image   *gophercloud.ServiceClient
 	volume  *gophercloud.ServiceClient // nil: the cloud has no Cinder
+	balance *gophercloud.ServiceClient // nil: the cloud has no Octavia
 
 	held    held // what is asked of it
 	flavors together.Memo[jeroboam.Flavor]
@@ -211,6 +212,7 @@ func (c *Cloud) open(provider *gophercloud.ProviderClient) (*project, error) {
 		{&p.network, openstack.NewNetworkV2, "Neutron"},
 		{&p.image, openstack.NewImageV2, "Glance"},
 		{&p.volume, openstack.NewBlockStorageV3, "Cinder"},
+		{&p.balance, openstack.NewLoadBalancerV2, "Octavia"},
 	} {
 		made, err := s.make(provider, c.options.Endpoint)
 		switch {
@@ -218,7 +220,7 @@ func (c *Cloud) open(provider *gophercloud.ProviderClient) (*project, error) {
 			*s.client = made
 		case !fault.Absent(err):
 			return nil, fault.Refuse(s.name, "say which versions it has", err)
-		case s.client != &p.volume:
+		case s.client != &p.volume && s.client != &p.balance:
 			return nil, jeroboam.Errorf(jeroboam.Invalid, "endpoint", "Keystone's catalogue has no endpoint of %s.", s.name).
 				WithRemedy("The operator checks the region and the interface that clouds.yaml names.").Wrap(err)
 		}
