@@ -142,17 +142,15 @@ func (o Octavia) settle(ctx context.Context, b LoadBalancer, until time.Time) (L
 			return b, nil
 		case failed:
 			return b, o.discard(ctx, b, "The load balancer %s (%s) is in the state ERROR.", b.Name, b.ID)
-		case leaves:
-			return b, fault.Deleting("load balancer " + b.Name)
 		}
-		if time.Now().After(until) {
-			return b, underWay(b)
-		}
-		if pace.Pause(ctx, look) != nil {
+		if time.Now().After(until) || pace.Pause(ctx, look) != nil {
 			return b, underWay(b)
 		}
 		fresh, err := loadbalancers.Get(ctx, o.Client, b.ID).Extract()
-		if err != nil {
+		switch {
+		case fault.Absent(err):
+			return b, fault.Deleting("load balancer " + b.Name) // it is gone by now
+		case err != nil:
 			return b, fault.Refuse("Octavia", "show the load balancer "+b.Name, err)
 		}
 		b = *fresh
@@ -160,6 +158,9 @@ func (o Octavia) settle(ctx context.Context, b LoadBalancer, until time.Time) (L
 }
 
 func underWay(b LoadBalancer) error {
+	if b.ProvisioningStatus == leaves {
+		return fault.Deleting("load balancer " + b.Name)
+	}
 	return jeroboam.Errorf(jeroboam.Unavailable, "balancer", "Octavia is at work on the load balancer %s (%s, %s).", b.Name, b.ID, b.ProvisioningStatus).
 		WithRemedy("It is asked again by itself. If this lasts, the operator of the cloud looks into the log of Octavia's provider.")
 }
