@@ -56,6 +56,15 @@ func (p *project) balances() error {
 		WithRemedy("Ask for one control-plane node and no load balancer.")
 }
 
+// mayBalance says before anything is made why there can be no balancer.
+func (p *project) mayBalance(ctx context.Context, scope cloud.Scope) error {
+	if err := p.balances(); err != nil {
+		return err
+	}
+	_, err := p.balancersOf(ctx, scope) // who has no role is refused a list, too
+	return err
+}
+
 func (p *project) octavia() octavia.Octavia {
 	return octavia.Octavia{Client: p.balance, Habits: &p.held.habits}
 }

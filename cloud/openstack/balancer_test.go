@@ -75,9 +75,13 @@ func TestWhoMayNotUseOctaviaHasNoBalancersToDelete(t *testing.T) {
 			t.Errorf("%d: got %v (%v)", s.octavia, all, err)
 		}
 	}
-	_, err := small{http.StatusForbidden}.cloud().EnsureBalancer(t.Context(), scope, cloud.BalancerSpec{Name: "demo"})
-	if jeroboam.KindOf(err) != jeroboam.Forbidden {
-		t.Errorf("got %v", err)
+	shut := small{http.StatusForbidden}.cloud()
+	_, ensured := shut.EnsureBalancer(t.Context(), scope, cloud.BalancerSpec{Name: "demo"})
+	for what, err := range map[string]error{"check": shut.Check(t.Context(), scope, cloud.Demand{Balancer: true}), "ensure": ensured} {
+		var e *jeroboam.Error
+		if !errors.As(err, &e) || e.Kind != jeroboam.Forbidden || e.Remedy == "" {
+			t.Errorf("%s: got %v", what, err)
+		}
 	}
 }
 

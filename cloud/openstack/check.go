@@ -27,7 +27,7 @@ func (c *Cloud) Check(ctx context.Context, scope cloud.Scope, want cloud.Demand)
 	}
 	var problems []error
 	if want.Balancer {
-		problems = append(problems, p.balances())
+		problems = append(problems, p.mayBalance(ctx, scope))
 	}
 	needs, err := p.needs(ctx, want)
 	if err != nil {

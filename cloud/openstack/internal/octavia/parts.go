@@ -3,7 +3,6 @@ package octavia
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/listeners"
 	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/loadbalancers"
@@ -131,7 +130,7 @@ func (w Wish) listener() listeners.CreateOpts {
 }
 
 func (w Wish) pool() pools.CreateOpts {
-	return pools.CreateOpts{Name: w.Name, Description: w.Mark, Protocol: pools.ProtocolTCP, LBMethod: pools.LBMethod(strings.ToUpper(w.Algorithm))}
+	return pools.CreateOpts{Name: w.Name, Description: w.Mark, Protocol: pools.ProtocolTCP, LBMethod: pools.LBMethod(w.Algorithm)}
 }
 
 // monitor asks for a connection: all providers can do that.
