@@ -156,7 +156,7 @@ type BalancerSpec struct {
 	Port     int
 	Backends []string // addresses of machines; a repeated Ensure updates them
 	Public   Public
-	Address  string            // that it had before, and has again if it must be made anew; "": any
+	Address  string            // that it had before, for a cloud that may have to make it anew; "": none
 	Labels   map[string]string // the cluster's; the cloud reads its own
 }
 

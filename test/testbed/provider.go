@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/gophercloud/gophercloud/v2"
-	"github.com/gophercloud/gophercloud/v2/openstack"
 	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/loadbalancers"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
 )
@@ -37,12 +36,6 @@ const (
 	mysqlSecret  = "MYSQL_PWD=db-pw"
 	madeUp       = "198.0.2.5" // address that the testbed's own driver says every load balancer has
 )
-
-// Octavia is the service of load balancers as the administrator asks it in a
-// project.
-func (k *Keystone) Octavia(project string) *gophercloud.ServiceClient {
-	return k.service(openstack.NewLoadBalancerV2, project)
-}
 
 // Balance has the load balancers of a project made until the test ends.
 func (k *Keystone) Balance(project string) *Provider {
