@@ -75,7 +75,7 @@ const (
 	leaves = "PENDING_DELETE"
 
 	patience = 20 * time.Second
-	look     = time.Second
+	between  = time.Second // two looks
 )
 
 // Ensure makes the load balancer, or what it lacks, or finds it; have are those
@@ -143,7 +143,7 @@ func (o Octavia) settle(ctx context.Context, b LoadBalancer, until time.Time) (L
 		case failed:
 			return b, o.discard(ctx, b, "The load balancer %s (%s) is in the state ERROR.", b.Name, b.ID)
 		}
-		if time.Now().After(until) || pace.Pause(ctx, look) != nil {
+		if time.Now().After(until) || pace.Pause(ctx, between) != nil {
 			return b, underWay(b)
 		}
 		fresh, err := loadbalancers.Get(ctx, o.Client, b.ID).Extract()

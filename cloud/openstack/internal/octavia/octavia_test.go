@@ -2,6 +2,7 @@ package octavia
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -22,6 +23,7 @@ import (
 type fake struct {
 	refuses  int            // status with which it refuses a whole load balancer
 	forgets  bool           // leaves the parts of a whole one out
+	late     int            // so many looks after the load balancer its parts are done
 	becomes  string         // state of what is made; "": ACTIVE
 	answers  map[string]int // statuses of other calls, by method and path
 	balancer map[string]any
@@ -96,7 +98,7 @@ func (f *fake) create(wish map[string]any, status string) (int, any) {
 			return f.refuses, map[string]any{"faultcode": "Server", "faultstring": "Provider 'plain' does not support a requested action."}
 		}
 		of := "ACTIVE"
-		if f.forgets {
+		if f.forgets || f.late > 0 {
 			of = "PENDING_CREATE"
 		}
 		f.listener = map[string]any{"id": "2", "provisioning_status": of}
@@ -116,6 +118,11 @@ func (f *fake) create(wish map[string]any, status string) (int, any) {
 }
 
 func (f *fake) tree() any {
+	if f.late--; f.late == 0 {
+		for _, part := range []map[string]any{f.listener, f.pool, f.monitor} {
+			part["provisioning_status"] = "ACTIVE"
+		}
+	}
 	listeners := []any{}
 	if f.listener != nil {
 		pools := []any{}
@@ -126,7 +133,8 @@ func (f *fake) tree() any {
 		f.listener["pools"] = pools
 		listeners = append(listeners, f.listener)
 	}
-	return map[string]any{"statuses": map[string]any{"loadbalancer": map[string]any{"listeners": listeners}}}
+	return map[string]any{"statuses": map[string]any{"loadbalancer": map[string]any{
+		"provisioning_status": f.balancer["provisioning_status"], "listeners": listeners}}}
 }
 
 func (f *fake) octavia(habits *Habits) Octavia {
@@ -224,6 +232,24 @@ func TestWhatAProviderLeftOutIsMadeByParts(t *testing.T) {
 	})
 }
 
+func TestPartsMayBeDoneAfterTheirLoadBalancer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{late: 5}
+		if _, err := f.octavia(new(Habits)).Ensure(t.Context(), wish("10.0.0.3"), nil); err != nil {
+			t.Error(err)
+		}
+		look := "GET loadbalancers/1/status"
+		f.said(t, "POST loadbalancers", look, look, look, look, look)
+		f.late = 5
+		f.listener["provisioning_status"] = "PENDING_CREATE"
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		if _, err := f.octavia(new(Habits)).Ensure(ctx, wish("10.0.0.3"), f.have(t)); jeroboam.KindOf(err) != jeroboam.Unavailable || f.balancer == nil {
+			t.Errorf("who gave up got %v, and %v is left", err, f.balancer)
+		}
+	})
+}
+
 func TestALoadBalancerThatFailedIsToldOfAndMadeAnewWithItsAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{}
@@ -261,7 +287,7 @@ func TestWhatOctaviaIsAtWorkOnIsWaitedForAWhile(t *testing.T) {
 		if e, ok := jeroboam.AsError(err); !ok || e.Kind != jeroboam.Unavailable || !strings.Contains(e.Detail, "PENDING_CREATE") || e.Remedy == "" {
 			t.Errorf("got %v", err)
 		}
-		if took := time.Since(began); took < patience || took > patience+2*look {
+		if took := time.Since(began); took < patience || took > patience+2*between {
 			t.Errorf("it was waited for %v", took)
 		}
 		f.balancer["provisioning_status"] = "PENDING_DELETE"

@@ -3,6 +3,8 @@ package octavia
 import (
 	"context"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/listeners"
 	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/loadbalancers"
@@ -10,12 +12,16 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/pools"
 
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/pace"
 )
 
-// tree is what Octavia tells of the parts of a load balancer in one call.
+// tree is what Octavia tells of a load balancer and its parts in one call.
 type tree struct {
 	Statuses struct {
-		LoadBalancer struct{ Listeners []listener }
+		LoadBalancer struct {
+			part
+			Listeners []listener
+		}
 	}
 }
 
@@ -38,21 +44,56 @@ type pool struct {
 	}
 }
 
-// complete makes the first of the parts that the load balancer lacks, or sets
-// its members right; changes is false when there is nothing to do.
-func (o Octavia) complete(ctx context.Context, want Wish, b LoadBalancer) (changes bool, err error) {
-	var t tree
-	if err := loadbalancers.GetStatuses(ctx, o.Client, b.ID).ExtractInto(&t); err != nil {
-		return false, fault.Refuse("Octavia", "show the parts of the load balancer "+b.Name, err)
-	}
-	var l listener
+// first are the listener and the pool, zero if there is none.
+func (t tree) first() (l listener, p pool) {
 	if all := t.Statuses.LoadBalancer.Listeners; len(all) > 0 {
 		l = all[0]
 	}
-	var p pool
 	if len(l.Pools) > 0 {
 		p = l.Pools[0]
 	}
+	return l, p
+}
+
+// pending reports whether the load balancer is said to be done before its parts
+// are.
+func (t tree) pending() bool {
+	l, p := t.first()
+	return t.Statuses.LoadBalancer.Status == active && slices.ContainsFunc([]part{l.part, p.part, p.Monitor},
+		func(p part) bool { return strings.HasPrefix(p.Status, "PENDING") })
+}
+
+// grace is how long parts may take after their load balancer: OVN's provider
+// makes them one by one.
+const grace = 20 * time.Second
+
+// look shows the parts, once they are done or have had their time.
+func (o Octavia) look(ctx context.Context, b LoadBalancer) (t tree, err error) {
+	for until := time.Now().Add(grace); ; {
+		t = tree{}
+		if err := loadbalancers.GetStatuses(ctx, o.Client, b.ID).ExtractInto(&t); err != nil {
+			return t, fault.Refuse("Octavia", "show the parts of the load balancer "+b.Name, err)
+		}
+		if !t.pending() || time.Now().After(until) {
+			return t, nil
+		}
+		if pace.Pause(ctx, between) != nil {
+			return t, underWay(b)
+		}
+	}
+}
+
+// complete makes the first of the parts that the load balancer lacks, or sets
+// its members right; changes is false when there is nothing to do.
+func (o Octavia) complete(ctx context.Context, want Wish, b LoadBalancer) (changes bool, err error) {
+	t, err := o.look(ctx, b)
+	if err != nil {
+		return false, err
+	}
+	if t.Statuses.LoadBalancer.Status != active { // the other answer was an older one
+		return true, nil
+	}
+	l, p := t.first()
 	if err := o.whole(ctx, want, b, l.part, p.part, p.Monitor); err != nil {
 		return false, err
 	}
