@@ -19,7 +19,7 @@ type Scope struct {
 
 // Capabilities is what a cloud can do, as data.
 type Capabilities struct {
-	Balancers   bool
+	Balancers   bool // makes them, where what is behind it has the service for that: Check tells
 	Volumes     bool
 	FloatingIPs bool
 	// StockImages says that machines boot an image that knows nothing of us:
@@ -156,6 +156,8 @@ type BalancerSpec struct {
 	Port     int
 	Backends []string // addresses of machines; a repeated Ensure updates them
 	Public   Public
+	Address  string            // that it had before, for a cloud that may have to make it anew; "": none
+	Labels   map[string]string // the cluster's; the cloud reads its own
 }
 
 // Balancer is what EnsureBalancer made or found.

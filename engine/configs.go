@@ -76,7 +76,7 @@ func (e *Engine) input(ctx context.Context, s *snapshot) (input, error) {
 		return input{}, err
 	}
 	in := input{Bundles: map[string]node.Bundle{}}
-	in.Cluster, in.APIHost, in.Authorities = plainCluster(s.cluster), s.apiHost(), map[string]jeroboam.Authority{}
+	in.Cluster, in.APIHost, in.APIInside, in.Authorities = plainCluster(s.cluster), s.apiHost(), s.apiInside(), map[string]jeroboam.Authority{}
 	for _, g := range s.groups {
 		in.Groups = append(in.Groups, plainGroup(g))
 		version := plan.Version(s.cluster, s.groups, g)

@@ -16,6 +16,7 @@ const (
 	attributeCIDR    = "cidr"
 	attributeGateway = "gateway"
 	attributeAddress = "address"
+	attributePublic  = "public" // address by which it is reached from outside, if that is another
 )
 
 func lineID(cluster, kind, name string) string { return cluster + "/" + kind + "/" + name }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -100,16 +101,26 @@ func (s *snapshot) wantedMasters() int {
 	return n
 }
 
-// apiHost is the address of the cluster's API, "" while it is not known.
+// apiHost is the address by which the cluster's API is reached, "" while it is
+// not known.
 func (s *snapshot) apiHost() string {
 	if b, ok := s.line(jeroboam.KindBalancer); ok {
-		return b.Attributes[attributeAddress]
+		return cmp.Or(b.Attributes[attributePublic], b.Attributes[attributeAddress])
 	}
 	if plan.WantsBalancer(s.cluster, s.groups) {
 		return ""
 	}
 	for _, m := range s.masters() {
 		return m.Status.Reached()
+	}
+	return ""
+}
+
+// apiInside is the address of the API for nodes, "" if that is apiHost: what a
+// balancer's floating address leads to.
+func (s *snapshot) apiInside() string {
+	if b, ok := s.line(jeroboam.KindBalancer); ok && b.Attributes[attributePublic] != "" {
+		return b.Attributes[attributeAddress]
 	}
 	return ""
 }

@@ -145,7 +145,8 @@ func (t task) makeBalancer(ctx context.Context) error {
 		return err
 	}
 	return t.commit(ctx, func(tx store.Tx) error {
-		return t.run.made(tx, t.snap.cluster, jeroboam.KindBalancer, t.snap.cluster.Name, b.CloudID, map[string]string{attributeAddress: b.Address})
+		return t.run.made(tx, t.snap.cluster, jeroboam.KindBalancer, t.snap.cluster.Name, b.CloudID, map[string]string{
+			attributeAddress: b.Address, attributePublic: b.Public})
 	})
 }
 
@@ -156,7 +157,7 @@ func (t task) setBackends(ctx context.Context) error {
 	}
 	return t.commit(ctx, func(tx store.Tx) error {
 		return t.run.made(tx, t.snap.cluster, jeroboam.KindBalancer, t.snap.cluster.Name, b.CloudID, map[string]string{
-			attributeAddress: b.Address, plan.BackendsAttribute: strings.Join(t.step.Backends, ",")})
+			attributeAddress: b.Address, attributePublic: b.Public, plan.BackendsAttribute: strings.Join(t.step.Backends, ",")})
 	})
 }
 
@@ -170,10 +171,15 @@ func (t task) ensureBalancer(ctx context.Context, backends []string) (cloud.Bala
 	if err != nil {
 		return cloud.Balancer{}, err
 	}
+	c := t.snap.cluster
+	spec := cloud.BalancerSpec{Name: c.Name, Network: network, Port: t.driver.COE.Traits().APIPort, Backends: backends, Labels: c.Spec.Labels,
+		Public: cloud.Public{FloatingIP: c.Spec.FloatingIPEnabled, ExternalNetwork: c.Spec.ExternalNetwork}}
+	if line, ok := t.snap.line(jeroboam.KindBalancer); ok {
+		spec.Address = line.Attributes[attributeAddress]
+	}
 	var b cloud.Balancer
 	err = t.call(ctx, "ensure balancer", func() (err error) {
-		b, err = balancers.EnsureBalancer(ctx, t.scope(), cloud.BalancerSpec{Name: t.snap.cluster.Name, Network: network,
-			Port: t.driver.COE.Traits().APIPort, Backends: backends})
+		b, err = balancers.EnsureBalancer(ctx, t.scope(), spec)
 		return err
 	})
 	return b, err

@@ -227,7 +227,8 @@ func (p *project) external(ctx context.Context, idOrName string) (string, error)
 	})
 }
 
-// marked tells of everything in Neutron that bears the mark of any cluster.
+// marked tells of everything in Neutron and Octavia that bears the mark of any
+// cluster.
 func (p *project) marked(ctx context.Context, tell func(description, project, name string)) error {
 	all, err := p.networks(ctx, false)
 	if err != nil {
@@ -251,7 +252,10 @@ func (p *project) marked(ctx context.Context, tell func(description, project, na
 	for _, g := range security {
 		tell(g.Description, g.ProjectID, strings.TrimSuffix(g.Name, apiSuffix))
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return p.markedBalancers(ctx, tell)
 }
 
 func (p *project) allSecurity(ctx context.Context) ([]securityGroup, error) {

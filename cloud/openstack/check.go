@@ -27,8 +27,7 @@ func (c *Cloud) Check(ctx context.Context, scope cloud.Scope, want cloud.Demand)
 	}
 	var problems []error
 	if want.Balancer {
-		problems = append(problems, jeroboam.Errorf(jeroboam.Unsupported, "balancer", "The cloud has no load balancers.").
-			WithRemedy("Ask for one control-plane node and no load balancer."))
+		problems = append(problems, p.mayBalance(ctx, scope))
 	}
 	needs, err := p.needs(ctx, want)
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/pace"
 )
 
-// Delete removes a credential, or a machine or the network with all that
-// belongs to it. What takes long is "deleting" until it is gone.
+// Delete removes a credential, or a machine, a balancer or the network with all
+// that belongs to it. What takes long is "deleting" until it is gone.
 func (c *Cloud) Delete(ctx context.Context, scope cloud.Scope, object cloud.Object) error {
 	switch object.Kind {
 	case jeroboam.KindMachine:
@@ -26,7 +26,7 @@ func (c *Cloud) Delete(ctx context.Context, scope cloud.Scope, object cloud.Obje
 	case jeroboam.KindCredential:
 		return c.deleteCredential(ctx, scope, object)
 	case jeroboam.KindBalancer:
-		return nil // none is ever made
+		return c.lookAfter(ctx, scope, func(p *project) error { return p.deleteBalancer(ctx, scope, object) })
 	}
 	return jeroboam.Errorf(jeroboam.Invalid, "kind", "The cloud knows no kind %q.", object.Kind)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/blockstorage/v3/volumes"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servergroups"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
+	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/loadbalancers"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/floatingips"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/routers"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/security/groups"
@@ -20,6 +21,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/mark"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/octavia"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/together"
 )
 
@@ -36,6 +38,8 @@ type held struct {
 	floating together.Asks[floatingips.FloatingIP]
 	volumes  together.Asks[volumes.Volume]
 	groups   together.Asks[servergroups.ServerGroup]
+	balanced together.Asks[octavia.LoadBalancer]
+	habits   octavia.Habits
 }
 
 // of asks about one cluster and keeps what bears its mark. In doubt it asks
@@ -130,6 +134,22 @@ func (p *project) volumesOf(ctx context.Context, scope cloud.Scope) ([]volumes.V
 			}
 			return volumes.List(p.volume, opts)
 		}, volumes.ExtractVolumes)
+}
+
+// balancersOf lists the cluster's load balancers. Octavia filters by one
+// description only.
+func (p *project) balancersOf(ctx context.Context, scope cloud.Scope) ([]octavia.LoadBalancer, error) {
+	if p.balance == nil {
+		return nil, nil
+	}
+	return of(ctx, p, &p.held.balanced, scope, func(v octavia.LoadBalancer, marked string) bool { return v.Description == marked },
+		"Octavia", "load balancers", func(about []string) pagination.Pager {
+			opts := loadbalancers.ListOpts{ProjectID: p.id}
+			if len(about) == 1 {
+				opts.Description = about[0]
+			}
+			return loadbalancers.List(p.balance, opts)
+		}, loadbalancers.ExtractLoadBalancers)
 }
 
 // tenant is the project to ask about, if it is not that of the session.

@@ -25,6 +25,19 @@ var (
 		Meaning: "Type of the volume that nodes boot from.", Effect: "volumes of boot_volume_size on OpenStack"}
 	labelBootZone = jeroboam.Label{Name: "boot_volume_availability_zone", Type: jeroboam.LabelString, Since: "0.1",
 		Meaning: "Zone of the volume that nodes boot from, that of the nodes if not given.", Effect: "volumes of boot_volume_size on OpenStack"}
+	labelBalancerPublic = jeroboam.Label{Name: "master_lb_floating_ip_enabled", Type: jeroboam.LabelBool, Since: "0.1",
+		Meaning: "Give the balancer of the API a floating address, as floating_ip_enabled says if not given.", Effect: "the API's balancer on OpenStack"}
+	labelCallers = jeroboam.Label{Name: "master_lb_allowed_cidrs", Type: jeroboam.LabelList, Items: jeroboam.LabelCIDR, Since: "0.1",
+		Meaning: "Networks that may call the balancer of the API besides that of the nodes; the service's own must be among them.",
+		Effect:  "the API's balancer on OpenStack, when it is made"}
+)
+
+// Labels about the balancers of services, which the API's obeys as well. The COE
+// declares them.
+const (
+	nameProvider  = "octavia_provider"
+	nameAlgorithm = "octavia_lb_algorithm"
+	nameMonitor   = "octavia_lb_healthcheck"
 )
 
 // zoneOf is the zone of a machine; "" leaves the choice to Nova.
@@ -35,5 +48,6 @@ func zoneOf(spec cloud.MachineSpec) string {
 
 // Labels are all of them.
 func Labels() []jeroboam.Label {
-	return []jeroboam.Label{labelSubnet, labelZone, labelPlacement, labelBootSize, labelBootType, labelBootZone}
+	return []jeroboam.Label{labelSubnet, labelZone, labelPlacement, labelBootSize, labelBootType, labelBootZone,
+		labelBalancerPublic, labelCallers}
 }

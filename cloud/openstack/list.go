@@ -16,6 +16,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/mark"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/octavia"
 )
 
 // Machines lists the cluster's machines by name: one call, however many.
@@ -41,9 +42,10 @@ func (c *Cloud) Machines(ctx context.Context, scope cloud.Scope) ([]cloud.Machin
 // holdings is everything that bears the mark of a cluster.
 type holdings struct {
 	shared
-	servers []servers.Server
-	ports   []ports.Port
-	volumes []volumes.Volume
+	servers  []servers.Server
+	ports    []ports.Port
+	volumes  []volumes.Volume
+	balanced []octavia.LoadBalancer
 }
 
 // shared is what no machine has for itself, but that a floating address is of
@@ -59,6 +61,7 @@ func (p *project) holdings(ctx context.Context, scope cloud.Scope) (h holdings, 
 	g.Go(func() (err error) { h.servers, err = p.serversOf(ctx, scope); return err })
 	g.Go(func() (err error) { h.ports, err = p.portsOf(ctx, scope); return err })
 	g.Go(func() (err error) { h.volumes, err = p.volumesOf(ctx, scope); return err })
+	g.Go(func() (err error) { h.balanced, err = p.seenBalancers(ctx, scope); return err })
 	g.Go(func() (err error) { h.shared, err = p.shared(ctx, scope); return err })
 	return h, g.Wait()
 }
@@ -71,8 +74,8 @@ func (p *project) shared(ctx context.Context, scope cloud.Scope) (s shared, err 
 	return s, g.Wait()
 }
 
-// List tells of machines, of the network and of credentials. A port or volume without a server
-// is a machine of which only that was made, or is left.
+// List tells of machines, balancers, the network and credentials. A port or
+// volume without a server is a machine of which only that was made, or is left.
 func (c *Cloud) List(ctx context.Context, scope cloud.Scope) ([]cloud.Object, error) {
 	var h holdings
 	err := c.lookAfter(ctx, scope, func(p *project) (err error) { h, err = p.holdings(ctx, scope); return err })
@@ -83,7 +86,7 @@ func (c *Cloud) List(ctx context.Context, scope cloud.Scope) ([]cloud.Object, er
 	if err != nil {
 		return nil, err
 	}
-	out := h.machines()
+	out := append(h.machines(), h.balancers()...)
 	if id, any := h.network(); any {
 		out = append(out, cloud.Object{Kind: jeroboam.KindNetwork, Name: scope.Name, CloudID: id})
 	}

@@ -1,5 +1,6 @@
 // Package openstack makes machines on OpenStack: servers of Nova on ports of
-// Neutron, with volumes of Cinder and images of Glance. It needs no Heat.
+// Neutron, with volumes of Cinder and images of Glance, and where it has Octavia
+// balancers. It needs no Heat.
 //
 // Every object bears the cluster's mark from the call that makes it (see
 // mark.go), so that a crash between two calls leaves nothing that is not found
@@ -73,6 +74,7 @@ var (
 	_ cloud.Catalogue = (*Cloud)(nil)
 	_ cloud.Sweeper   = (*Cloud)(nil)
 	_ cloud.Watcher   = (*Cloud)(nil)
+	_ cloud.Balancers = (*Cloud)(nil)
 
 	_ cloud.Credentials = (*Cloud)(nil)
 )
@@ -95,7 +97,7 @@ func New(o Options) *Cloud {
 
 // Capabilities tells what is made use of here, and the labels that are obeyed.
 func (c *Cloud) Capabilities() cloud.Capabilities {
-	return cloud.Capabilities{Volumes: true, FloatingIPs: true, StockImages: true, Labels: Labels(), Credentials: c.givesCredentials()}
+	return cloud.Capabilities{Balancers: true, Volumes: true, FloatingIPs: true, StockImages: true, Labels: Labels(), Credentials: c.givesCredentials()}
 }
 
 // Login logs in once, so that a start can tell wrong credentials

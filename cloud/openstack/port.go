@@ -8,6 +8,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/mark"
 )
@@ -83,18 +84,23 @@ func (m machine) ensureFloating(ctx context.Context, port ports.Port) (string, e
 			return f.FloatingIP, nil
 		}
 	}
-	external, err := m.project.external(ctx, m.spec.Public.ExternalNetwork)
+	return m.project.makeFloating(ctx, m.scope, m.spec.Public, port.ID, m.spec.Name)
+}
+
+// makeFloating makes a floating address that leads to the port.
+func (p *project) makeFloating(ctx context.Context, scope cloud.Scope, public cloud.Public, port, whose string) (string, error) {
+	external, err := p.external(ctx, public.ExternalNetwork)
 	if err != nil {
 		return "", err
 	}
 	if external == "" {
-		return "", jeroboam.Errorf(jeroboam.Invalid, "external-network", "The cloud has no external network that %s could have a floating address of.", m.spec.Name).
+		return "", jeroboam.Errorf(jeroboam.Invalid, "external-network", "The cloud has no external network that %s could have a floating address of.", whose).
 			WithRemedy("Make the cluster without floating addresses (floating_ip_enabled=false).")
 	}
-	opts := floatingips.CreateOpts{FloatingNetworkID: external, PortID: port.ID, Description: mark.Of(m.scope)}
-	made, err := floatingips.Create(ctx, m.project.network, opts).Extract()
+	opts := floatingips.CreateOpts{FloatingNetworkID: external, PortID: port, Description: mark.Of(scope)}
+	made, err := floatingips.Create(ctx, p.network, opts).Extract()
 	if err != nil {
-		return "", fault.Refuse("Neutron", "make a floating address for "+m.spec.Name, err)
+		return "", fault.Refuse("Neutron", "make a floating address for "+whose, err)
 	}
 	return made.FloatingIP, nil
 }

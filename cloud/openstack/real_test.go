@@ -17,16 +17,17 @@ import (
 // site is the testbed as this package's tests use it.
 type site struct {
 	*testbed.Keystone
-	project string
-	admin   *gophercloud.ServiceClient // of Nova, in the project
+	project  string
+	admin    *gophercloud.ServiceClient // of Nova, in the project
+	provider *testbed.Provider          // of load balancers
 }
 
 func open(t *testing.T) site {
 	t.Helper()
-	k := testbed.Start(t, "glance", "placement", "nova", "neutron", "cinder")
+	k := testbed.Start(t, "glance", "placement", "nova", "neutron", "cinder", "octavia")
 	name := k.NewProject("cloud")
 	k.LetAdminIn(name)
-	s := site{Keystone: k, project: k.Project(name)}
+	s := site{Keystone: k, project: k.Project(name), provider: k.Balance(name)}
 	nova, err := openstack.NewComputeV2(k.Login("admin", "admin-pw", name), gophercloud.EndpointOpts{Availability: gophercloud.AvailabilityInternal})
 	if err != nil {
 		t.Fatal(err)

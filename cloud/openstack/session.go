@@ -165,6 +165,7 @@ type project struct {
 	network *gophercloud.ServiceClient
 	image   *gophercloud.ServiceClient
 	volume  *gophercloud.ServiceClient // nil: the cloud has no Cinder
+	balance *gophercloud.ServiceClient // nil: the cloud has no Octavia
 
 	held    held // what is asked of it
 	flavors together.Memo[jeroboam.Flavor]
@@ -206,11 +207,13 @@ func (c *Cloud) open(provider *gophercloud.ProviderClient) (*project, error) {
 		client **gophercloud.ServiceClient
 		make   func(*gophercloud.ProviderClient, gophercloud.EndpointOpts) (*gophercloud.ServiceClient, error)
 		name   string
+		must   bool
 	}{
-		{&p.compute, openstack.NewComputeV2, "Nova"},
-		{&p.network, openstack.NewNetworkV2, "Neutron"},
-		{&p.image, openstack.NewImageV2, "Glance"},
-		{&p.volume, openstack.NewBlockStorageV3, "Cinder"},
+		{&p.compute, openstack.NewComputeV2, "Nova", true},
+		{&p.network, openstack.NewNetworkV2, "Neutron", true},
+		{&p.image, openstack.NewImageV2, "Glance", true},
+		{&p.volume, openstack.NewBlockStorageV3, "Cinder", false},
+		{&p.balance, openstack.NewLoadBalancerV2, "Octavia", false},
 	} {
 		made, err := s.make(provider, c.options.Endpoint)
 		switch {
@@ -218,7 +221,7 @@ func (c *Cloud) open(provider *gophercloud.ProviderClient) (*project, error) {
 			*s.client = made
 		case !fault.Absent(err):
 			return nil, fault.Refuse(s.name, "say which versions it has", err)
-		case s.client != &p.volume:
+		case s.must:
 			return nil, jeroboam.Errorf(jeroboam.Invalid, "endpoint", "Keystone's catalogue has no endpoint of %s.", s.name).
 				WithRemedy("The operator checks the region and the interface that clouds.yaml names.").Wrap(err)
 		}

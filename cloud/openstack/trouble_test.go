@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -154,17 +155,52 @@ func TestRealAnswersThatAreLostDoubleNothing(t *testing.T) {
 	n := life.network()
 	spec := life.spec("lossy-master-0", n)
 	m := again(life, func(ctx context.Context) (cloud.Machine, error) { return c.EnsureMachine(ctx, life.scope, spec) })
+	front := cloud.BalancerSpec{Name: "lossy", Network: n, Port: 6443, Backends: []string{m.Address}, Public: cloud.Public{FloatingIP: true}}
+	b := again(life, func(ctx context.Context) (cloud.Balancer, error) { return c.EnsureBalancer(ctx, life.scope, front) })
 	objects, err := c.List(t.Context(), life.scope)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []cloud.Object{{Kind: jeroboam.KindMachine, Name: spec.Name, ID: spec.ID, CloudID: m.CloudID},
+		{Kind: jeroboam.KindBalancer, Name: front.Name, CloudID: b.CloudID},
 		{Kind: jeroboam.KindNetwork, Name: "lossy", CloudID: n.ID}}
 	if fmt.Sprint(objects) != fmt.Sprint(want) {
 		t.Errorf("got %v, want %v", objects, want)
 	}
 	if len(l.lost) < 6 { // calls that went on beside one whose answer was lost are given up, and lose theirs too
 		t.Errorf("only %d answers were lost: %v", len(l.lost), l.lost)
+	}
+	life.clear()
+}
+
+// TestARealBalancerThatFailedComesBackWithItsAddresses: who has certificates for
+// them, or calls them, does not notice.
+func TestARealBalancerThatFailedComesBackWithItsAddresses(t *testing.T) {
+	s := open(t)
+	life := s.life("front", s.cloud())
+	spec := cloud.BalancerSpec{Name: "front", Network: life.network(), Port: 6443, Backends: []string{"10.0.0.200"}, Public: cloud.Public{FloatingIP: true}}
+	ensure := func(ctx context.Context) (cloud.Balancer, error) {
+		return life.cloud.EnsureBalancer(ctx, life.scope, spec)
+	}
+	first := again(life, ensure)
+	if !strings.HasPrefix(first.Address, "10.0.0.") || !strings.HasPrefix(first.Public, "172.24.4.") {
+		t.Errorf("got %+v", first)
+	}
+	if err := s.provider.Break(first.CloudID); err != nil {
+		t.Fatal(err)
+	}
+	spec.Address = first.Address
+	_, err := ensure(t.Context())
+	if e, ok := jeroboam.AsError(err); !ok || e.Reason != "balancer-error" || !strings.Contains(e.Detail, first.CloudID) {
+		t.Errorf("got %v", err)
+	}
+	second := again(life, ensure)
+	if second.CloudID == first.CloudID || second.Address != first.Address || second.Public != first.Public {
+		t.Errorf("got %+v, and before it failed %+v", second, first)
+	}
+	scopes, err := life.cloud.Clusters(t.Context())
+	if err != nil || !slices.Contains(scopes, life.scope) {
+		t.Errorf("%v is not among %v (%v)", life.scope, scopes, err)
 	}
 	life.clear()
 }

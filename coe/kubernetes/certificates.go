@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/coe"
 	"github.com/jeroboam-cloud/jeroboam/node"
 )
 
@@ -51,9 +52,10 @@ func nodeCertificates(m jeroboam.Machine) []node.Certificate {
 }
 
 // masterCertificates are what a control-plane machine asks for besides.
-func masterCertificates(m jeroboam.Machine, apiHost string, s settings) []node.Certificate {
+func masterCertificates(in coe.Input, s settings) []node.Certificate {
+	m := in.Machine
 	return []node.Certificate{
-		apiServerCertificate(m, apiHost, s),
+		apiServerCertificate(m, s, in.APIHost, in.APIInside),
 		certificate(node.Certificate{Name: certAPIKubelet, CommonName: userKubeletClient, Client: true}),
 		certificate(node.Certificate{Name: certFrontProxy, Authority: jeroboam.AuthorityFrontProxy, CommonName: certFrontProxy, Client: true}),
 		etcdCertificate(certEtcdServer, m, loopback, m.Status.Address),
@@ -66,15 +68,17 @@ func masterCertificates(m jeroboam.Machine, apiHost string, s settings) []node.C
 }
 
 // apiServerCertificate names every way to reach this API server.
-func apiServerCertificate(m jeroboam.Machine, apiHost string, s settings) node.Certificate {
+func apiServerCertificate(m jeroboam.Machine, s settings, apiHosts ...string) node.Certificate {
 	names := []string{"kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc." + clusterDomain, "localhost", m.Name}
 	addresses := []string{m.Status.Address, loopback, s.apiService()}
-	switch {
-	case slices.Contains(names, apiHost) || slices.Contains(addresses, apiHost):
-	case isAddress(apiHost):
-		addresses = append(addresses, apiHost)
-	default:
-		names = append(names, apiHost)
+	for _, host := range apiHosts {
+		switch {
+		case host == "" || slices.Contains(names, host) || slices.Contains(addresses, host):
+		case isAddress(host):
+			addresses = append(addresses, host)
+		default:
+			names = append(names, host)
+		}
 	}
 	return certificate(node.Certificate{Name: certAPIServer, CommonName: "kube-apiserver", DNSNames: names, IPs: addresses, Server: true})
 }

@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"cmp"
 	"net/netip"
 
 	"github.com/jeroboam-cloud/jeroboam"
@@ -45,7 +46,7 @@ func newMachine(in coe.Input) (machine, error) {
 	}
 	m := machine{Input: in, settings: s, pods: pods, certificates: nodeCertificates(in.Machine)}
 	if in.Machine.IsMaster() {
-		m.certificates = append(m.certificates, masterCertificates(in.Machine, in.APIHost, s)...)
+		m.certificates = append(m.certificates, masterCertificates(in, s)...)
 		m.certificates = append(m.certificates, m.keystoneCertificates()...)
 	}
 	for i, c := range m.certificates {
@@ -60,7 +61,7 @@ func (m machine) server() string {
 	if m.Machine.IsMaster() {
 		return apiURL(loopback)
 	}
-	return apiURL(m.APIHost)
+	return apiURL(cmp.Or(m.APIInside, m.APIHost))
 }
 
 // apiReady passes when the API server is all there, its roles included.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -171,6 +172,21 @@ func TestAnAPIByNameIsInTheCertificate(t *testing.T) {
 		if cert.Name == "apiserver" && !strings.Contains(strings.Join(cert.DNSNames, " "), "api.example.com") {
 			t.Errorf("names %v", cert.DNSNames)
 		}
+	}
+}
+
+func TestNodesCallAnAPIInsideThatOthersReachFromOutside(t *testing.T) {
+	all := coetest.Cluster(kubernetes.New().Traits(), 1, 1)
+	for i := range all {
+		all[i].APIHost, all[i].APIInside = "172.24.4.9", "10.0.0.99"
+	}
+	for _, cert := range configOf(t, all[0]).Certificates {
+		if cert.Name == "apiserver" && !(slices.Contains(cert.IPs, "172.24.4.9") && slices.Contains(cert.IPs, "10.0.0.99")) {
+			t.Errorf("addresses %v", cert.IPs)
+		}
+	}
+	if text := fileOf(t, configOf(t, all[1]), "/etc/kubernetes/kubelet.conf"); !strings.Contains(text, "https://10.0.0.99:6443") {
+		t.Errorf("the worker's kubelet has %s", text)
 	}
 }
 

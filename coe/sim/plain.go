@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 
@@ -34,7 +35,7 @@ func (Plain) Config(in coe.Input) (node.Config, error) {
 		Certificates: []node.Certificate{{Name: "node", Authority: jeroboam.AuthorityMain,
 			Generation: in.Authorities[jeroboam.AuthorityMain].Generation, CommonName: in.Machine.Name,
 			IPs: []string{in.Machine.Status.Address}, Server: true, Client: true, CertPath: "/etc/sim/node.pem", KeyPath: "/etc/sim/node.key"}},
-		Services: []node.Service{{Name: "node", Command: []string{"node", "--api", in.APIHost}}},
+		Services: []node.Service{{Name: "node", Command: []string{"node", "--api", cmp.Or(in.APIInside, in.APIHost)}}},
 	}
 	if n := in.Authorities[jeroboam.AuthorityMain].Generation; n > 0 {
 		c.Services[0].Env = map[string]string{"GENERATION": strconv.Itoa(n)}

@@ -33,6 +33,7 @@ type trouble struct {
 	template string
 	nova     *gophercloud.ServiceClient // as the administrator, past the proxy
 	neutron  *gophercloud.ServiceClient
+	octavia  *gophercloud.ServiceClient
 
 	mu      sync.Mutex
 	stopped []string // states in which clusters had to be told to go on
@@ -53,23 +54,24 @@ func setting(t *testing.T, name string, otherwise int) int {
 }
 
 // TestRealClustersLiveThroughFaults creates, resizes and deletes clusters while
-// the cloud's answers are spoilt: 10 of them, or JEROBOAM_TEST_LIVES. The dice are
-// JEROBOAM_TEST_SEED's.
+// the cloud's answers are spoilt: 10 of them, or JEROBOAM_TEST_LIVES, the first
+// and every tenth behind a balancer. The dice are JEROBOAM_TEST_SEED's.
 func TestRealClustersLiveThroughFaults(t *testing.T) {
 	lives, seed := setting(t, "JEROBOAM_TEST_LIVES", 10), setting(t, "JEROBOAM_TEST_SEED", 1)
 	tr := &trouble{}
 	tr.house = openBehind(t, func(k *testbed.Keystone) string {
 		var services []string
-		for _, name := range []string{"keystone", "glance", "nova", "neutron", "cinder"} {
+		for _, name := range []string{"keystone", "glance", "nova", "neutron", "cinder", "octavia"} {
 			services = append(services, testbed.Address(name))
 		}
 		tr.proxy = faults.Open(t, uint64(seed), services...)
 		return tr.proxy.Front(testbed.Address("keystone")) + "/v3"
 	})
-	tr.nova, tr.neutron = tr.keystone.Nova(tr.project), tr.keystone.Neutron(tr.project)
+	tr.nova, tr.neutron, tr.octavia = tr.keystone.Nova(tr.project), tr.keystone.Neutron(tr.project), tr.keystone.Octavia(tr.project)
 	tr.nova.Microversion = "2.67"
 	before, no := tr.everything(), false
-	tr.template = tr.house.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: "public", FloatingIPEnabled: &no})
+	tr.template = tr.house.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: "public", FloatingIPEnabled: &no,
+		Labels: map[string]string{"server_group_policies": "soft-anti-affinity", "master_lb_floating_ip_enabled": "true"}})
 	began := time.Now()
 	var all errgroup.Group
 	all.SetLimit(livesAtOnce)
@@ -111,6 +113,10 @@ func (tr *trouble) clear() {
 func (tr *trouble) live(ctx context.Context, i int) error {
 	tr.proxy.Allow(faultsPerLife)
 	masters, nodes, name := 1, 1+i%2, fmt.Sprintf("trouble-%d", i)
+	balanced := i%10 == 0
+	if balanced {
+		masters = 3
+	}
 	var id string
 	steps := []struct {
 		what string
@@ -118,7 +124,8 @@ func (tr *trouble) live(ctx context.Context, i int) error {
 		ask  func() error
 	}{
 		{"create", jeroboam.CreateComplete, func() (err error) {
-			id, err = tr.client.CreateCluster(ctx, wire.ClusterCreate{Name: name, ClusterTemplateID: tr.template, MasterCount: &masters, NodeCount: &nodes})
+			id, err = tr.client.CreateCluster(ctx, wire.ClusterCreate{Name: name, ClusterTemplateID: tr.template,
+				MasterCount: &masters, NodeCount: &nodes, MasterLBEnabled: &balanced})
 			return err
 		}},
 		{"resize", jeroboam.UpdateComplete, func() error {
@@ -197,6 +204,7 @@ func (tr *trouble) once(ctx context.Context, cluster string) error {
 		{tr.neutron, "ports", "ports?description=jeroboam-cluster%3D" + cluster},
 		{tr.neutron, "networks", "networks?description=jeroboam-cluster%3D" + cluster},
 		{tr.neutron, "routers", "routers?description=jeroboam-cluster%3D" + cluster},
+		{tr.octavia, "loadbalancers", "lbaas/loadbalancers?description=jeroboam-cluster%3D" + cluster},
 		{tr.neutron, "security_groups", "security-groups?description=jeroboam-cluster%3D" + cluster},
 	} {
 		names, err := names(ctx, kind.client, kind.path, kind.key, "")

@@ -33,7 +33,7 @@ func TestAnOperatorDeletesWhatNobodyElseCan(t *testing.T) {
 		{"disabled", h.disableUser}, {"out", func() { h.takeRole("member", h.user.ID) }}, {"closed", h.disableProject}, {"gone", h.deleteProject},
 	}
 	ids := map[string]string{}
-	template := h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: "public", KeypairID: h.keypair(),
+	template := h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: "public", KeypairID: h.keypair(), MasterLBEnabled: true,
 		Labels: map[string]string{"boot_volume_size": "1", "availability_zone": "nova"}})
 	for _, end := range ends {
 		ids[end.name] = h.create(wire.ClusterCreate{Name: end.name, ClusterTemplateID: template}, 1, 1)
@@ -72,7 +72,7 @@ func (h *house) keyed(id, name string) {
 		h.Fatal(err)
 	}
 	have := h.of(id, name)
-	for _, kind := range []string{"servers", "server_groups", "volumes", "networks", "subnets", "routers", "ports", "security_groups", "keypairs", "application_credentials"} {
+	for _, kind := range []string{"servers", "server_groups", "volumes", "networks", "subnets", "routers", "ports", "security_groups", "keypairs", "application_credentials", "loadbalancers"} {
 		if !slices.ContainsFunc(have, func(o string) bool { return strings.HasPrefix(o, kind+" ") }) {
 			h.Errorf("%s has no %s: %q", name, kind, have)
 		}

@@ -63,9 +63,10 @@ func open(t *testing.T) *house {
 // than the testbed's own.
 func openBehind(t *testing.T, address func(*testbed.Keystone) string) *house {
 	t.Helper()
-	k := testbed.Start(t, "glance", "placement", "nova", "neutron", "cinder")
+	k := testbed.Start(t, "glance", "placement", "nova", "neutron", "cinder", "octavia")
 	h := &house{T: t, keystone: k, project: k.NewProject("clusters")}
 	k.LetAdminIn(h.project)
+	k.Balance(h.project)
 	h.projectID = k.Project(h.project)
 	h.user = k.User(h.project, "member")
 	h.cloud = h.newCloud(func(o *cloudopenstack.Options) {

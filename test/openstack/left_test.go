@@ -30,6 +30,7 @@ func (h *house) everything() []string {
 		{neutron, "networks", "networks" + of}, {neutron, "subnets", "subnets" + of},
 		{neutron, "routers", "routers" + of}, {neutron, "ports", "ports" + of},
 		{neutron, "floatingips", "floatingips" + of}, {neutron, "security_groups", "security-groups" + of},
+		{h.keystone.Octavia("admin"), "loadbalancers", "lbaas/loadbalancers" + of},
 		{h.keystone.Admin(), "application_credentials", "users/" + h.admin() + "/application_credentials"},
 	} {
 		for _, name := range h.names(kind.client, kind.path, kind.key) {

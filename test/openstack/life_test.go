@@ -69,6 +69,38 @@ func TestARealClusterLives(t *testing.T) {
 	}
 }
 
+// TestARealClusterBehindABalancerLives: three control-plane nodes, whose API has
+// a floating address that leads to a load balancer.
+func TestARealClusterBehindABalancerLives(t *testing.T) {
+	h := open(t)
+	before := h.everything()
+	template := h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: "public", MasterLBEnabled: true,
+		Labels: map[string]string{"server_group_policies": "soft-anti-affinity"}}) // the testbed has one host
+	var id string
+	h.lap("create 3+2 behind a balancer", 1, func() {
+		id = h.create(wire.ClusterCreate{Name: "balanced", ClusterTemplateID: template}, 3, 2)
+		c := h.await(id, jeroboam.CreateComplete)
+		if c.APIAddress == nil || !strings.HasPrefix(*c.APIAddress, "https://172.24.4.") || len(c.MasterAddresses) != 3 {
+			t.Errorf("the API is at %v, of %v", c.APIAddress, c.MasterAddresses)
+		}
+	})
+	has := h.everything()
+	t.Logf("in the cloud: %q", has)
+	if !slices.Contains(has, "loadbalancers balanced") {
+		t.Error("there is no load balancer")
+	}
+	h.lap("resize to 3", 1, func() {
+		if _, err := h.client.ResizeCluster(t.Context(), id, wire.Resize{NodeCount: 3}); err != nil {
+			t.Fatal(err)
+		}
+		h.await(id, jeroboam.UpdateComplete)
+	})
+	h.lap("delete", 1, func() { h.delete(id) })
+	if after := h.everything(); !slices.Equal(after, before) {
+		t.Errorf("before %q\nafter  %q", before, after)
+	}
+}
+
 // TestRealVolumesAndAnExistingNetwork: a provider network without router and
 // floating addresses, and servers that boot from volumes.
 func TestRealVolumesAndAnExistingNetwork(t *testing.T) {

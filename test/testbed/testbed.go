@@ -41,9 +41,9 @@ type Keystone struct {
 	admin *gophercloud.ServiceClient
 }
 
-// ports are where the testbed's services listen, on this host.
-var ports = map[string]string{
-	"keystone": "5000", "glance": "9292", "placement": "8778", "nova": "8774", "neutron": "9696", "barbican": "9311", "cinder": "8776",
+// listen is the ports of the testbed's services, on this host.
+var listen = map[string]string{
+	"keystone": "5000", "glance": "9292", "placement": "8778", "nova": "8774", "neutron": "9696", "barbican": "9311", "cinder": "8776", "octavia": "9876",
 }
 
 // Start returns the testbed's Keystone, with more services if they are named;
@@ -74,12 +74,12 @@ func Start(t *testing.T, services ...string) *Keystone {
 }
 
 // Address is where one of the testbed's services listens.
-func Address(service string) string { return "http://127.0.0.1:" + ports[service] }
+func Address(service string) string { return "http://127.0.0.1:" + listen[service] }
 
 // silent are those of the services that nobody answers for.
 func silent(services []string) []string {
 	return slices.DeleteFunc(slices.Clone(services), func(name string) bool {
-		c, err := net.DialTimeout("tcp", "127.0.0.1:"+ports[name], time.Second)
+		c, err := net.DialTimeout("tcp", "127.0.0.1:"+listen[name], time.Second)
 		return err == nil && c.Close() == nil
 	})
 }

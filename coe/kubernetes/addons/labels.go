@@ -27,11 +27,11 @@ var (
 		"Registry that mirrors the images of add-ons, for example registry.example.com/mirror/.", "images of add-ons")
 	labelMaxNodes = option("max_node_count", jeroboam.LabelInt, "", "Most workers that the cluster autoscaler makes.", "the cluster autoscaler")
 
-	labelBalancer = option("octavia_provider", jeroboam.LabelString, "", "Provider of the balancers of services.", "the cloud controller manager")
-	labelMethod   = values(option("octavia_lb_algorithm", jeroboam.LabelEnum, "ROUND_ROBIN", "How balancers of services choose a member.",
-		"the cloud controller manager"), "ROUND_ROBIN", "LEAST_CONNECTIONS", "SOURCE_IP", "SOURCE_IP_PORT")
-	labelMonitor = option("octavia_lb_healthcheck", jeroboam.LabelBool, "true", "Let balancers of services watch their members.",
-		"the cloud controller manager")
+	labelBalancer = option("octavia_provider", jeroboam.LabelString, "", "Provider of balancers.", balancerEffect)
+	labelMethod   = values(option("octavia_lb_algorithm", jeroboam.LabelEnum, "ROUND_ROBIN", "How balancers choose a member.",
+		balancerEffect), "ROUND_ROBIN", "LEAST_CONNECTIONS", "SOURCE_IP", "SOURCE_IP_PORT")
+	labelMonitor = option("octavia_lb_healthcheck", jeroboam.LabelBool, "true", "Let balancers watch their members.",
+		balancerEffect)
 
 	labelZone    = option("csi_cinder_availability_zone", jeroboam.LabelString, "", "Zone of volumes, that of their node if not given.", classEffect)
 	labelReclaim = values(option("csi_cinder_reclaim_policy", jeroboam.LabelEnum, "Retain", "What becomes of a volume whose claim is gone.",
@@ -43,7 +43,10 @@ var (
 	labelShares     = option("manila_csi_share_network_id", jeroboam.LabelString, "", "Share network of Manila shares.", "the storage class of Manila")
 )
 
-const classEffect = "the storage class of Cinder"
+const (
+	classEffect    = "the storage class of Cinder"
+	balancerEffect = "the cloud controller manager, for balancers of services; the balancer of the API"
+)
 
 // Labels are all labels that add-ons obey.
 func Labels() []jeroboam.Label {

@@ -82,6 +82,8 @@ func classify(code int, said string) (jeroboam.Kind, string) {
 		return jeroboam.Forbidden, ""
 	case code == http.StatusNotFound:
 		return jeroboam.NotFound, ""
+	case code == http.StatusNotImplemented: // by the provider of a balancer, for one
+		return jeroboam.Invalid, ""
 	case code == http.StatusConflict, code == http.StatusTooManyRequests, code == http.StatusRequestTimeout,
 		code == http.StatusRequestEntityTooLarge, code >= 500:
 		return jeroboam.Unavailable, ""

@@ -38,7 +38,9 @@ func TestTheCloudsOwnWordsComeUp(t *testing.T) {
 		"a token that is not":    {401, `{"error": {"code": 401, "message": "The request you have made requires authentication."}}`, jeroboam.Forbidden, "requires authentication"},
 		"a proxy without a word": {502, `<html>Bad Gateway</html>`, jeroboam.Unavailable, "Bad Gateway"},
 		"what is gone":           {404, `{"itemNotFound": {"code": 404, "message": "Instance could not be found."}}`, jeroboam.NotFound, "could not be found"},
-		"Octavia's form":         {400, `{"faultcode": "Client", "faultstring": "Invalid input", "debuginfo": null}`, jeroboam.Invalid, "Invalid input"},
+		"what a provider cannot": {501, `{"faultcode": "Server", "faultstring": "Provider 'ovn' does not support a requested option: ROUND_ROBIN"}`,
+			jeroboam.Invalid, "does not support a requested option"},
+		"Octavia's form": {400, `{"faultcode": "Client", "faultstring": "Invalid input", "debuginfo": null}`, jeroboam.Invalid, "Invalid input"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cause := gophercloud.ErrUnexpectedResponseCode{Actual: test.code, Body: []byte(test.body),

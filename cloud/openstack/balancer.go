@@ -1,0 +1,205 @@
+package openstack
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/loadbalancers"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/floatingips"
+
+	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/mark"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/octavia"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/pace"
+)
+
+// EnsureBalancer implements cloud.Balancers with Octavia.
+func (c *Cloud) EnsureBalancer(ctx context.Context, scope cloud.Scope, spec cloud.BalancerSpec) (_ cloud.Balancer, err error) {
+	done, err := c.turn(ctx, scope.Cluster+" "+jeroboam.KindBalancer)
+	if err != nil {
+		return cloud.Balancer{}, err
+	}
+	defer done()
+	p, err := c.at(ctx, scope)
+	if err != nil {
+		return cloud.Balancer{}, err
+	}
+	if err := p.balances(); err != nil {
+		return cloud.Balancer{}, err
+	}
+	defer func() { p.held.doubts.note(scope, err) }()
+	have, err := p.balancersOf(ctx, scope)
+	if err != nil {
+		return cloud.Balancer{}, err
+	}
+	have = slices.DeleteFunc(have, func(b octavia.LoadBalancer) bool { return b.Name != spec.Name })
+	b, err := p.octavia().Ensure(ctx, wishOf(scope, spec), have)
+	if err != nil {
+		return cloud.Balancer{}, err
+	}
+	out := cloud.Balancer{CloudID: b.ID, Address: b.VipAddress}
+	out.Public, err = p.ensureEntry(ctx, scope, publicOf(spec), b)
+	return out, err
+}
+
+// balances says why there can be no balancers, nil if there can.
+func (p *project) balances() error {
+	if p.balance != nil {
+		return nil
+	}
+	return jeroboam.Errorf(jeroboam.Unsupported, "balancer", "The cloud has no load balancers: Keystone's catalogue has no endpoint of Octavia.").
+		WithRemedy("Ask for one control-plane node and no load balancer.")
+}
+
+// mayBalance says before anything is made why there can be no balancer.
+func (p *project) mayBalance(ctx context.Context, scope cloud.Scope) error {
+	if err := p.balances(); err != nil {
+		return err
+	}
+	_, err := p.balancersOf(ctx, scope) // who has no role is refused a list, too
+	return err
+}
+
+func (p *project) octavia() octavia.Octavia {
+	return octavia.Octavia{Client: p.balance, Habits: &p.held.habits}
+}
+
+// wishOf puts a balancer into Octavia's words. Its provider for OVN chooses
+// members by one algorithm only.
+func wishOf(scope cloud.Scope, spec cloud.BalancerSpec) octavia.Wish {
+	w := octavia.Wish{Name: spec.Name, Mark: mark.Of(scope), Subnet: spec.Network.Subnet, Address: spec.Address, Port: spec.Port, Members: spec.Backends,
+		Provider: spec.Labels[nameProvider], Monitored: !strings.EqualFold(spec.Labels[nameMonitor], "false")}
+	usual := "ROUND_ROBIN"
+	if w.Provider == "ovn" {
+		usual = "SOURCE_IP_PORT"
+	}
+	w.Algorithm = cmp.Or(spec.Labels[nameAlgorithm], usual)
+	if callers := labelCallers.In(spec.Labels); callers != "" {
+		for text := range strings.SplitSeq(callers, ",") {
+			w.Allowed = append(w.Allowed, strings.TrimSpace(text))
+		}
+		w.Allowed = append(w.Allowed, spec.Network.CIDR)
+	}
+	return w
+}
+
+// publicOf is how the balancer is reached from outside: the label has the last
+// word.
+func publicOf(spec cloud.BalancerSpec) cloud.Public {
+	public := spec.Public
+	if said := labelBalancerPublic.In(spec.Labels); said != "" {
+		public.FloatingIP = strings.EqualFold(said, "true")
+	}
+	return public
+}
+
+// ensureEntry gives the balancer a floating address, if it shall have one. One
+// that was made anew gets the address again that led to it before.
+func (p *project) ensureEntry(ctx context.Context, scope cloud.Scope, public cloud.Public, b octavia.LoadBalancer) (string, error) {
+	if !public.FloatingIP {
+		return "", nil
+	}
+	have, err := p.floatingOf(ctx, scope)
+	if err != nil {
+		return "", err
+	}
+	for _, f := range have {
+		if f.PortID == b.VipPortID {
+			return f.FloatingIP, nil
+		}
+	}
+	loose := slices.DeleteFunc(have, func(f floatingips.FloatingIP) bool { return f.PortID != "" })
+	kept, _ := mark.First(loose, func(f floatingips.FloatingIP) string { return f.ID })
+	if kept.ID == "" {
+		return p.makeFloating(ctx, scope, public, b.VipPortID, b.Name)
+	}
+	err = floatingips.Update(ctx, p.network, kept.ID, floatingips.UpdateOpts{PortID: &b.VipPortID}).Err
+	return kept.FloatingIP, fault.Refuse("Neutron", "lead the floating address "+kept.FloatingIP+" to "+b.Name, err)
+}
+
+// deleteBalancer removes the floating address and the load balancer. It does not
+// take a list's word that one is gone whose ID is known.
+func (p *project) deleteBalancer(ctx context.Context, scope cloud.Scope, object cloud.Object) error {
+	if p.balance == nil {
+		return nil
+	}
+	known := object.CloudID
+	for until := time.Now().Add(deleteWait); ; {
+		all, err := p.balancersOf(ctx, scope)
+		if err != nil {
+			return err
+		}
+		all = slices.DeleteFunc(all, func(b octavia.LoadBalancer) bool { return b.Name != object.Name })
+		there := len(all) > 0
+		if known != "" && !slices.ContainsFunc(all, func(b octavia.LoadBalancer) bool { return b.ID == known }) {
+			all = append(all, octavia.LoadBalancer{ID: known, Name: object.Name})
+		}
+		known = ""
+		for _, b := range all {
+			if err := p.dropBalancer(ctx, scope, b); err != nil {
+				return err
+			}
+		}
+		if !there {
+			return nil
+		}
+		if time.Now().After(until) || pace.Pause(ctx, deleteLook) != nil {
+			return fault.Deleting("load balancer " + object.Name)
+		}
+	}
+}
+
+func (p *project) dropBalancer(ctx context.Context, scope cloud.Scope, b octavia.LoadBalancer) error {
+	if b.VipPortID != "" {
+		if err := p.deleteFloating(ctx, scope, b.VipPortID); err != nil {
+			return err
+		}
+	}
+	return p.octavia().Delete(ctx, b)
+}
+
+// seenBalancers are those of the cluster, none for who has no role that Octavia
+// asks for: he has made none. One that somebody else made keeps Neutron from
+// deleting the network, which tells of it.
+func (p *project) seenBalancers(ctx context.Context, scope cloud.Scope) ([]octavia.LoadBalancer, error) {
+	all, err := p.balancersOf(ctx, scope)
+	if jeroboam.KindOf(err) == jeroboam.Forbidden && !fault.ShutOut(err) {
+		return nil, nil
+	}
+	return all, err
+}
+
+// balancers are those that are there, each name once.
+func (h holdings) balancers() []cloud.Object {
+	out := []cloud.Object{}
+	for _, b := range h.balanced {
+		if !slices.ContainsFunc(out, func(o cloud.Object) bool { return o.Name == b.Name }) {
+			out = append(out, cloud.Object{Kind: jeroboam.KindBalancer, Name: b.Name, CloudID: b.ID})
+		}
+	}
+	return out
+}
+
+// markedBalancers tells of the balancers of all clusters.
+func (p *project) markedBalancers(ctx context.Context, tell func(description, project, name string)) error {
+	if p.balance == nil {
+		return nil
+	}
+	pages, err := loadbalancers.List(p.balance, loadbalancers.ListOpts{}).AllPages(ctx)
+	if err == nil {
+		var all []octavia.LoadBalancer
+		all, err = loadbalancers.ExtractLoadBalancers(pages)
+		for _, b := range all {
+			tell(b.Description, b.ProjectID, b.Name)
+		}
+	}
+	if err = fault.Refuse("Octavia", "list load balancers", err); jeroboam.KindOf(err) == jeroboam.Forbidden && !fault.ShutOut(err) {
+		return nil
+	}
+	return err
+}
