@@ -30,6 +30,12 @@ func (c *Cloud) Check(ctx context.Context, scope cloud.Scope, want cloud.Demand)
 		problems = append(problems, jeroboam.Errorf(jeroboam.Unsupported, "balancer", "The cloud has no load balancers.").
 			WithRemedy("Ask for one control-plane node and no load balancer."))
 	}
+	for _, m := range want.Machines {
+		if err := unfit(m); err != nil {
+			problems = append(problems, err)
+			break // one is like the other
+		}
+	}
 	needs, err := p.needs(ctx, want)
 	if err != nil {
 		return err

@@ -35,5 +35,5 @@ func zoneOf(spec cloud.MachineSpec) string {
 
 // Labels are all of them.
 func Labels() []jeroboam.Label {
-	return []jeroboam.Label{labelSubnet, labelZone, labelPlacement, labelBootSize, labelBootType, labelBootZone}
+	return append([]jeroboam.Label{labelSubnet, labelZone, labelPlacement, labelBootSize, labelBootType, labelBootZone}, cloud.VolumeLabels()...)
 }

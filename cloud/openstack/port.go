@@ -43,7 +43,7 @@ func (m machine) ensurePort(ctx context.Context) (ports.Port, error) {
 	if m.spec.Network.Subnet != "" {
 		opts.FixedIPs = []ports.IP{{SubnetID: m.spec.Network.Subnet}}
 	}
-	for _, network := range m.spec.Routed {
+	for _, network := range m.pairs() {
 		opts.AllowedAddressPairs = append(opts.AllowedAddressPairs, ports.AddressPair{IPAddress: network})
 	}
 	made, err := ports.Create(ctx, m.project.network, opts).Extract()
