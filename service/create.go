@@ -24,7 +24,7 @@ type ClusterRequest struct {
 	MasterFlavor     string
 	Labels           map[string]string // none: the template's
 	MergeLabels      bool              // Labels are laid over the template's
-	CreateTimeout    *time.Duration    // nil: an hour; 0: none
+	CreateTimeout    *time.Duration    // nil: an hour, of bare metal three; 0: none
 	DiscoveryURL     string
 	DockerVolumeSize *int
 	FixedNetwork     string
@@ -33,7 +33,10 @@ type ClusterRequest struct {
 	MasterLB         *bool
 }
 
-const defaultTimeout = time.Hour
+const (
+	defaultTimeout = time.Hour
+	bareTimeout    = 3 * time.Hour // metal is cleaned, written and booted, which takes half an hour each time
+)
 
 // CreateCluster writes down a cluster, its two default groups and the
 // operation that makes it.
@@ -187,6 +190,9 @@ func (s *Service) newCluster(caller jeroboam.Caller, r ClusterRequest, t jeroboa
 	}
 	if c.Name == "" {
 		c.Name = randomName("cluster")
+	}
+	if d.Bare() {
+		c.Spec.CreateTimeout = bareTimeout
 	}
 	if r.CreateTimeout != nil {
 		c.Spec.CreateTimeout = *r.CreateTimeout
