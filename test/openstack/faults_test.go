@@ -69,7 +69,8 @@ func TestRealClustersLiveThroughFaults(t *testing.T) {
 	tr.nova, tr.neutron = tr.keystone.Nova(tr.project), tr.keystone.Neutron(tr.project)
 	tr.nova.Microversion = "2.67"
 	before, no := tr.everything(), false
-	tr.template = tr.house.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: "public", FloatingIPEnabled: &no})
+	tr.template = tr.house.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: "public", FloatingIPEnabled: &no,
+		Labels: map[string]string{"etcd_volume_size": "1"}})
 	began := time.Now()
 	var all errgroup.Group
 	all.SetLimit(livesAtOnce)
