@@ -241,5 +241,5 @@ func (s *Service) keepCluster(tx store.Tx, caller jeroboam.Caller, c jeroboam.Cl
 	if err := s.begin(tx, caller, &c, change{jeroboam.VerbCreate, summary, jeroboam.CreateInProgress, c.Spec.CreateTimeout}); err != nil {
 		return c, err
 	}
-	return c, s.warn(tx, c, s.LabelWarnings(c.Spec.COE, c.Spec.Labels))
+	return c, s.warn(tx, c, s.ClusterWarnings(c))
 }

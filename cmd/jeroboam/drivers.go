@@ -149,7 +149,7 @@ func serviceDrivers(all []driver) []service.Driver {
 	out := make([]service.Driver, len(all))
 	for i, d := range all {
 		out[i] = service.Driver{Driver: d.Driver, Engine: d.coe, Catalogue: d.cloud, Preflight: d.cloud,
-			Labels: d.cloud.Capabilities().Labels, Credentials: d.cloud.Capabilities().Credentials}
+			Labels: d.cloud.Capabilities().Labels, Credentials: d.cloud.Capabilities().Credentials, Volumes: d.cloud.Capabilities().Volumes}
 	}
 	return out
 }
