@@ -40,7 +40,16 @@ type MachineStatus struct {
 	Removed       bool           `json:"removed,omitempty"` // the COE has forgotten it
 	Deleting      bool           `json:"deleting,omitempty"`
 	Cause         *Cause         `json:"cause,omitempty"` // what its agent could not do
+
+	// Volumes are the serial numbers of its volumes, by what they are for.
+	Volumes map[string]string `json:"volumes,omitempty"`
 }
+
+// What the volumes of machines are for; COE and cloud know them by these names.
+const (
+	VolumeEtcd       = "etcd"       // etcd's data, on control-plane machines
+	VolumeContainers = "containers" // images and the storage of containers
+)
 
 // ServiceState is one service of a machine as its agent reports it.
 type ServiceState struct {

@@ -68,7 +68,7 @@ func createCluster(s *server, r *request) (reply, error) {
 		return reply{}, unknownTemplate(err, r)
 	}
 	return reply{status: http.StatusAccepted, body: wire.UUID{UUID: c.ID}, made: c.ID,
-		warnings: s.Service.LabelWarnings(c.Spec.COE, c.Spec.Labels)}, nil
+		warnings: s.Service.ClusterWarnings(c)}, nil
 }
 
 // unknownTemplate keeps the 400 that older versions give for it, and bays always.

@@ -30,6 +30,7 @@ func (a *app) templateCreate() *cobra.Command {
 	f.StringVar(&in.DNSNameserver, "dns-nameserver", "", "name servers, comma-separated")
 	f.StringVar(&in.NetworkDriver, "network-driver", "", "network driver; the engine's default if not given")
 	f.IntVar(&in.DockerVolumeSize, "docker-volume-size", 0, "GB for container images, per machine")
+	f.StringVar(&in.ServerType, "server-type", "", "vm, or bm for bare metal; vm if not given")
 	f.StringVar(&in.Driver, "driver", "", "driver to use, when several fit")
 	f.StringVar(&in.Tags, "tags", "", "tags, comma-separated")
 	f.StringArrayVar(&labels, "label", nil, "label KEY=VALUE; may be repeated"+labelHelp)

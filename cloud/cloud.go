@@ -61,7 +61,8 @@ type MachineSpec struct {
 	Network  Network
 	Flavor   jeroboam.Flavor
 	Image    jeroboam.Image
-	Volumes  []Volume // disks besides the one it boots from
+	Bare     bool     // of metal: no volumes, nothing that only a hypervisor does
+	Volumes  []Volume // disks besides the one it boots from: VolumesOf; a cloud without volumes ignores them
 	Routed   []string // networks besides Address that packets come from and go to, e.g. that of pods
 	Public   Public
 	Keypair  Keypair
@@ -84,9 +85,10 @@ type Keypair struct {
 // Volume is a disk of its own that a machine has besides the one it boots from.
 // It goes with the machine.
 type Volume struct {
-	Name   string // what it is for; unique on the machine
+	Name   string // what it is for, e.g. jeroboam.VolumeEtcd; unique on the machine
 	SizeGB int
 	Type   string // "": the cloud's default
+	Lasts  bool   // it stays when the machine is made anew because it failed or was lost
 }
 
 // Machine is what the cloud knows of a machine.
@@ -98,6 +100,10 @@ type Machine struct {
 	Public  string // floating address, if it has one; told by EnsureMachine alone
 	State   MachineState
 	Fault   *jeroboam.Cause // why State is error
+
+	// Volumes are the serial numbers of its volumes, by their names. A disk may
+	// show no more than the first 20 characters of one.
+	Volumes map[string]string
 }
 
 // MachineState is the cloud's word on a machine.

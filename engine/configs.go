@@ -195,7 +195,7 @@ func plainGroup(g jeroboam.NodeGroup) jeroboam.NodeGroup {
 }
 
 func plainMachine(m jeroboam.Machine) jeroboam.Machine {
-	m.Status = jeroboam.MachineStatus{CloudID: m.Status.CloudID, Address: m.Status.Address}
+	m.Status = jeroboam.MachineStatus{CloudID: m.Status.CloudID, Address: m.Status.Address, Volumes: m.Status.Volumes}
 	m.UpdatedAt, m.Revision = time.Time{}, 0
 	return m
 }

@@ -38,6 +38,7 @@ type Driver struct {
 	Cloud     cloud.Cloud
 	COE       coe.COE
 	Catalogue cloud.Catalogue
+	Bare      bool // machines are of metal
 }
 
 // Gateway is where machines find the service.

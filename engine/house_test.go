@@ -65,16 +65,19 @@ func open(t *testing.T, model cloudsim.Options, change func(*engine.Options)) *h
 }
 
 // create asks for a cluster and returns its operation's ID.
-func (h *house) create(cluster string, masters, workers int) string {
+func (h *house) create(cluster string, masters, workers int, change ...func(*jeroboam.ClusterSpec)) string {
 	h.Helper()
 	h.update(func(tx store.Tx) error {
 		c := jeroboam.Cluster{ID: cluster, Project: "p1", Name: cluster, CreatedAt: time.Now(), Spec: jeroboam.ClusterSpec{
 			Driver: "k8s_sim", COE: "sim", Version: "1", Image: "sim", Flavor: "small", MasterFlavor: "small"}}
+		for _, f := range change {
+			f(&c.Spec)
+		}
 		c.Status.State = jeroboam.CreateInProgress
 		for i, count := range []int{masters, workers} {
 			role := []string{jeroboam.RoleMaster, jeroboam.RoleWorker}[i]
 			g := jeroboam.NodeGroup{ID: cluster + "-" + role, Cluster: cluster, Project: "p1", Name: "default-" + role, Role: role, Default: true,
-				Spec: jeroboam.NodeGroupSpec{Count: count, Flavor: "small", Image: "sim"}, Status: jeroboam.NodeGroupStatus{State: jeroboam.CreateInProgress}}
+				Spec: jeroboam.NodeGroupSpec{Count: count, Flavor: "small", Image: "sim", DockerVolumeSize: c.Spec.DockerVolumeSize}, Status: jeroboam.NodeGroupStatus{State: jeroboam.CreateInProgress}}
 			if err := store.Put(tx, &g); err != nil {
 				return err
 			}
@@ -144,9 +147,9 @@ func (h *house) await(operation string) jeroboam.Operation {
 }
 
 // made makes a whole cluster and returns its machines by name.
-func (h *house) made(cluster string, masters, workers int) map[string]jeroboam.Machine {
+func (h *house) made(cluster string, masters, workers int, change ...func(*jeroboam.ClusterSpec)) map[string]jeroboam.Machine {
 	h.Helper()
-	if op := h.await(h.create(cluster, masters, workers)); op.State != jeroboam.OperationComplete {
+	if op := h.await(h.create(cluster, masters, workers, change...)); op.State != jeroboam.OperationComplete {
 		h.Fatalf("the create is %s: %+v", op.State, op.Cause)
 	}
 	out := map[string]jeroboam.Machine{}

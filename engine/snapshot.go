@@ -82,6 +82,16 @@ func (s *snapshot) masters() []jeroboam.Machine {
 	return out
 }
 
+// group is a node group by its ID; the zero one if it is gone.
+func (s *snapshot) group(id string) jeroboam.NodeGroup {
+	for _, g := range s.groups {
+		if g.ID == id {
+			return g
+		}
+	}
+	return jeroboam.NodeGroup{}
+}
+
 // running reports whether the control plane has ever been whole enough to
 // answer: from then on it grows and shrinks by one.
 func (s *snapshot) running() bool {
@@ -139,10 +149,5 @@ func (s *snapshot) version(m jeroboam.Machine) string {
 	if m.Status.Version != "" {
 		return m.Status.Version
 	}
-	for _, g := range s.groups {
-		if g.ID == m.Group {
-			return g.Status.Version
-		}
-	}
-	return ""
+	return s.group(m.Group).Status.Version
 }

@@ -44,6 +44,7 @@ func (t task) makeMachine(ctx context.Context) error {
 	return t.commit(ctx, func(tx store.Tx) error {
 		_, err := store.Edit(tx, m.ID, func(m *jeroboam.Machine) {
 			m.Status.CloudID, m.Status.Address, m.Status.Public = made.CloudID, made.Address, made.Public
+			m.Status.Volumes = made.Volumes
 			m.UpdatedAt = t.run.Now().UTC()
 		})
 		if err != nil {
@@ -68,6 +69,7 @@ func (t task) machineSpec(ctx context.Context) (cloud.MachineSpec, error) {
 		return cloud.MachineSpec{}, err
 	}
 	spec := cloud.MachineSpec{Name: m.Name, Role: m.Role, Index: m.Index, Group: m.Group, Network: network, Flavor: flavor, Image: image, Labels: c.Spec.Labels,
+		Bare: t.driver.Bare, Volumes: cloud.VolumesOf(c.Spec.Labels, t.snap.group(m.Group)),
 		Public:  cloud.Public{FloatingIP: c.Spec.FloatingIPEnabled, ExternalNetwork: c.Spec.ExternalNetwork},
 		Keypair: cloud.Keypair{Name: c.Spec.Keypair, User: c.User}}
 	if pods := t.driver.COE.Traits().PodNetwork.In(c.Spec.Labels); pods != "" {

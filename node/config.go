@@ -32,6 +32,7 @@ const GatewayName = "gateway.jeroboam"
 type Config struct {
 	Hostname     string        `json:"hostname"`
 	Bundle       Bundle        `json:"bundle"`
+	Disks        []Disk        `json:"disks,omitempty"`
 	Directories  []Directory   `json:"directories,omitempty"`
 	Files        []File        `json:"files,omitempty"`
 	Certificates []Certificate `json:"certificates,omitempty"`
@@ -67,6 +68,13 @@ const (
 	StateDir   = "/var/lib/jeroboam/agent" // the agent's own key, certificate and last config
 	LogDir     = "/var/log/jeroboam"       // <service>.log
 )
+
+// Disk is mounted before anything else is done. One that holds nothing gets a
+// file system first (ext4); whatever is on it is never written over.
+type Disk struct {
+	Serial string `json:"serial"` // of which a disk may show the first 20 characters only
+	Mount  string `json:"mount"`  // directory
+}
 
 // Directory is made before any file.
 type Directory struct {

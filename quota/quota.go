@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
@@ -28,29 +29,20 @@ func (l Limits) Of(resource string) int {
 // ID is that of a project's quota of a resource.
 func ID(project, resource string) string { return project + "/" + resource }
 
-// Labels that add a volume to nodes, in GB.
-const (
-	labelBootVolume = "boot_volume_size" // in place of the flavor's root disk
-	labelEtcdVolume = "etcd_volume_size" // of masters
-)
+// labelBootVolume gives nodes a volume, in GB, in place of the flavor's root disk.
+const labelBootVolume = "boot_volume_size"
 
 // Each is what one node of a group takes.
 func Each(g jeroboam.NodeGroup, f jeroboam.Flavor) jeroboam.Amounts {
 	disk := f.DiskGB
-	if boot := size(g, labelBootVolume); boot > 0 {
+	// What is no number was refused, or reported, with the wish.
+	if boot, _ := strconv.Atoi(g.Spec.Labels[labelBootVolume]); boot > 0 {
 		disk = boot
 	}
-	disk += g.Spec.DockerVolumeSize
-	if g.IsMaster() {
-		disk += size(g, labelEtcdVolume)
+	for _, v := range cloud.VolumesOf(g.Spec.Labels, g) {
+		disk += v.SizeGB
 	}
 	return jeroboam.Amounts{Nodes: 1, Cores: f.VCPUs, Memory: f.MemoryMB, Volume: disk}
-}
-
-// size reads a label; what is no number was refused, or reported, with the wish.
-func size(g jeroboam.NodeGroup, label string) int {
-	n, _ := strconv.Atoi(g.Spec.Labels[label])
-	return max(n, 0)
 }
 
 // Used is what a project takes.

@@ -24,7 +24,7 @@ type ClusterRequest struct {
 	MasterFlavor     string
 	Labels           map[string]string // none: the template's
 	MergeLabels      bool              // Labels are laid over the template's
-	CreateTimeout    *time.Duration    // nil: an hour; 0: none
+	CreateTimeout    *time.Duration    // nil: an hour, of bare metal three; 0: none
 	DiscoveryURL     string
 	DockerVolumeSize *int
 	FixedNetwork     string
@@ -33,7 +33,10 @@ type ClusterRequest struct {
 	MasterLB         *bool
 }
 
-const defaultTimeout = time.Hour
+const (
+	defaultTimeout = time.Hour
+	bareTimeout    = 3 * time.Hour // metal is cleaned, written and booted, which takes half an hour each time
+)
 
 // CreateCluster writes down a cluster, its two default groups and the
 // operation that makes it.
@@ -188,6 +191,9 @@ func (s *Service) newCluster(caller jeroboam.Caller, r ClusterRequest, t jeroboa
 	if c.Name == "" {
 		c.Name = randomName("cluster")
 	}
+	if d.Bare() {
+		c.Spec.CreateTimeout = bareTimeout
+	}
 	if r.CreateTimeout != nil {
 		c.Spec.CreateTimeout = *r.CreateTimeout
 	}
@@ -235,5 +241,5 @@ func (s *Service) keepCluster(tx store.Tx, caller jeroboam.Caller, c jeroboam.Cl
 	if err := s.begin(tx, caller, &c, change{jeroboam.VerbCreate, summary, jeroboam.CreateInProgress, c.Spec.CreateTimeout}); err != nil {
 		return c, err
 	}
-	return c, s.warn(tx, c, s.LabelWarnings(c.Spec.COE, c.Spec.Labels))
+	return c, s.warn(tx, c, s.ClusterWarnings(c))
 }

@@ -108,6 +108,16 @@ func (s *Service) LabelWarnings(coe string, labels map[string]string) []string {
 	return warnings(labels, func(name string) string { return cmp.Or(idle(known, coe, name), caution(known, name, labels[name])) })
 }
 
+// ClusterWarnings tells the same of a cluster, and which of its other wishes has
+// no effect on its cloud.
+func (s *Service) ClusterWarnings(c jeroboam.Cluster) []string {
+	all := s.LabelWarnings(c.Spec.COE, c.Spec.Labels)
+	if d, err := s.driverOf(c); err == nil && c.Spec.DockerVolumeSize > 0 && !d.Volumes {
+		all = append(all, fmt.Sprintf("docker_volume_size has no effect: the cloud of the driver %s has no volumes.", d.Name))
+	}
+	return all
+}
+
 // GroupLabelWarnings does so for the labels that a group does not have from its
 // cluster. None of them has an effect: every label is read of the cluster.
 func (s *Service) GroupLabelWarnings(g NodeGroup) []string {

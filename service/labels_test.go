@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/api"
@@ -94,5 +95,44 @@ func TestWhatCallsTheCloudNeedsACredential(t *testing.T) {
 	}
 	if got := h.Service.LabelWarnings(apikit.COE, off); len(got) > 0 {
 		t.Errorf("turned off: %q", got)
+	}
+}
+
+func TestAVolumeThatACloudDoesNotHaveIsToldOf(t *testing.T) {
+	size := 5
+	for has, want := range map[bool][]string{true: nil,
+		false: {"docker_volume_size has no effect: the cloud of the driver " + apikit.Driver + " has no volumes."}} {
+		h, _ := house(t, func(o *service.Options, _ *api.Options) { o.Drivers[0].Volumes = has })
+		c := create(t, h, service.ClusterRequest{DockerVolumeSize: &size, Labels: map[string]string{"kube_tag": "v1.36.3"}})
+		if got := h.Service.ClusterWarnings(c); !slices.Equal(got, want) {
+			t.Errorf("a cloud with volumes (%v): %q", has, got)
+		}
+		var told []string
+		for _, e := range records[jeroboam.Event](t, h, c.ID) {
+			if e.Type == "warning" {
+				told = append(told, e.Message)
+			}
+		}
+		if !slices.Equal(told, want) {
+			t.Errorf("events %q", told)
+		}
+	}
+}
+
+func TestBareMetalHasMoreTime(t *testing.T) {
+	ten := 10 * time.Minute
+	for serverType, want := range map[string]time.Duration{"vm": time.Hour, "bm": 3 * time.Hour} {
+		h := apikit.New(t, func(o *service.Options, _ *api.Options) { o.Drivers[0].ServerType = serverType })
+		_, err := h.Service.CreateTemplate(t.Context(), olga, jeroboam.Template{Name: "k8s", COE: apikit.COE, Image: apikit.Image,
+			Flavor: apikit.Flavor, ServerType: serverType})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := create(t, h, service.ClusterRequest{}).Spec.CreateTimeout; got != want {
+			t.Errorf("%s: %v, want %v", serverType, got, want)
+		}
+		if got := create(t, h, service.ClusterRequest{CreateTimeout: &ten}).Spec.CreateTimeout; got != ten {
+			t.Errorf("%s with a time of its own: %v", serverType, got)
+		}
 	}
 }

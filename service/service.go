@@ -52,6 +52,7 @@ type Driver struct {
 	Preflight   Preflight
 	Labels      []jeroboam.Label // that its cloud obeys
 	Credentials bool             // the cloud gives each cluster a credential of its own
+	Volumes     bool             // and machines volumes
 }
 
 // Engine is the part of a coe.COE that judges wishes.

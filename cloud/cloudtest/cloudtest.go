@@ -56,6 +56,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"user-data is asked for once, and its error stops the machine", userDataOnce},
 		{"a balancer keeps its address when its backends change", balancer},
 		{"a credential is ensured once, and two live side by side", credentials},
+		{"volumes are made with their machine, found with it and gone with it", volumes},
 		{"the catalogue finds what exists and names it when asked for another", catalogue},
 		{"a sweep lists every cluster that has something", sweep},
 		{"check lets pass what fits and refuses what does not", check},

@@ -29,6 +29,12 @@ func (c *Cloud) Check(ctx context.Context, scope cloud.Scope, want cloud.Demand)
 	if want.Balancer {
 		problems = append(problems, p.mayBalance(ctx, scope))
 	}
+	for _, m := range want.Machines {
+		if err := unfit(m); err != nil {
+			problems = append(problems, err)
+			break // one is like the other
+		}
+	}
 	needs, err := p.needs(ctx, want)
 	if err != nil {
 		return err

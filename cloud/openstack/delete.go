@@ -13,6 +13,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/mark"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/pace"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/volume"
 )
 
 // Delete removes a credential, or a machine, a balancer or the network with all
@@ -128,7 +129,7 @@ func (p *project) deleteVolumes(ctx context.Context, scope cloud.Scope, is func(
 		return err
 	}
 	for _, v := range all {
-		if !is(v.Name, v.Metadata[mark.KeyMachine]) {
+		if !is(mark.VolumeOwner(v.Name, v.Metadata)) {
 			continue
 		}
 		if err := p.deleteVolume(ctx, v); err != nil {
@@ -144,7 +145,7 @@ func (p *project) deleteVolume(ctx context.Context, v volumes.Volume) error {
 	if v.Status == "in-use" || v.Status == "detaching" {
 		return nil
 	}
-	return p.dropVolume(ctx, v)
+	return volume.Drop(ctx, p.volume, v)
 }
 
 // deleteNetwork removes all that machines share. Neutron refuses while there are

@@ -38,9 +38,10 @@ func (m machine) lonely(err error) bool {
 
 // ensureServerGroup makes or finds the server group of the machine's node
 // group. Of a control plane no two machines share a host, unless the label says
-// otherwise: who loses a host must not lose the quorum.
+// otherwise: who loses a host must not lose the quorum. Machines of metal are
+// apart, and Nova takes all those of one Ironic for the same host.
 func (m machine) ensureServerGroup(ctx context.Context) (string, error) {
-	if m.spec.Group == "" {
+	if m.spec.Group == "" || m.spec.Bare {
 		return "", nil
 	}
 	name := mark.Group(m.scope, m.spec.Group)

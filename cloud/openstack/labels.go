@@ -48,6 +48,6 @@ func zoneOf(spec cloud.MachineSpec) string {
 
 // Labels are all of them.
 func Labels() []jeroboam.Label {
-	return []jeroboam.Label{labelSubnet, labelZone, labelPlacement, labelBootSize, labelBootType, labelBootZone,
-		labelBalancerPublic, labelCallers}
+	own := []jeroboam.Label{labelSubnet, labelZone, labelPlacement, labelBootSize, labelBootType, labelBootZone, labelBalancerPublic, labelCallers}
+	return append(own, cloud.VolumeLabels()...)
 }

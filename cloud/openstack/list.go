@@ -112,7 +112,8 @@ func (h holdings) machines() []cloud.Object {
 		add(name, id, "")
 	}
 	for _, v := range h.volumes {
-		add(v.Name, v.Metadata[mark.KeyMachine], "")
+		name, id := mark.VolumeOwner(v.Name, v.Metadata)
+		add(name, id, "")
 	}
 	out := []cloud.Object{}
 	for _, o := range found {

@@ -16,6 +16,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/mark"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/volume"
 )
 
 // machine is one machine being ensured.
@@ -111,36 +112,39 @@ func (m machine) make(ctx context.Context) (cloud.Machine, error) {
 	if err != nil && !m.lonely(err) {
 		return cloud.Machine{}, err
 	}
-	opts := keypairs.CreateOptsExt{}
-	if opts.KeyName, err = m.ensureKeypair(ctx); err != nil {
-		return cloud.Machine{}, err
-	}
-	if opts.CreateOptsBuilder, err = m.server(ctx, port); err != nil {
-		return cloud.Machine{}, err
-	}
-	made, err := m.place(ctx, opts, group)
+	key, err := m.ensureKeypair(ctx)
 	if err != nil {
 		return cloud.Machine{}, err
 	}
-	return cloud.Machine{ID: m.spec.ID, CloudID: made.ID, Name: m.spec.Name, Address: addressOf(port), Public: public, State: cloud.Building}, nil
+	server, err := m.server(ctx, port)
+	if err != nil {
+		return cloud.Machine{}, err
+	}
+	made, err := m.place(ctx, keypairs.CreateOptsExt{CreateOptsBuilder: server, KeyName: key}, group)
+	if err != nil {
+		return cloud.Machine{}, err
+	}
+	return cloud.Machine{ID: m.spec.ID, CloudID: made.ID, Name: m.spec.Name, Address: addressOf(port), Public: public,
+		Volumes: volume.Serials(server.Metadata), State: cloud.Building}, nil
 }
 
 // server describes the server. Its user-data is asked for last of all.
 func (m machine) server(ctx context.Context, port ports.Port) (servers.CreateOpts, error) {
-	opts := servers.CreateOpts{
-		Name: m.spec.Name, FlavorRef: m.spec.Flavor.ID, ImageRef: m.spec.Image.ID, Tags: mark.ServerTags(m.scope),
-		Networks: []servers.Network{{Port: port.ID}}, AvailabilityZone: zoneOf(m.spec),
-		Metadata: mark.Metadata(m.scope, m.spec, map[string]string{mark.KeyAddress: addressOf(port)}),
-	}
-	boot, err := m.ensureBootVolume(ctx)
+	want := wantedVolumes(m.spec)
+	ids, err := m.ensureVolumes(ctx, want)
 	if err != nil {
-		return opts, err
+		return servers.CreateOpts{}, err
 	}
-	if boot != "" {
-		opts.ImageRef = ""
-		opts.BlockDevice = []servers.BlockDevice{{SourceType: servers.SourceVolume, DestinationType: servers.DestinationVolume,
-			UUID: boot, DeleteOnTermination: true}}
+	more := volume.Metadata(want, ids)
+	more[mark.KeyAddress] = addressOf(port)
+	opts := servers.CreateOpts{
+		Name: m.spec.Name, FlavorRef: m.spec.Flavor.ID, Tags: mark.ServerTags(m.scope), Metadata: mark.Metadata(m.scope, m.spec, more),
+		Networks: []servers.Network{{Port: port.ID}}, AvailabilityZone: zoneOf(m.spec),
 	}
+	if m.spec.Bare {
+		opts.ConfigDrive = &m.spec.Bare // the metadata service may be out of reach
+	}
+	opts.ImageRef, opts.BlockDevice = volume.Devices(m.spec.Image.ID, want, ids)
 	opts.UserData, err = m.spec.UserData()
 	return opts, err
 }
@@ -213,7 +217,8 @@ func (m machine) resume(ctx context.Context, s servers.Server) (cloud.Machine, e
 
 // shown is a server in the contract's words.
 func shown(s servers.Server) cloud.Machine {
-	m := cloud.Machine{ID: s.Metadata[mark.KeyMachine], CloudID: s.ID, Name: s.Name, Address: s.Metadata[mark.KeyAddress], State: stateOf(s.Status)}
+	m := cloud.Machine{ID: s.Metadata[mark.KeyMachine], CloudID: s.ID, Name: s.Name, Address: s.Metadata[mark.KeyAddress],
+		Volumes: volume.Serials(s.Metadata), State: stateOf(s.Status)}
 	if m.State == cloud.Faulty {
 		m.Fault = jeroboam.CauseOf(fault.OfServer(s, ""))
 	}

@@ -2,6 +2,7 @@ package openstack
 
 import (
 	"context"
+	"regexp"
 	"slices"
 
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/floatingips"
@@ -44,10 +45,10 @@ func (m machine) ensurePort(ctx context.Context) (ports.Port, error) {
 	if m.spec.Network.Subnet != "" {
 		opts.FixedIPs = []ports.IP{{SubnetID: m.spec.Network.Subnet}}
 	}
-	for _, network := range m.spec.Routed {
+	for _, network := range m.pairs() {
 		opts.AllowedAddressPairs = append(opts.AllowedAddressPairs, ports.AddressPair{IPAddress: network})
 	}
-	made, err := ports.Create(ctx, m.project.network, opts).Extract()
+	made, err := m.plug(ctx, opts)
 	if err != nil {
 		return kept, fault.Refuse("Neutron", "make the port of "+m.spec.Name, err)
 	}
@@ -56,6 +57,20 @@ func (m machine) ensurePort(ctx context.Context) (ports.Port, error) {
 			WithRemedy("Choose a network with an IPv4 subnet.")
 	}
 	return *made, nil
+}
+
+// unguarded are Neutron's words for a port on a network where it enforces
+// nothing, as networks of bare metal often are: there are no groups and no pairs.
+var unguarded = regexp.MustCompile(`Port Security must be enabled`)
+
+// plug has Neutron make the port, with what it enforces there.
+func (m machine) plug(ctx context.Context, opts ports.CreateOpts) (*ports.Port, error) {
+	made, err := ports.Create(ctx, m.project.network, opts).Extract()
+	if err != nil && unguarded.MatchString(err.Error()) {
+		opts.SecurityGroups, opts.AllowedAddressPairs = nil, nil
+		made, err = ports.Create(ctx, m.project.network, opts).Extract()
+	}
+	return made, err
 }
 
 func addressOf(p ports.Port) string {

@@ -154,6 +154,7 @@ func TestRealAnswersThatAreLostDoubleNothing(t *testing.T) {
 	life := s.life("lossy", c)
 	n := life.network()
 	spec := life.spec("lossy-master-0", n)
+	spec.Volumes = disks()
 	m := again(life, func(ctx context.Context) (cloud.Machine, error) { return c.EnsureMachine(ctx, life.scope, spec) })
 	front := cloud.BalancerSpec{Name: "lossy", Network: n, Port: 6443, Backends: []string{m.Address}, Public: cloud.Public{FloatingIP: true}}
 	b := again(life, func(ctx context.Context) (cloud.Balancer, error) { return c.EnsureBalancer(ctx, life.scope, front) })
@@ -169,6 +170,9 @@ func TestRealAnswersThatAreLostDoubleNothing(t *testing.T) {
 	}
 	if len(l.lost) < 6 { // calls that went on beside one whose answer was lost are given up, and lose theirs too
 		t.Errorf("only %d answers were lost: %v", len(l.lost), l.lost)
+	}
+	if left := s.volumes(); len(left) != 2 {
+		t.Errorf("there are the volumes %v", left)
 	}
 	life.clear()
 }
@@ -210,6 +214,7 @@ func TestARealServerThatFindsNoHostIsToldOfAndMadeWhenItDoes(t *testing.T) {
 	life := s.life("crowded", s.cloud())
 	n := life.network()
 	first, second := life.spec("crowded-master-0", n), life.spec("crowded-master-1", n) // the testbed has one host
+	second.Volumes = disks()
 	if _, err := life.ensure(first); err != nil {
 		t.Fatal(err)
 	}
@@ -237,8 +242,8 @@ func TestARealServerThatFindsNoHostIsToldOfAndMadeWhenItDoes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if m, err := life.ensure(second); err != nil || m.Address != made.Address {
-		t.Errorf("got %+v (%v), want the address %s again", m, err, made.Address)
+	if m, err := life.ensure(second); err != nil || m.Address != made.Address || m.Volumes["etcd"] != made.Volumes["etcd"] {
+		t.Errorf("got %+v (%v), want the address and etcd's volume of %+v again", m, err, made)
 	}
 }
 

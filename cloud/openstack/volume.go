@@ -1,103 +1,55 @@
 package openstack
 
 import (
+	"cmp"
 	"context"
-	"slices"
 	"strconv"
-	"time"
 
-	"github.com/gophercloud/gophercloud/v2/openstack/blockstorage/v3/volumes"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/jeroboam-cloud/jeroboam"
-	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
-	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/mark"
-	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/pace"
+	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/volume"
 )
 
-// volumeWait is how long a call waits for a new volume; after that it is asked
-// about again. A large image takes minutes to copy.
-const (
-	volumeWait = 20 * time.Second
-	volumeLook = 500 * time.Millisecond
-)
+// wantedVolumes are those that a machine shall have: the one to boot from, if
+// the labels ask for one, and what it has besides.
+func wantedVolumes(spec cloud.MachineSpec) []volume.Want {
+	var out []volume.Want
+	if size, _ := strconv.Atoi(labelBootSize.In(spec.Labels)); size > 0 { // checked with the cluster
+		out = append(out, volume.Want{Volume: cloud.Volume{SizeGB: size, Type: labelBootType.In(spec.Labels)},
+			Image: spec.Image.ID, Zone: cmp.Or(labelBootZone.In(spec.Labels), zoneOf(spec))})
+	}
+	for _, v := range spec.Volumes {
+		out = append(out, volume.Want{Volume: v, Zone: zoneOf(spec)})
+	}
+	return out
+}
 
-// ensureBootVolume makes or finds the volume that the machine boots from, if the
-// labels ask for one, and waits a while for it. It is made here and not by Nova,
-// so that it bears the mark.
-func (m machine) ensureBootVolume(ctx context.Context) (id string, err error) {
-	size, _ := strconv.Atoi(labelBootSize.In(m.spec.Labels)) // checked with the cluster
-	if size == 0 {
-		return "", nil
+// ensureVolumes makes or finds the volumes side by side, and tells their IDs in
+// the same order.
+func (m machine) ensureVolumes(ctx context.Context, want []volume.Want) ([]string, error) {
+	if len(want) == 0 {
+		return nil, nil
+	}
+	if err := unfit(m.spec); err != nil {
+		return nil, err
 	}
 	if m.project.volume == nil {
-		return "", jeroboam.Errorf(jeroboam.Unsupported, "volume", "The cloud has no volumes.").WithRemedy("Leave the label boot_volume_size out.")
+		return nil, jeroboam.Errorf(jeroboam.Unsupported, "volume", "The cloud has no volumes.").
+			WithRemedy("Leave out docker_volume_size and the labels boot_volume_size and etcd_volume_size.")
 	}
 	have, err := m.project.volumesOf(ctx, m.scope)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	mine := slices.DeleteFunc(have, func(v volumes.Volume) bool { return v.Metadata[mark.KeyMachine] != m.spec.ID })
-	kept, extra := mark.First(mine, func(v volumes.Volume) string { return v.ID })
-	for _, v := range extra {
-		if err := m.project.dropVolume(ctx, v); err != nil {
-			return "", err
-		}
+	ids := make([]string, len(want))
+	var all errgroup.Group // one that fails breaks off no other
+	for i, w := range want {
+		all.Go(func() (err error) {
+			ids[i], err = volume.Owner{Scope: m.scope, Spec: m.spec}.Ensure(ctx, m.project.volume, have, w)
+			return err
+		})
 	}
-	if kept.ID == "" {
-		if kept, err = m.makeBootVolume(ctx, size); err != nil {
-			return "", err
-		}
-	}
-	return kept.ID, m.project.awaitVolume(ctx, kept)
-}
-
-func (m machine) makeBootVolume(ctx context.Context, size int) (volumes.Volume, error) {
-	zone := labelBootZone.In(m.spec.Labels)
-	if zone == "" {
-		zone = zoneOf(m.spec)
-	}
-	made, err := volumes.Create(ctx, m.project.volume, volumes.CreateOpts{Name: m.spec.Name, Size: size, ImageID: m.spec.Image.ID,
-		VolumeType: labelBootType.In(m.spec.Labels), AvailabilityZone: zone, Metadata: mark.Metadata(m.scope, m.spec, nil)}, nil).Extract()
-	if err != nil {
-		return volumes.Volume{}, fault.Refuse("Cinder", "make the volume "+m.spec.Name, err)
-	}
-	return *made, nil
-}
-
-// awaitVolume asks about a new volume until it can be used, for a while.
-func (p *project) awaitVolume(ctx context.Context, v volumes.Volume) error {
-	for until := time.Now().Add(volumeWait); ; {
-		switch v.Status {
-		case "available":
-			return nil
-		case "error", "error_deleting", "error_extending":
-			if err := p.dropVolume(ctx, v); err != nil {
-				return err
-			}
-			return jeroboam.Errorf(jeroboam.Unavailable, "volume-error", "The volume %s (%s) is in the state %q.", v.Name, v.ID, v.Status).
-				WithRemedy("It is made anew by itself; the operator of the cloud finds its cause in Cinder's log.")
-		}
-		if time.Now().After(until) {
-			return jeroboam.Errorf(jeroboam.Unavailable, "volume", "The volume %s is being made (%s).", v.Name, v.Status)
-		}
-		if err := pace.Pause(ctx, volumeLook); err != nil {
-			return fault.Refuse("Cinder", "show the volume "+v.Name, err)
-		}
-		fresh, err := volumes.Get(ctx, p.volume, v.ID).Extract()
-		if err != nil {
-			return fault.Refuse("Cinder", "show the volume "+v.Name, err)
-		}
-		v = *fresh
-	}
-}
-
-func (p *project) dropVolume(ctx context.Context, v volumes.Volume) error {
-	if v.Status == "deleting" {
-		return nil
-	}
-	err := volumes.Delete(ctx, p.volume, v.ID, volumes.DeleteOpts{}).ExtractErr()
-	if err == nil || fault.Absent(err) {
-		return nil
-	}
-	return fault.Refuse("Cinder", "delete the volume "+v.Name, err)
+	return ids, all.Wait()
 }

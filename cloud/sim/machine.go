@@ -20,13 +20,14 @@ type machine struct {
 	scope   cloud.Scope
 	cloudID string
 	address string
+	volumes map[string]string
 	state   cloud.MachineState
 	going   time.Time
 	birth   node.UserData
 }
 
 func (m *machine) shown() cloud.Machine {
-	return cloud.Machine{ID: m.spec.ID, CloudID: m.cloudID, Name: m.spec.Name, Address: m.address, State: m.state}
+	return cloud.Machine{ID: m.spec.ID, CloudID: m.cloudID, Name: m.spec.Name, Address: m.address, Volumes: m.volumes, State: m.state}
 }
 
 // agent is the machine as the fleet knows it.
@@ -108,7 +109,10 @@ func (c *Cloud) findOrMake(scope cloud.Scope, spec cloud.MachineSpec) (cloud.Mac
 	if err != nil {
 		return cloud.Machine{}, err
 	}
-	m := &machine{spec: spec, scope: scope, cloudID: "sim-" + spec.ID}
+	m := &machine{spec: spec, scope: scope, cloudID: "sim-" + spec.ID, volumes: map[string]string{}}
+	for _, v := range spec.Volumes {
+		m.volumes[v.Name] = spec.ID + "-" + v.Name
+	}
 	if err := json.Unmarshal(data, &m.birth); err != nil && len(data) > 0 {
 		m.birth = node.UserData{} // a machine without an agent
 	}

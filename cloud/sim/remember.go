@@ -45,7 +45,7 @@ func remembered(r jeroboam.Resource, machines []jeroboam.Machine) (*machine, jer
 		}
 		m := &machine{
 			spec:    cloud.MachineSpec{ID: known.ID, Name: known.Name, Role: known.Role},
-			cloudID: r.CloudID, address: known.Status.Address, state: cloud.Active,
+			cloudID: r.CloudID, address: known.Status.Address, volumes: known.Status.Volumes, state: cloud.Active,
 		}
 		m.birth.Machine = known.ID
 		return m, known

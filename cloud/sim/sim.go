@@ -111,10 +111,10 @@ var (
 	_ cloud.Watcher     = (*Cloud)(nil)
 )
 
-// Capabilities tells what the model has: balancers, and credentials if its
-// options say so.
+// Capabilities tells what the model has: balancers, volumes, and credentials if
+// its options say so.
 func (c *Cloud) Capabilities() cloud.Capabilities {
-	return cloud.Capabilities{Balancers: true, Credentials: c.options.Credentials}
+	return cloud.Capabilities{Balancers: true, Volumes: true, Credentials: c.options.Credentials, Labels: cloud.VolumeLabels()}
 }
 
 // do is the frame of every call: it takes its time, and fails if it shall.

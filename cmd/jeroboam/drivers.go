@@ -34,6 +34,10 @@ var driverTable = []jeroboam.Driver{
 	{Name: "k8s_openstack_flatcar", ServerType: "vm", Distro: "flatcar", COE: "kubernetes", Cloud: "openstack"},
 	{Name: "k8s_openstack_debian", ServerType: "vm", Distro: "debian", COE: "kubernetes", Cloud: "openstack"},
 	{Name: "k8s_openstack_ubuntu", ServerType: "vm", Distro: "ubuntu", COE: "kubernetes", Cloud: "openstack"},
+	{Name: "k8s_openstack_bm", ServerType: "bm", Distro: "fedora-coreos", COE: "kubernetes", Cloud: "openstack"},
+	{Name: "k8s_openstack_flatcar_bm", ServerType: "bm", Distro: "flatcar", COE: "kubernetes", Cloud: "openstack"},
+	{Name: "k8s_openstack_debian_bm", ServerType: "bm", Distro: "debian", COE: "kubernetes", Cloud: "openstack"},
+	{Name: "k8s_openstack_ubuntu_bm", ServerType: "bm", Distro: "ubuntu", COE: "kubernetes", Cloud: "openstack"},
 	{Name: "k8s_sim", ServerType: "vm", Distro: "sim", COE: "kubernetes", Cloud: "sim"},
 }
 
@@ -128,7 +132,7 @@ func openDrivers(c config, s *state.Directory, log *slog.Logger) ([]driver, erro
 func engineDrivers(all []driver) map[string]engine.Driver {
 	out := map[string]engine.Driver{}
 	for _, d := range all {
-		out[d.Name] = engine.Driver{Cloud: d.cloud, COE: d.coe, Catalogue: d.cloud}
+		out[d.Name] = engine.Driver{Cloud: d.cloud, COE: d.coe, Catalogue: d.cloud, Bare: d.Bare()}
 	}
 	return out
 }
@@ -145,7 +149,7 @@ func serviceDrivers(all []driver) []service.Driver {
 	out := make([]service.Driver, len(all))
 	for i, d := range all {
 		out[i] = service.Driver{Driver: d.Driver, Engine: d.coe, Catalogue: d.cloud, Preflight: d.cloud,
-			Labels: d.cloud.Capabilities().Labels, Credentials: d.cloud.Capabilities().Credentials}
+			Labels: d.cloud.Capabilities().Labels, Credentials: d.cloud.Capabilities().Credentials, Volumes: d.cloud.Capabilities().Volumes}
 	}
 	return out
 }

@@ -7,6 +7,7 @@ import (
 const (
 	containerdFile   = "/etc/containerd/config.toml"
 	containerdSocket = "/run/containerd/containerd.sock"
+	containerdRoot   = "/var/lib/containerd"
 	// registryDir may hold a hosts.toml per registry: mirrors and their CAs.
 	registryDir = "/etc/containerd/certs.d"
 )
@@ -31,7 +32,7 @@ func containerd() node.Service {
 // serve the kubelet had better not run, so that it is started again. A process
 // may not lower its OOM score without a capability that some hosts withhold.
 const containerdConfig = `version = 3
-root = "/var/lib/containerd"
+root = "` + containerdRoot + `"
 state = "/run/containerd"
 required_plugins = ["io.containerd.grpc.v1.cri"]
 disabled_plugins = [

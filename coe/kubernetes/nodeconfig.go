@@ -58,6 +58,7 @@ func (m machine) nodeConfig() (node.Config, error) {
 	return node.Config{
 		Hostname:     m.Machine.Name,
 		Bundle:       m.Bundle,
+		Disks:        m.disks(),
 		Directories:  nodeDirectories(),
 		Files:        append([]node.File{ca}, m.nodeFiles()...),
 		Certificates: m.certificates,
@@ -66,6 +67,20 @@ func (m machine) nodeConfig() (node.Config, error) {
 		Images:       images(),
 		Tasks:        []node.Task{networkTask(m.settings, m.pods, m.Machine.Status.Address)},
 	}, nil
+}
+
+// disks are the volumes that the machine has, where they are used.
+func (m machine) disks() []node.Disk {
+	var out []node.Disk
+	for _, use := range []struct{ volume, mount string }{
+		{jeroboam.VolumeEtcd, etcdData},
+		{jeroboam.VolumeContainers, containerdRoot},
+	} {
+		if serial := m.Machine.Status.Volumes[use.volume]; serial != "" {
+			out = append(out, node.Disk{Serial: serial, Mount: use.mount})
+		}
+	}
+	return out
 }
 
 func nodeDirectories() []node.Directory {

@@ -37,6 +37,8 @@ type Options struct {
 	BinDir     string
 	BundleRoot string
 	SysctlDir  string // /proc/sys
+	SysDir     string // /sys
+	DevDir     string // /dev
 	Version    string // of this agent
 	// Init says that the agent is the machine's first process: it reaps orphans,
 	// and its end is the machine's, so that it stops the services first. Another
@@ -51,7 +53,7 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	for field, value := range map[*string]string{
 		&o.StateDir: node.StateDir, &o.LogDir: node.LogDir, &o.BinDir: node.BinDir,
-		&o.BundleRoot: node.BundleRoot, &o.SysctlDir: "/proc/sys",
+		&o.BundleRoot: node.BundleRoot, &o.SysctlDir: "/proc/sys", &o.SysDir: "/sys", &o.DevDir: "/dev",
 	} {
 		if *field == "" {
 			*field = value

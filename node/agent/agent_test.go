@@ -181,3 +181,20 @@ func alive(pid string) bool {
 	data, err := os.ReadFile("/proc/" + pid + "/stat")
 	return err == nil && !strings.Contains(string(data), ") Z ")
 }
+
+func TestADiskThatIsNotThereIsToldOfAndNothingIsStartedWithoutIt(t *testing.T) {
+	w := newWorld(t)
+	must(t, os.MkdirAll(w.path("sys/block/vda"), 0o755))
+	w.boot(func(o *agent.Options) { o.SysDir = w.path("sys") })
+	w.SetConfig(machine, node.Config{
+		Disks:    []node.Disk{{Serial: "2f9a1c4e-77aa-4a83-9b5e-0d6f1f0a9c11", Mount: w.path("data")}},
+		Services: []node.Service{w.sleeper("a")},
+	})
+	m := w.await(func(m gatewaytest.Machine) bool { return m.Report.Cause != nil })
+	if c := m.Report.Cause; c.Reason != "disk" || !strings.Contains(c.Detail, "2f9a1c4e") || c.Remedy == "" {
+		t.Errorf("cause: %+v", c)
+	}
+	if w.lines("a.pids") != nil || w.lines("data") != nil {
+		t.Error("a service was started without its disk")
+	}
+}

@@ -169,10 +169,13 @@ func (a *applier) apply(ctx context.Context, config node.Config, renew bool) out
 	return outcome{due: due, err: a.settle(ctx, config, b)}
 }
 
-// provide makes everything that services find on the machine: directories
-// first, then side by side the bundle, the certificates and the files. It also
+// provide makes everything that services find on the machine: disks and
+// directories first, then side by side the bundle, the certificates and the files. It also
 // tells when the next certificate is due.
 func (a *applier) provide(ctx context.Context, config node.Config, renew bool, checks *sync.WaitGroup) (b *bundle, due time.Time, err error) {
+	if err := a.ensureDisks(ctx, config.Disks); err != nil {
+		return nil, due, err
+	}
 	for _, d := range config.Directories {
 		if err := ensureDirectory(d); err != nil {
 			return nil, due, err

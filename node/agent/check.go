@@ -31,6 +31,14 @@ func checkConfig(c node.Config) error {
 	for _, f := range c.Files {
 		paths = append(paths, f.Path)
 	}
+	serials := map[string]bool{}
+	for _, d := range c.Disks {
+		paths = append(paths, d.Mount)
+		if d.Serial == "" || serials[d.Serial] {
+			return badConfig("the disk for %q has no serial number of its own", d.Mount)
+		}
+		serials[d.Serial] = true
+	}
 	seen := map[string]bool{}
 	for _, cert := range c.Certificates {
 		paths = append(paths, cert.CertPath, cert.KeyPath)

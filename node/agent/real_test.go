@@ -7,11 +7,13 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/jeroboam-cloud/jeroboam/node"
+	"github.com/jeroboam-cloud/jeroboam/node/agent"
 	"github.com/jeroboam-cloud/jeroboam/node/gateway/gatewaytest"
 )
 
@@ -163,4 +165,62 @@ func zombies(t *testing.T, pid string) (n int) {
 		}
 	}
 	return n
+}
+
+// TestADiskIsGivenAFileSystemOnceAndMountedAtEveryBoot has a file stand for the
+// volume, on a loop device, of which only the serial number is made up.
+func TestADiskIsGivenAFileSystemOnceAndMountedAtEveryBoot(t *testing.T) {
+	if os.Getenv("JEROBOAM_TEST_REAL") == "" || os.Getuid() != 0 {
+		t.Skip("it mounts: set JEROBOAM_TEST_REAL=1 and be root")
+	}
+	const serial = "2f9a1c4e-77aa-4a83-9b5e-0d6f1f0a9c11"
+	w := newWorld(t)
+	must(t, os.WriteFile(w.path("volume"), nil, 0o600))
+	must(t, os.Truncate(w.path("volume"), 64<<20))
+	attach := func() (sys string, detach func()) {
+		out, err := exec.Command("losetup", "--find", "--show", w.path("volume")).Output()
+		if err != nil {
+			t.Skipf("this host gives no loop device: %v", err)
+		}
+		device := strings.TrimSpace(string(out))
+		sys = t.TempDir()
+		must(t, os.MkdirAll(filepath.Join(sys, "block", filepath.Base(device)), 0o755))
+		must(t, os.WriteFile(filepath.Join(sys, "block", filepath.Base(device), "serial"), []byte(serial[:20]), 0o644))
+		detach = sync.OnceFunc(func() {
+			if err := syscall.Unmount(w.path("data"), 0); err != nil {
+				t.Errorf("unmount: %v", err)
+			}
+			if text, err := exec.Command("losetup", "--detach", device).CombinedOutput(); err != nil {
+				t.Errorf("%v: %s", err, text)
+			}
+		})
+		t.Cleanup(detach)
+		return sys, detach
+	}
+	keeper := node.Service{Name: "keeper", Command: []string{"sh", "-c", "echo boot >>" + w.path("data/boots") + "; exec sleep 1000"}}
+	config := node.Config{
+		Disks:       []node.Disk{{Serial: serial, Mount: w.path("data")}},
+		Directories: []node.Directory{{Path: w.path("data"), Mode: 0o700}},
+		Services:    []node.Service{keeper},
+	}
+	w.SetConfig(machine, config)
+	for boots := range 2 {
+		sys, detach := attach()
+		off := w.boot(func(o *agent.Options) { o.SysDir = sys })
+		w.inForce(config)
+		eventually(t, "the service writes to the disk", func() bool { return len(w.lines("data/boots")) == boots+1 })
+		if stat, err := os.Stat(w.path("data")); err != nil || stat.Mode().Perm() != 0o700 {
+			t.Errorf("the directory is %v (%v)", stat.Mode(), err)
+		}
+		other := config
+		other.Services = append(other.Services, w.sleeper("another"+strconv.Itoa(boots)))
+		w.SetConfig(machine, other) // applied again, with the disk in use
+		w.inForce(other)
+		off()
+		detach()
+		if w.lines("data/boots") != nil {
+			t.Error("the service wrote beside the disk")
+		}
+		w.SetConfig(machine, config)
+	}
 }

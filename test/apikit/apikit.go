@@ -65,7 +65,7 @@ func New(t testing.TB, options ...Option) *House {
 	so := service.Options{
 		Store: h.Store, Drivers: []service.Driver{{
 			Driver: jeroboam.Driver{Name: Driver, ServerType: "vm", Distro: "fedora-coreos", COE: COE, Cloud: "testcloud"},
-			Engine: Engine{}, Catalogue: Catalogue{}, Preflight: Catalogue{}, Credentials: true,
+			Engine: Engine{}, Catalogue: Catalogue{}, Preflight: Catalogue{}, Credentials: true, Volumes: true,
 		}},
 		Signer: h.Keys, Versions: versions, CheckUpgrade: checkUpgrade, Host: "ctl1", Now: h.Clock.Now, NewID: h.newID,
 	}

@@ -46,7 +46,7 @@ var mayEnter = map[string][]string{
 	"node/agent":               {"node", "release"},
 	"node/simagent":            {"node"},
 
-	"quota":       {"store"},
+	"quota":       {"store", "cloud"},
 	"service":     {"plan", "store", "identity", "coe", "cloud", "quota"},
 	"engine":      {"plan", "cloud", "coe", "pki", "vault", "store", "quota", "node", "node/boot", "node/gateway", "release", "engine/pace"},
 	"engine/pace": {},

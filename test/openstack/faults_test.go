@@ -71,7 +71,7 @@ func TestRealClustersLiveThroughFaults(t *testing.T) {
 	tr.nova.Microversion = "2.67"
 	before, no := tr.everything(), false
 	tr.template = tr.house.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: "public", FloatingIPEnabled: &no,
-		Labels: map[string]string{"server_group_policies": "soft-anti-affinity", "master_lb_floating_ip_enabled": "true"}})
+		Labels: map[string]string{"server_group_policies": "soft-anti-affinity", "master_lb_floating_ip_enabled": "true", "etcd_volume_size": "1"}})
 	began := time.Now()
 	var all errgroup.Group
 	all.SetLimit(livesAtOnce)

@@ -1,6 +1,7 @@
 package openstack
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"net/http/httptest"
@@ -18,6 +19,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/client"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 	cloudopenstack "github.com/jeroboam-cloud/jeroboam/cloud/openstack"
+	"github.com/jeroboam-cloud/jeroboam/coe"
 	"github.com/jeroboam-cloud/jeroboam/coe/kubernetes"
 	coesim "github.com/jeroboam-cloud/jeroboam/coe/sim"
 	"github.com/jeroboam-cloud/jeroboam/engine"
@@ -35,6 +37,7 @@ import (
 
 const (
 	driverName = "k8s_openstack"
+	bareName   = "k8s_openstack_bm"
 	version    = "v1.36.3"
 	digit      = "ab" // of which every digest is made
 )
@@ -122,9 +125,10 @@ func (h *house) serve(auth gophercloud.AuthOptions) {
 	if err != nil {
 		h.Fatal(err)
 	}
-	coe := coesim.New(kubernetes.New(), fleet, coesim.Options{})
+	kind := coesim.New(kubernetes.New(), fleet, coesim.Options{})
 	e := engine.New(engine.Options{
-		Store: db, Vault: secrets, Drivers: map[string]engine.Driver{driverName: {Cloud: h.cloud, COE: coe, Catalogue: h.cloud}},
+		Store: db, Vault: secrets, Drivers: map[string]engine.Driver{driverName: {Cloud: h.cloud, COE: kind, Catalogue: h.cloud},
+			bareName: {Cloud: h.cloud, COE: kind, Catalogue: h.cloud, Bare: true}},
 		Bundle: func(context.Context, string, string) (node.Bundle, error) {
 			return node.Bundle{Name: "kubernetes", Version: version, Digest: strings.Repeat(digit, 32)}, nil
 		},
@@ -146,8 +150,7 @@ func (h *house) serve(auth gophercloud.AuthOptions) {
 	}
 	callers := keystone.New(keystone.Options{Auth: auth})
 	verbs := service.New(service.Options{Store: db, Limits: service.Limits{Quotas: quota.Limits{jeroboam.QuotaCluster: 100}}, Versions: func(string) []string { return []string{version} },
-		Drivers: []service.Driver{{Driver: jeroboam.Driver{Name: driverName, ServerType: "vm", Distro: "fedora-coreos", COE: "kubernetes", Cloud: "openstack"},
-			Engine: coe, Catalogue: h.cloud, Preflight: h.cloud, Labels: h.cloud.Capabilities().Labels}}})
+		Drivers: []service.Driver{h.driver(driverName, "vm", kind), h.driver(bareName, "bm", kind)}})
 	server := httptest.NewServer(api.New(api.Options{Service: verbs, Auth: callers, IdentityURL: h.keystone.URL}))
 	h.url = server.URL + "/v1"
 	h.Cleanup(func() {
@@ -161,10 +164,17 @@ func (h *house) serve(auth gophercloud.AuthOptions) {
 	})
 }
 
+func (h *house) driver(name, serverType string, kind coe.COE) service.Driver {
+	return service.Driver{Driver: jeroboam.Driver{Name: name, ServerType: serverType, Distro: "fedora-coreos", COE: "kubernetes", Cloud: "openstack"},
+		Engine: kind, Catalogue: h.cloud, Preflight: h.cloud, Labels: h.cloud.Capabilities().Labels}
+}
+
 // template makes a template that the clusters of the test are made from.
 func (h *house) template(in wire.TemplateCreate) string {
 	h.Helper()
-	in.COE, in.ImageID, in.FlavorID, in.MasterFlavorID = "kubernetes", "fedora-coreos", "m1.tiny", "m1.tiny"
+	in.COE, in.ImageID = "kubernetes", "fedora-coreos"
+	in.FlavorID = cmp.Or(in.FlavorID, "m1.tiny")
+	in.MasterFlavorID = in.FlavorID
 	t, err := h.client.CreateTemplate(h.Context(), in)
 	if err != nil {
 		h.Fatal(err)

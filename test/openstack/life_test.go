@@ -102,18 +102,28 @@ func TestARealClusterBehindABalancerLives(t *testing.T) {
 }
 
 // TestRealVolumesAndAnExistingNetwork: a provider network without router and
-// floating addresses, and servers that boot from volumes.
+// floating addresses, and servers that boot from volumes and have more of them.
 func TestRealVolumesAndAnExistingNetwork(t *testing.T) {
 	h := open(t)
 	before, no := h.everything(), false
-	template := h.template(wire.TemplateCreate{Name: "t", FixedNetwork: "private", FloatingIPEnabled: &no,
-		Labels: map[string]string{"boot_volume_size": "1", "availability_zone": "nova"}})
+	template := h.template(wire.TemplateCreate{Name: "t", FixedNetwork: "private", FloatingIPEnabled: &no, DockerVolumeSize: 1,
+		Labels: map[string]string{"boot_volume_size": "1", "availability_zone": "nova", "etcd_volume_size": "2", "etcd_volume_type": "__DEFAULT__"}})
 	var id string
 	h.lap("create 1+1 from volumes, an existing network", 1, func() {
 		id = h.create(wire.ClusterCreate{Name: "volumes", ClusterTemplateID: template}, 1, 1)
 		h.await(id, jeroboam.CreateComplete)
 	})
-	t.Logf("in the cloud: %q", h.everything())
+	master := []string{"volumes-master-0 1 GB", "volumes-master-0/containers 1 GB", "volumes-master-0/etcd 2 GB"}
+	first := []string{"volumes-worker-0 1 GB", "volumes-worker-0/containers 1 GB"}
+	second := []string{"volumes-worker-1 1 GB", "volumes-worker-1/containers 1 GB"}
+	h.attached(slices.Concat(master, first))
+	h.lap("resize to 2", 1, func() {
+		if _, err := h.client.ResizeCluster(t.Context(), id, wire.Resize{NodeCount: 2}); err != nil {
+			t.Fatal(err)
+		}
+		h.await(id, jeroboam.UpdateComplete)
+	})
+	h.attached(slices.Concat(master, first, second))
 	h.lap("delete", 1, func() { h.delete(id) })
 	if after := h.everything(); !slices.Equal(after, before) {
 		t.Errorf("before %q\nafter  %q", before, after)

@@ -19,6 +19,7 @@ const (
 	KeyMachine = "jeroboam-machine"      // MachineSpec.ID
 	KeyRole    = "jeroboam-role"
 	KeyAddress = "jeroboam-address"
+	KeyVolume  = "jeroboam-volume" // what a volume is for, if not to boot from; of a server, begins a key per volume
 	Begins     = KeyCluster + "="
 	All        = "jeroboam"  // tag on every server of any cluster
 	Names      = "jeroboam-" // begins names
@@ -41,6 +42,21 @@ func Metadata(scope cloud.Scope, spec cloud.MachineSpec, more map[string]string)
 // Port is a port's name. It is named for the machine that it was made for, and for which of those
 // that ever had that name: "demo-worker-0/<machine ID>".
 func Port(spec cloud.MachineSpec) string { return spec.Name + "/" + spec.ID }
+
+// Volume is a volume's name: the machine's, and behind a slash what it is for, if
+// the machine does not boot from it: "demo-master-0/etcd".
+func Volume(spec cloud.MachineSpec, purpose string) string {
+	if purpose == "" {
+		return spec.Name
+	}
+	return spec.Name + "/" + purpose
+}
+
+// VolumeOwner is the machine that a volume was made for.
+func VolumeOwner(name string, metadata map[string]string) (machine, id string) {
+	machine, _, _ = strings.Cut(name, "/")
+	return machine, metadata[KeyMachine]
+}
 
 // PortOwner is the machine that a port was made for, by the port's name.
 func PortOwner(name string) (machine, id string) {
