@@ -66,6 +66,11 @@ func (k *Keystone) Cinder(project string) *gophercloud.ServiceClient {
 	return k.service(openstack.NewBlockStorageV3, project)
 }
 
+// Octavia is the load-balancer service as the administrator asks it in a project.
+func (k *Keystone) Octavia(project string) *gophercloud.ServiceClient {
+	return k.service(openstack.NewLoadBalancerV2, project)
+}
+
 type opener func(*gophercloud.ProviderClient, gophercloud.EndpointOpts) (*gophercloud.ServiceClient, error)
 
 func (k *Keystone) service(open opener, project string) *gophercloud.ServiceClient {
