@@ -135,7 +135,11 @@ func (c *Cloud) FindNetwork(ctx context.Context, project, idOrName string, exter
 	if err != nil {
 		return err
 	}
-	_, err = p.findNetwork(ctx, idOrName, external)
+	if external {
+		_, err = p.external(ctx, idOrName)
+		return err
+	}
+	_, err = p.findNetwork(ctx, idOrName, false)
 	return err
 }
 

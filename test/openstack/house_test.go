@@ -49,6 +49,7 @@ type house struct {
 	user      testbed.User
 	sessions  sessions // of cloud
 	cloud     *cloudopenstack.Cloud
+	census    *census // of cloud
 	url       string         // of the service
 	client    *client.Client // of user
 	clusters  []string       // IDs of all that were asked for
@@ -72,6 +73,8 @@ func openBehind(t *testing.T, address func(*testbed.Keystone) string) *house {
 		o.Auth.IdentityEndpoint = address(k)
 		plain := *o
 		o.Sessions = func(c cloudopenstack.Client) cloudopenstack.Sessions {
+			h.census = &census{next: c.Transport, calls: map[string]int{}}
+			c.Transport = h.census
 			h.sessions.Sessions = cloudopenstack.Logins(plain, c)
 			return &h.sessions
 		}
