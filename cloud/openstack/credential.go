@@ -122,6 +122,9 @@ func (c *Cloud) holder(provider *gophercloud.ProviderClient, id string, secret j
 	if region := c.options.Endpoint.Region; region != "" {
 		values["region"] = jeroboam.Secret(region)
 	}
+	if c.options.CA != "" {
+		values[cloud.CredentialCA] = jeroboam.Secret(c.options.CA)
+	}
 	return cloud.Credential{CloudID: id, Values: values}
 }
 

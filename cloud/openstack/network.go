@@ -55,7 +55,7 @@ func (c *Cloud) EnsureNetwork(ctx context.Context, scope cloud.Scope, spec cloud
 	if err != nil {
 		return cloud.Network{}, err
 	}
-	g, ctx := errgroup.WithContext(ctx)
+	var g errgroup.Group // neither gives up when the other fails: of what was given up nobody knows whether it will be made
 	g.Go(func() (err error) {
 		if spec.FixedNetwork != "" {
 			n, err = p.existing(ctx, spec)
