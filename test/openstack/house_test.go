@@ -49,9 +49,10 @@ type house struct {
 	user      testbed.User
 	sessions  sessions // of cloud
 	cloud     *cloudopenstack.Cloud
-	census    *census // of cloud
+	census    *census        // of cloud
 	url       string         // of the service
 	client    *client.Client // of user
+	vault     *sealed.Vault  // of the service
 	clusters  []string       // IDs of all that were asked for
 }
 
@@ -62,7 +63,7 @@ func open(t *testing.T) *house {
 
 // openBehind has the service reach its cloud by the Keystone at another address
 // than the testbed's own.
-func openBehind(t *testing.T, address func(*testbed.Keystone) string) *house {
+func openBehind(t *testing.T, address func(*testbed.Keystone) string, change ...func(*cloudopenstack.Options)) *house {
 	t.Helper()
 	k := testbed.Start(t, "glance", "placement", "nova", "neutron", "cinder")
 	h := &house{T: t, keystone: k, project: k.NewProject("clusters")}
@@ -71,6 +72,9 @@ func openBehind(t *testing.T, address func(*testbed.Keystone) string) *house {
 	h.user = k.User(h.project, "member")
 	h.cloud = h.newCloud(func(o *cloudopenstack.Options) {
 		o.Auth.IdentityEndpoint = address(k)
+		for _, f := range change {
+			f(o)
+		}
 		plain := *o
 		o.Sessions = func(c cloudopenstack.Client) cloudopenstack.Sessions {
 			h.census = &census{next: c.Transport, calls: map[string]int{}}
@@ -125,6 +129,7 @@ func (h *house) serve(auth gophercloud.AuthOptions) {
 		h.Fatal(err)
 	}
 	coe := coesim.New(kubernetes.New(), fleet, coesim.Options{})
+	h.vault = secrets
 	e := engine.New(engine.Options{
 		Store: db, Vault: secrets, Drivers: map[string]engine.Driver{driverName: {Cloud: h.cloud, COE: coe, Catalogue: h.cloud}},
 		Bundle: func(context.Context, string, string) (node.Bundle, error) {
@@ -149,7 +154,7 @@ func (h *house) serve(auth gophercloud.AuthOptions) {
 	callers := keystone.New(keystone.Options{Auth: auth})
 	verbs := service.New(service.Options{Store: db, Limits: service.Limits{Quotas: quota.Limits{jeroboam.QuotaCluster: 100}}, Versions: func(string) []string { return []string{version} },
 		Drivers: []service.Driver{{Driver: jeroboam.Driver{Name: driverName, ServerType: "vm", Distro: "fedora-coreos", COE: "kubernetes", Cloud: "openstack"},
-			Engine: coe, Catalogue: h.cloud, Preflight: h.cloud, Labels: h.cloud.Capabilities().Labels}}})
+			Engine: coe, Catalogue: h.cloud, Preflight: h.cloud, Credentials: h.cloud.Capabilities().Credentials, Labels: h.cloud.Capabilities().Labels}}})
 	server := httptest.NewServer(api.New(api.Options{Service: verbs, Auth: callers, IdentityURL: h.keystone.URL}))
 	h.url = server.URL + "/v1"
 	h.Cleanup(func() {

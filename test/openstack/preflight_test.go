@@ -47,7 +47,7 @@ func TestARealCloudRefusesWithEveryReason(t *testing.T) {
 		"has 4 addresses left; 6 are needed", "Nova has no available zone atlantis", "Cinder has no available zone atlantis", "Cinder has no volume type gold",
 	}
 	for name, ask := range map[string]func() error{
-		"create":   func() error { _, err := h.client.CreateCluster(t.Context(), want); return err },
+		"create": func() error { _, err := h.client.CreateCluster(t.Context(), want); return err },
 		"rehearse": func() error {
 			_, err := h.client.Rehearse(t.Context(), func(c *client.Client) error { _, err := c.CreateCluster(t.Context(), want); return err })
 			return err
