@@ -147,7 +147,7 @@ type Cloud interface {
 type Demand struct {
 	Network  *NetworkSpec  // nil: it is there
 	Balancer bool          // one in front of the API
-	Machines []MachineSpec // what is known of them before they have names
+	Machines []MachineSpec // what is known of them before they have names; a flavor or image that nobody knows is zero
 }
 
 // Balancers is implemented by a cloud whose Capabilities say so.

@@ -32,6 +32,11 @@ type Credential struct {
 	CloudID string
 	// Values is all that its holder must know, the secret included, in the words
 	// of the config file of the cloud's own programs: "auth-url",
-	// "application-credential-id", "application-credential-secret", …
+	// "application-credential-id", "application-credential-secret", …; that file
+	// names another for what is CredentialCA here.
 	Values map[string]jeroboam.Secret
 }
+
+// CredentialCA is the certificates in PEM by which the cloud's own is verified,
+// where the host's authorities do not do.
+const CredentialCA = "ca"

@@ -8,13 +8,10 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
-// Words of the ledger's Attributes; plan.BackendsAttribute is another.
+// Words of the ledger's Attributes; plan.BackendsAttribute and those of
+// cloud.Network are others.
 const (
 	attributeID      = "id" // of a machine: MachineSpec.ID
-	attributeNetwork = "network"
-	attributeSubnet  = "subnet"
-	attributeCIDR    = "cidr"
-	attributeGateway = "gateway"
 	attributeAddress = "address"
 	attributePublic  = "public" // address by which it is reached from outside, if that is another
 )
@@ -69,6 +66,5 @@ func (s *snapshot) network() (cloud.Network, error) {
 	if !ok {
 		return cloud.Network{}, jeroboam.Errorf(jeroboam.Internal, "ledger", "The cluster's network is not in the ledger.")
 	}
-	a := r.Attributes
-	return cloud.Network{ID: a[attributeNetwork], Subnet: a[attributeSubnet], CIDR: a[attributeCIDR], Gateway: a[attributeGateway]}, nil
+	return cloud.NetworkFrom(r), nil
 }

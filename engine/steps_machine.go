@@ -70,7 +70,7 @@ func (t task) machineSpec(ctx context.Context) (cloud.MachineSpec, error) {
 	}
 	spec := cloud.MachineSpec{Name: m.Name, Role: m.Role, Index: m.Index, Group: m.Group, Network: network, Flavor: flavor, Image: image, Labels: c.Spec.Labels,
 		Bare: t.driver.Bare, Volumes: cloud.VolumesOf(c.Spec.Labels, t.snap.group(m.Group)),
-		Public:  cloud.Public{FloatingIP: c.Spec.FloatingIPEnabled, ExternalNetwork: c.Spec.ExternalNetwork},
+		Public:  cloud.PublicOf(c),
 		Keypair: cloud.Keypair{Name: c.Spec.Keypair, User: c.User}}
 	if pods := t.driver.COE.Traits().PodNetwork.In(c.Spec.Labels); pods != "" {
 		spec.Routed = []string{pods}

@@ -105,18 +105,14 @@ func (t task) makeNetwork(ctx context.Context) error {
 		return err
 	}
 	return t.commit(ctx, func(tx store.Tx) error {
-		return t.run.made(tx, c, jeroboam.KindNetwork, t.snap.cluster.Name, n.ID, map[string]string{
-			attributeNetwork: n.ID, attributeSubnet: n.Subnet, attributeCIDR: n.CIDR, attributeGateway: n.Gateway})
+		return t.run.made(tx, c, jeroboam.KindNetwork, t.snap.cluster.Name, n.ID, n.Attributes())
 	})
 }
 
 func (t task) ensureNetwork(ctx context.Context) (cloud.Network, error) {
-	spec := t.snap.cluster.Spec
 	var n cloud.Network
 	err := t.call(ctx, "ensure network", func() (err error) {
-		n, err = t.driver.Cloud.EnsureNetwork(ctx, t.scope(), cloud.NetworkSpec{Name: t.snap.cluster.Name,
-			FixedNetwork: spec.FixedNetwork, FixedSubnet: spec.FixedSubnet, ExternalNetwork: spec.ExternalNetwork,
-			DNSNameserver: spec.DNSNameserver, APIPort: t.driver.COE.Traits().APIPort, Labels: spec.Labels})
+		n, err = t.driver.Cloud.EnsureNetwork(ctx, t.scope(), cloud.NetworkOf(t.snap.cluster, t.driver.COE.Traits().APIPort))
 		return err
 	})
 	return n, err

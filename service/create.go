@@ -60,14 +60,10 @@ func (s *Service) CreateCluster(ctx context.Context, caller jeroboam.Caller, r C
 		return c, err
 	}
 	groups := s.defaultGroups(c, r)
+	if err := s.preflightCluster(ctx, d, caller, c, groups, wish); err != nil {
+		return c, err
+	}
 	if err := claim(ctx, d, c.Project, groups); err != nil {
-		return c, err
-	}
-	want, err := s.demandOf(ctx, d, c, groups)
-	if err != nil {
-		return c, err
-	}
-	if err := s.preflight(ctx, d, c, want); err != nil {
 		return c, err
 	}
 	return update(ctx, s, func(tx store.Tx) (jeroboam.Cluster, error) {
@@ -111,7 +107,8 @@ func overlay[T comparable](base *T, over T) {
 	}
 }
 
-// checkCluster says what is wrong with a wish that is laid over its template.
+// checkCluster says what is wrong with a wish that is laid over its template, but
+// for what it names.
 func (s *Service) checkCluster(ctx context.Context, caller jeroboam.Caller, r ClusterRequest, wish *jeroboam.Template) (Driver, error) {
 	if r.Name != "" {
 		if err := jeroboam.ValidateClusterName(r.Name); err != nil {
@@ -129,13 +126,7 @@ func (s *Service) checkCluster(ctx context.Context, caller jeroboam.Caller, r Cl
 		return d, jeroboam.Errorf(jeroboam.Invalid, "flavor", "Neither the cluster nor its template has a flavor.").
 			WithRemedy("Give flavor_id.")
 	}
-	if err := s.checkWishes(d, *wish); err != nil {
-		return d, err
-	}
-	if err := checkResources(ctx, d, caller.ProjectID, *wish); err != nil {
-		return d, err
-	}
-	return d, checkKeypair(ctx, d, caller, wish.Keypair)
+	return d, s.checkWishes(d, *wish)
 }
 
 func (s *Service) checkSizes(d Driver, r ClusterRequest, balanced bool) error {

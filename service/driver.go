@@ -84,7 +84,11 @@ func (s *Service) findImage(ctx context.Context, project, ident string) (string,
 		}
 		missing = errors.Join(missing, err)
 	}
-	return "", jeroboam.Image{}, unknown("image", fmt.Sprintf("Image %s could not be found.", ident), missing)
+	return "", jeroboam.Image{}, unknownImage(ident, missing)
+}
+
+func unknownImage(ident string, missing error) error {
+	return unknown("image", fmt.Sprintf("Image %s could not be found.", ident), missing)
 }
 
 // unknown is a wish for something that the cloud does not have: the user's
@@ -100,12 +104,13 @@ func unknown(reason, detail string, missing error) error {
 	return e
 }
 
-// checkResources looks up everything a template or cluster names on its cloud.
+// checkResources looks up everything a template or cluster names on its cloud,
+// and joins what is missing.
 func checkResources(ctx context.Context, d Driver, project string, t jeroboam.Template) error {
-	for _, flavor := range []string{t.Flavor, t.MasterFlavor} {
-		if err := checkFlavor(ctx, d, project, flavor); err != nil {
-			return err
-		}
+	var missing []error
+	for _, flavor := range slices.Compact([]string{t.Flavor, t.MasterFlavor}) {
+		_, err := findFlavor(ctx, d, project, flavor)
+		missing = append(missing, err)
 	}
 	networks := []struct {
 		ident, what string
@@ -123,16 +128,9 @@ func checkResources(ctx context.Context, d Driver, project string, t jeroboam.Te
 		if n.ident == "" {
 			continue
 		}
-		if err := found(n.find(), n.what, n.ident); err != nil {
-			return err
-		}
+		missing = append(missing, found(n.find(), n.what, n.ident))
 	}
-	return nil
-}
-
-func checkFlavor(ctx context.Context, d Driver, project, ident string) error {
-	_, err := findFlavor(ctx, d, project, ident)
-	return err
+	return errors.Join(missing...)
 }
 
 func findFlavor(ctx context.Context, d Driver, project, ident string) (jeroboam.Flavor, error) {

@@ -107,10 +107,13 @@ func (s *Service) CreateNodeGroup(ctx context.Context, caller jeroboam.Caller, i
 		return NodeGroup{}, err
 	}
 	g := s.newGroup(c, r)
-	if err := s.checkGroup(ctx, c, &g); err != nil {
+	if err := s.checkGroup(c, g); err != nil {
 		return NodeGroup{}, err
 	}
 	if err := s.preflightGroup(ctx, c, g, g.Spec.Count); err != nil {
+		return NodeGroup{}, err
+	}
+	if err := s.claimGroup(ctx, c, &g); err != nil {
 		return NodeGroup{}, err
 	}
 	return update(ctx, s, func(tx store.Tx) (NodeGroup, error) {
@@ -157,20 +160,22 @@ func noZero(n *int) *int {
 	return n
 }
 
-// checkGroup judges a new group and finds out what each node of it takes.
-func (s *Service) checkGroup(ctx context.Context, c jeroboam.Cluster, g *jeroboam.NodeGroup) error {
+// checkGroup judges a new group, but for what it names.
+func (s *Service) checkGroup(c jeroboam.Cluster, g jeroboam.NodeGroup) error {
 	if g.IsMaster() {
 		return jeroboam.Errorf(jeroboam.Invalid, "role", "Creating master nodegroups is currently not supported.")
 	}
-	if err := checkBounds(*g); err != nil {
+	if err := checkBounds(g); err != nil {
 		return err
 	}
-	if err := checkPlacement(*g); err != nil {
+	if err := checkPlacement(g); err != nil {
 		return err
 	}
-	if err := s.checkGroupLabels(groupIn(c, *g)); err != nil {
-		return err
-	}
+	return s.checkGroupLabels(groupIn(c, g))
+}
+
+// claimGroup finds out what each node of a new group takes.
+func (s *Service) claimGroup(ctx context.Context, c jeroboam.Cluster, g *jeroboam.NodeGroup) error {
 	d, err := s.driverOf(c)
 	if err != nil {
 		return err

@@ -2,9 +2,9 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
@@ -21,46 +21,54 @@ type Preflight interface {
 // preflightPatience is how long the cloud may think about a demand.
 const preflightPatience = 10 * time.Second
 
-// preflight refuses what the cloud says it cannot do, with every reason at once
-// and before anything is written down. A cloud that does not answer refuses
-// nothing: the engine asks it for each thing again.
-func (s *Service) preflight(ctx context.Context, d Driver, c jeroboam.Cluster, want cloud.Demand) error {
+// preflight refuses what names things that are missing, and what the cloud says
+// it cannot do, with every reason at once and before anything is written down. A
+// cloud that does not answer refuses nothing: the engine asks it for each thing
+// again.
+func (s *Service) preflight(ctx context.Context, d Driver, c jeroboam.Cluster, want cloud.Demand, missing error) error {
 	if len(want.Machines) == 0 && !want.Balancer {
-		return nil
+		return refusal(missing)
 	}
 	limited, stop := context.WithTimeout(ctx, preflightPatience)
 	defer stop()
-	err := d.Preflight.Check(limited, cloud.Scope{Cluster: c.ID, Project: c.Project, Name: c.Name}, want)
+	problems := unjoin(d.Preflight.Check(limited, cloud.Scope{Cluster: c.ID, Project: c.Project, Name: c.Name}, want))
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return together(err)
+	problems = slices.DeleteFunc(problems, func(err error) bool { return !objects(err) })
+	if len(problems) == 0 {
+		return refusal(missing)
+	}
+	return fmt.Errorf("preflight: %w", refusal(errors.Join(append(unjoin(missing), problems...)...)))
 }
 
-// demandOf is what a new cluster needs.
-func (s *Service) demandOf(ctx context.Context, d Driver, c jeroboam.Cluster, groups []jeroboam.NodeGroup) (cloud.Demand, error) {
-	want := cloud.Demand{Balancer: plan.WantsBalancer(c, groups)}
+// preflightCluster asks for all of a new cluster.
+func (s *Service) preflightCluster(ctx context.Context, d Driver, caller jeroboam.Caller, c jeroboam.Cluster, groups []jeroboam.NodeGroup, wish jeroboam.Template) error {
+	missing := errors.Join(checkResources(ctx, d, c.Project, wish), checkKeypair(ctx, d, caller, wish.Keypair))
+	network := cloud.NetworkOf(c, d.Engine.Traits().APIPort)
+	want := cloud.Demand{Network: &network, Balancer: plan.WantsBalancer(c, groups)}
 	for _, g := range groups {
-		more, err := nodes(ctx, d, c, g, g.Spec.Count)
-		if err != nil {
-			return want, err
-		}
+		more, _ := grow(ctx, d, c, g, g.Spec.Count) // what is missing has been told
 		want.Machines = append(want.Machines, more...)
 	}
-	return want, nil
+	return s.preflight(ctx, d, c, want, missing)
 }
 
-// nodes are so many more machines of a group.
-func nodes(ctx context.Context, d Driver, c jeroboam.Cluster, g jeroboam.NodeGroup, count int) ([]cloud.MachineSpec, error) {
-	flavor, err := findFlavor(ctx, d, g.Project, g.Spec.Flavor)
-	if err != nil {
-		return nil, err
+// grow describes more machines of a group, and what of them is missing.
+func grow(ctx context.Context, d Driver, c jeroboam.Cluster, g jeroboam.NodeGroup, more int) ([]cloud.MachineSpec, error) {
+	flavor, noFlavor := findFlavor(ctx, d, c.Project, g.Spec.Flavor)
+	image, noImage := d.Catalogue.FindImage(ctx, c.Project, g.Spec.Image)
+	if jeroboam.KindOf(noImage) == jeroboam.NotFound {
+		noImage = unknownImage(g.Spec.Image, noImage)
 	}
-	var out []cloud.MachineSpec
-	for i := range count {
-		out = append(out, cloud.MachineSpec{Role: g.Role, Index: i, Group: g.ID, Flavor: flavor, Labels: c.Spec.Labels})
+	spec := cloud.MachineSpec{Role: g.Role, Group: g.ID, Flavor: flavor, Image: image,
+		Bare: d.Bare(), Volumes: cloud.VolumesOf(c.Spec.Labels, g), Public: cloud.PublicOf(c), Labels: c.Spec.Labels}
+	out := make([]cloud.MachineSpec, more)
+	for i := range out {
+		out[i] = spec
+		out[i].Index = i
 	}
-	return out, nil
+	return out, errors.Join(noFlavor, noImage)
 }
 
 // preflightResize asks for what a group lacks to its wanted size. What is wrong
@@ -82,57 +90,31 @@ func (s *Service) preflightResize(ctx context.Context, caller jeroboam.Caller, r
 	return s.preflightGroup(ctx, c, g, count-g.Spec.Count)
 }
 
-// preflightGroup asks for more nodes of a group.
+// preflightGroup asks for more nodes of a group, on the network that the cluster
+// has.
 func (s *Service) preflightGroup(ctx context.Context, c jeroboam.Cluster, g jeroboam.NodeGroup, more int) error {
 	at := slices.IndexFunc(s.Drivers, func(d Driver) bool { return d.Name == c.Spec.Driver })
 	if at < 0 || more <= 0 {
 		return nil
 	}
-	d := s.Drivers[at]
-	machines, err := nodes(ctx, d, c, g, more)
+	network, err := view(ctx, s, func(tx store.Tx) (cloud.Network, error) { return networkOf(tx, c) })
 	if err != nil {
 		return err
 	}
-	return s.preflight(ctx, d, c, cloud.Demand{Machines: machines})
+	machines, missing := grow(ctx, s.Drivers[at], c, g, more)
+	for i := range machines {
+		machines[i].Network = network
+	}
+	return s.preflight(ctx, s.Drivers[at], c, cloud.Demand{Machines: machines}, missing)
 }
 
-// together makes one refusal of all that a cloud has against a demand, nil when
-// it has nothing or could not say.
-func together(err error) error {
-	var all []*jeroboam.Error
-	for _, problem := range unjoin(err) {
-		e, ok := jeroboam.AsError(problem)
-		if ok && e.Kind != jeroboam.Unavailable && e.Kind != jeroboam.Timeout && e.Kind != jeroboam.Internal {
-			all = append(all, e)
+// networkOf is the cluster's network by the ledger; none if it is not made yet.
+func networkOf(tx store.Tx, c jeroboam.Cluster) (cloud.Network, error) {
+	lines, err := store.List[jeroboam.Resource](tx, store.Query{Parent: c.ID, Name: c.Name})
+	for _, line := range lines {
+		if line.Kind == jeroboam.KindNetwork && line.State == jeroboam.ResourceMade {
+			return cloud.NetworkFrom(line), nil
 		}
 	}
-	if len(all) == 0 {
-		return nil
-	}
-	one := *all[0]
-	var details, remedies []string
-	for _, e := range all {
-		details = append(details, e.Detail)
-		if e.Remedy != "" && !slices.Contains(remedies, e.Remedy) {
-			remedies = append(remedies, e.Remedy)
-		}
-	}
-	one.Detail, one.Remedy, one.Err = strings.Join(details, " "), strings.Join(remedies, " "), err
-	return fmt.Errorf("preflight: %w", &one)
-}
-
-// unjoin is the leaves of errors that were joined, in their order.
-func unjoin(err error) []error {
-	joined, ok := err.(interface{ Unwrap() []error })
-	switch {
-	case err == nil:
-		return nil
-	case !ok:
-		return []error{err}
-	}
-	var all []error
-	for _, e := range joined.Unwrap() {
-		all = append(all, unjoin(e)...)
-	}
-	return all
+	return cloud.Network{}, err
 }

@@ -95,7 +95,7 @@ func (s *Service) checkTemplate(ctx context.Context, caller jeroboam.Caller, t *
 	if err := s.checkWishes(d, *t); err != nil {
 		return err
 	}
-	if err := checkResources(ctx, d, caller.ProjectID, *t); err != nil {
+	if err := refusal(checkResources(ctx, d, caller.ProjectID, *t)); err != nil {
 		return err
 	}
 	if publish && s.allow(caller, "clustertemplate:publish", t.Project, t.User) != nil {

@@ -57,7 +57,8 @@ func (p *project) findFlavor(ctx context.Context, idOrName string) (jeroboam.Fla
 	return jeroboam.Flavor{}, unknown("flavor", idOrName, names)
 }
 
-// FindImage finds an image that the project may use and that is ready to use.
+// FindImage finds an image that the project may use, of several with one name
+// one that is ready to be used. Check tells of one that is not.
 func (c *Cloud) FindImage(ctx context.Context, project, idOrName string) (jeroboam.Image, error) {
 	p, err := c.in(ctx, project)
 	if err != nil {
@@ -80,16 +81,11 @@ func (p *project) findImage(ctx context.Context, idOrName string) (jeroboam.Imag
 			all = append(all, *found)
 		}
 	}
-	ready := slices.DeleteFunc(slices.Clone(all), func(i images.Image) bool { return i.Status != images.ImageStatusActive })
-	switch {
-	case len(ready) > 0:
-		i := ready[0]
-		return jeroboam.Image{ID: i.ID, Name: i.Name, Distro: property(i, "os_distro"), Driver: property(i, "magnum_driver")}, nil
-	case len(all) > 0:
-		return jeroboam.Image{}, jeroboam.Errorf(jeroboam.NotFound, "image", "The image %s is %s.", idOrName, all[0].Status).
-			WithRemedy("Choose one that is active.")
+	if len(all) == 0 {
+		return jeroboam.Image{}, p.unknownImage(ctx, idOrName)
 	}
-	return jeroboam.Image{}, p.unknownImage(ctx, idOrName)
+	i := all[max(0, slices.IndexFunc(all, func(i images.Image) bool { return i.Status == images.ImageStatusActive }))]
+	return jeroboam.Image{ID: i.ID, Name: i.Name, Distro: property(i, "os_distro"), Driver: property(i, "magnum_driver")}, nil
 }
 
 func (p *project) listImages(ctx context.Context, opts images.ListOpts) ([]images.Image, error) {
@@ -139,7 +135,11 @@ func (c *Cloud) FindNetwork(ctx context.Context, project, idOrName string, exter
 	if err != nil {
 		return err
 	}
-	_, err = p.findNetwork(ctx, idOrName, external)
+	if external {
+		_, err = p.external(ctx, idOrName)
+		return err
+	}
+	_, err = p.findNetwork(ctx, idOrName, false)
 	return err
 }
 

@@ -3,31 +3,35 @@ package openstack
 import (
 	"context"
 	"errors"
-
-	"github.com/gophercloud/gophercloud/v2"
-	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/limits"
-	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/quotas"
+	"strconv"
+	"strings"
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
-	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/mark"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/preflight"
 )
 
-// need is how much of something a demand takes, and how much there is.
-type need struct {
-	what              string
-	used, more, limit int // a negative limit is none
-}
-
-// Check holds the demand against the quotas of Nova and Neutron.
+// Check holds the demand against quotas, images, addresses, zones and types of
+// volumes, as far as the services tell of them.
 func (c *Cloud) Check(ctx context.Context, scope cloud.Scope, want cloud.Demand) error {
 	p, err := c.at(ctx, scope)
 	if err != nil {
 		return err
 	}
 	var problems []error
+	ask := preflight.Cloud{Project: p.id, Nova: p.compute, Neutron: p.network, Glance: p.image, Cinder: p.volume, Memory: &p.memory,
+		Outside: func(ctx context.Context) (string, error) { return p.external(ctx, outsideOf(want)) },
+		Inside:  p.insideOf(want)}
+	if own, err := c.at(ctx, cloud.Scope{}); err == nil {
+		ask.Operator = own.network
+	}
 	if want.Balancer {
 		problems = append(problems, p.mayBalance(ctx, scope))
+		ask.Octavia = p.balance
+	}
+	if want.Network == nil {
+		ask.Members = func(ctx context.Context) (map[string]int, error) { return p.members(ctx, scope) }
 	}
 	for _, m := range want.Machines {
 		if err := unfit(m); err != nil {
@@ -35,41 +39,77 @@ func (c *Cloud) Check(ctx context.Context, scope cloud.Scope, want cloud.Demand)
 			break // one is like the other
 		}
 	}
-	needs, err := p.needs(ctx, want)
-	if err != nil {
-		return err
-	}
-	for _, n := range needs {
-		if n.limit >= 0 && n.used+n.more > n.limit {
-			problems = append(problems, jeroboam.Errorf(jeroboam.QuotaExceeded, "quota",
-				"The project may have %d %s; it has %d and needs %d more.", n.limit, n.what, n.used, n.more).
-				WithRemedy("%s", fault.Remedy(jeroboam.QuotaExceeded)))
-		}
-	}
-	return errors.Join(problems...)
+	demand := demandOf(want)
+	return errors.Join(append(problems, preflight.Problems(demand, ask.Ask(ctx, demand))...)...)
 }
 
-func (p *project) needs(ctx context.Context, want cloud.Demand) ([]need, error) {
-	l, err := limits.Get(ctx, p.compute, nil).Extract()
-	if err != nil {
-		return nil, fault.Refuse("Nova", "show the project's quota", err)
+// demandOf reads the labels of a demand.
+func demandOf(want cloud.Demand) preflight.Demand {
+	out := preflight.Demand{Balancer: want.Balancer}
+	for _, spec := range want.Machines {
+		out.Machines = append(out.Machines, machineOf(spec))
 	}
-	machines, cores, memory := len(want.Machines), 0, 0
+	if n := want.Network; n != nil {
+		const all, api = 4, 3 // rules: see ensureSecurity; two of each let everything out
+		out.Shared = preflight.Shared{New: true, Security: []int{all}}
+		if n.APIPort != 0 {
+			out.Shared.Security = append(out.Shared.Security, api)
+		}
+		if n.FixedNetwork == "" {
+			out.Shared.CIDR, out.Shared.Router = labelSubnet.In(n.Labels), true
+		}
+	}
+	return out
+}
+
+func machineOf(spec cloud.MachineSpec) preflight.Machine {
+	m := preflight.Machine{MachineSpec: spec, Zone: zoneOf(spec), Strict: spec.Group != "" && strict(spec)}
+	if size, _ := strconv.Atoi(labelBootSize.In(spec.Labels)); size > 0 {
+		m.Boot = &preflight.Disk{SizeGB: size, Type: labelBootType.In(spec.Labels), Zone: labelBootZone.In(spec.Labels)}
+		m.Disks = append(m.Disks, *m.Boot)
+	}
+	for _, v := range spec.Volumes {
+		m.Disks = append(m.Disks, preflight.Disk{SizeGB: v.SizeGB, Type: v.Type})
+	}
+	return m
+}
+
+// outsideOf is the external network that a demand names.
+func outsideOf(want cloud.Demand) string {
+	if want.Network != nil && want.Network.ExternalNetwork != "" {
+		return want.Network.ExternalNetwork
+	}
 	for _, m := range want.Machines {
-		cores, memory = cores+m.Flavor.VCPUs, memory+m.Flavor.MemoryMB
+		if m.Public.ExternalNetwork != "" {
+			return m.Public.ExternalNetwork
+		}
 	}
-	nova := l.Absolute
-	out := []need{
-		{"servers", nova.TotalInstancesUsed, machines, nova.MaxTotalInstances},
-		{"cores", nova.TotalCoresUsed, cores, nova.MaxTotalCores},
-		{"MB of memory", nova.TotalRAMUsed, memory, nova.MaxTotalRAMSize},
+	return ""
+}
+
+// insideOf finds the existing network that machines are to stand on; nil if
+// there is none.
+func (p *project) insideOf(want cloud.Demand) func(context.Context) (cloud.Network, error) {
+	switch {
+	case want.Network != nil && want.Network.FixedNetwork != "":
+		return func(ctx context.Context) (cloud.Network, error) { return p.existing(ctx, *want.Network) }
+	case want.Network == nil && len(want.Machines) > 0 && want.Machines[0].Network.ID != "":
+		return func(context.Context) (cloud.Network, error) { return want.Machines[0].Network, nil }
 	}
-	neutron, err := quotas.GetDetail(ctx, p.network, p.id).Extract()
-	if gophercloud.ResponseCodeIs(err, 403) || fault.Absent(err) {
-		return out, nil // only operators may look; Neutron itself will say so
+	return nil
+}
+
+// members counts who is in the cluster's server groups, by node group.
+func (p *project) members(ctx context.Context, scope cloud.Scope) (map[string]int, error) {
+	all, err := p.groupsOf(ctx, scope)
+	out := map[string]int{}
+	for _, g := range all {
+		out[strings.TrimPrefix(g.Name, mark.Prefix(scope))] = len(g.Members)
 	}
-	if err != nil {
-		return nil, fault.Refuse("Neutron", "show the project's quota", err)
-	}
-	return append(out, need{"ports", neutron.Port.Used, machines, neutron.Port.Limit}), nil
+	return out, err
+}
+
+// strict reports whether a machine must be in its server group.
+func strict(spec cloud.MachineSpec) bool {
+	return spec.Role == jeroboam.RoleMaster || labelPlacement.In(spec.Labels) != ""
 }

@@ -43,30 +43,38 @@ func (c *Cloud) EnsureCredential(ctx context.Context, scope cloud.Scope, spec cl
 	if err != nil {
 		return cloud.Credential{}, err
 	}
-	have, err := c.credentialsOf(ctx, scope)
+	id, err := c.makeCredential(ctx, provider, scope, spec)
+	if fault.Busy(err) { // there is one of that name
+		if id, err = c.findCredential(ctx, provider, scope, spec); id == "" && err == nil {
+			id, err = c.makeCredential(ctx, provider, scope, spec)
+		}
+	}
 	if err != nil {
 		return cloud.Credential{}, err
+	}
+	return c.holder(provider, id, spec.Secret), nil
+}
+
+// findCredential finds the one that the secret opens, and removes any other of
+// the name.
+func (c *Cloud) findCredential(ctx context.Context, provider *gophercloud.ProviderClient, scope cloud.Scope, spec cloud.CredentialSpec) (id string, err error) {
+	have, err := c.credentialsOf(ctx, scope)
+	if err != nil {
+		return "", err
 	}
 	for _, a := range have {
 		if a.Description != spec.Name {
 			continue
 		}
 		fits, err := opens(ctx, provider, a.ID, spec.Secret)
-		if err != nil {
-			return cloud.Credential{}, err
-		}
-		if fits {
-			return c.holder(provider, a.ID, spec.Secret), nil
+		if fits || err != nil {
+			return a.ID, err
 		}
 		if err := c.dropCredential(ctx, a); err != nil {
-			return cloud.Credential{}, err
+			return "", err
 		}
 	}
-	id, err := c.makeCredential(ctx, provider, scope, spec)
-	if err != nil {
-		return cloud.Credential{}, err
-	}
-	return c.holder(provider, id, spec.Secret), nil
+	return "", nil
 }
 
 func (c *Cloud) makeCredential(ctx context.Context, provider *gophercloud.ProviderClient, scope cloud.Scope, spec cloud.CredentialSpec) (string, error) {
@@ -113,6 +121,9 @@ func (c *Cloud) holder(provider *gophercloud.ProviderClient, id string, secret j
 	}
 	if region := c.options.Endpoint.Region; region != "" {
 		values["region"] = jeroboam.Secret(region)
+	}
+	if c.options.CA != "" {
+		values[cloud.CredentialCA] = jeroboam.Secret(c.options.CA)
 	}
 	return cloud.Credential{CloudID: id, Values: values}
 }
@@ -166,6 +177,9 @@ func (c *Cloud) identity(ctx context.Context) (*gophercloud.ServiceClient, strin
 }
 
 func (c *Cloud) deleteCredential(ctx context.Context, scope cloud.Scope, object cloud.Object) error {
+	if object.CloudID != "" {
+		return c.dropCredential(ctx, appCredential{ID: object.CloudID, Name: object.Name})
+	}
 	all, err := c.credentialsOf(ctx, scope)
 	if err != nil {
 		return err

@@ -156,9 +156,11 @@ func (c *Cloud) deleteNetwork(ctx context.Context, p *project, scope cloud.Scope
 		return err
 	}
 	defer done()
-	h, err := p.shared(ctx, scope)
-	if err != nil {
-		return err
+	h, seen := p.held.lately.take(scope)
+	if !seen || p.held.doubts.about(scope) {
+		if h, err = p.shared(ctx, scope); err != nil {
+			return err
+		}
 	}
 	for _, f := range h.floating {
 		if err := p.dropFloating(ctx, f); err != nil {

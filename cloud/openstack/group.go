@@ -32,8 +32,7 @@ var groupQuota = regexp.MustCompile(`(?i)too many servers in group|server groups
 
 // lonely reports whether a machine is to be made without its server group.
 func (m machine) lonely(err error) bool {
-	wished := m.spec.Role != jeroboam.RoleMaster && labelPlacement.In(m.spec.Labels) == ""
-	return wished && jeroboam.KindOf(err) == jeroboam.QuotaExceeded && groupQuota.MatchString(err.Error())
+	return !strict(m.spec) && jeroboam.KindOf(err) == jeroboam.QuotaExceeded && groupQuota.MatchString(err.Error())
 }
 
 // ensureServerGroup makes or finds the server group of the machine's node

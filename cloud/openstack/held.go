@@ -29,6 +29,7 @@ import (
 // same time share one call.
 type held struct {
 	doubts   doubts
+	lately   lately
 	servers  together.Asks[servers.Server]
 	ports    together.Asks[ports.Port]
 	networks together.Asks[networks.Network]

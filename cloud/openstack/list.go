@@ -63,7 +63,10 @@ func (p *project) holdings(ctx context.Context, scope cloud.Scope) (h holdings, 
 	g.Go(func() (err error) { h.volumes, err = p.volumesOf(ctx, scope); return err })
 	g.Go(func() (err error) { h.balanced, err = p.seenBalancers(ctx, scope); return err })
 	g.Go(func() (err error) { h.shared, err = p.shared(ctx, scope); return err })
-	return h, g.Wait()
+	if err = g.Wait(); err == nil {
+		p.held.lately.note(scope, h.shared)
+	}
+	return h, err
 }
 
 func (p *project) shared(ctx context.Context, scope cloud.Scope) (s shared, err error) {

@@ -40,7 +40,7 @@ func (c *Cloud) EnsureMachine(ctx context.Context, scope cloud.Scope, spec cloud
 	if err != nil {
 		return cloud.Machine{}, err
 	}
-	defer func() { p.held.doubts.note(scope, err) }()
+	defer func() { p.held.doubts.note(scope, err); p.held.lately.take(scope) }()
 	m := machine{Cloud: c, project: p, scope: scope, spec: spec}
 	have, err := m.find(ctx)
 	switch {

@@ -50,12 +50,12 @@ func (c *Cloud) EnsureNetwork(ctx context.Context, scope cloud.Scope, spec cloud
 	if err != nil {
 		return cloud.Network{}, err
 	}
-	defer func() { p.held.doubts.note(scope, err) }()
+	defer func() { p.held.doubts.note(scope, err); p.held.lately.take(scope) }()
 	have, err := p.footing(ctx, scope)
 	if err != nil {
 		return cloud.Network{}, err
 	}
-	g, ctx := errgroup.WithContext(ctx)
+	var g errgroup.Group // neither gives up when the other fails: of what was given up nobody knows whether it will be made
 	g.Go(func() (err error) {
 		if spec.FixedNetwork != "" {
 			n, err = p.existing(ctx, spec)
@@ -128,7 +128,7 @@ func (p *project) ensureRouter(ctx context.Context, scope cloud.Scope, spec clou
 		return p.addInterface(ctx, *made, subnet)
 	}
 	for _, r := range extra {
-		if err := p.dropRouter(ctx, r); err != nil {
+		if err := p.dropRouter(ctx, r, nil); err != nil {
 			return err
 		}
 	}
@@ -195,7 +195,7 @@ func (p *project) subnetsIn(ctx context.Context, network string) ([]subnets.Subn
 // dropFooting removes all of it, from the outside in.
 func (p *project) dropFooting(ctx context.Context, f footing) error {
 	for _, r := range f.routers {
-		if err := p.dropRouter(ctx, r); err != nil {
+		if err := p.dropRouter(ctx, r, f.subnets); err != nil {
 			return err
 		}
 	}
@@ -212,7 +212,19 @@ func (p *project) dropFooting(ctx context.Context, f footing) error {
 	return nil
 }
 
-func (p *project) dropRouter(ctx context.Context, r routers.Router) error {
+// dropRouter takes the subnets off a router that it is supposed to lead to, and
+// whatever else is on it when Neutron says that something is.
+func (p *project) dropRouter(ctx context.Context, r routers.Router, inside []subnets.Subnet) error {
+	for _, s := range inside {
+		_, err := routers.RemoveInterface(ctx, p.network, r.ID, routers.RemoveInterfaceOpts{SubnetID: s.ID}).Extract()
+		if err != nil && !fault.Absent(err) {
+			return fault.Refuse("Neutron", "take the network off the router "+r.Name, err)
+		}
+	}
+	err := routers.Delete(ctx, p.network, r.ID).ExtractErr()
+	if !fault.Busy(err) {
+		return fault.Gone("router "+r.Name, err)
+	}
 	interfaces, err := p.interfaces(ctx, r.ID)
 	if err != nil {
 		return err

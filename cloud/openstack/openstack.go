@@ -31,6 +31,7 @@ type Options struct {
 	Auth     gophercloud.AuthOptions
 	Endpoint gophercloud.EndpointOpts // region and interface
 	TLS      *tls.Config              // nil: the host's authorities
+	CA       string                   // certificates in PEM of the cloud's own authority, for those who have clusters' credentials
 	// OwnProject makes every cluster in the project of Auth, whosever it is: for
 	// a service whose users are not Keystone's.
 	OwnProject bool

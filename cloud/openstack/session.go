@@ -13,6 +13,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/preflight"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/together"
 )
 
@@ -171,6 +172,7 @@ type project struct {
 	flavors together.Memo[jeroboam.Flavor]
 	images  together.Memo[jeroboam.Image]
 	outside together.Memo[string] // IDs of external networks
+	memory  preflight.Memory
 }
 
 // computeVersion is the least microversion of Nova that has all that is used

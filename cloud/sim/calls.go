@@ -22,7 +22,7 @@ func (c *Cloud) Check(ctx context.Context, scope cloud.Scope, want cloud.Demand)
 			problems = append(problems, err)
 		}
 		for _, m := range want.Machines {
-			if !slices.ContainsFunc(c.options.Flavors, func(have jeroboam.Flavor) bool { return have.ID == m.Flavor.ID }) {
+			if m.Flavor.ID != "" && !slices.ContainsFunc(c.options.Flavors, func(have jeroboam.Flavor) bool { return have.ID == m.Flavor.ID }) {
 				problems = append(problems, jeroboam.Errorf(jeroboam.Invalid, "flavor", "The cloud has no flavor %s.", m.Flavor.Name))
 			}
 		}

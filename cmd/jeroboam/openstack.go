@@ -21,7 +21,11 @@ import (
 func openstackOptions(c config) (openstack.Options, error) {
 	own := c.Identity != identityKeystone
 	auth, endpoint, trust, err := c.openstackLogin()
-	return openstack.Options{Auth: auth, Endpoint: endpoint, TLS: trust, OwnProject: own,
+	if err != nil {
+		return openstack.Options{}, err
+	}
+	ca, err := c.openstackCA()
+	return openstack.Options{Auth: auth, Endpoint: endpoint, TLS: trust, CA: ca, OwnProject: own,
 		Roles: c.Roles, GivenRoles: !c.TakeRoles}, err
 }
 

@@ -52,8 +52,10 @@ type house struct {
 	user      testbed.User
 	sessions  sessions // of cloud
 	cloud     *cloudopenstack.Cloud
+	census    *census        // of cloud
 	url       string         // of the service
 	client    *client.Client // of user
+	vault     *sealed.Vault  // of the service
 	clusters  []string       // IDs of all that were asked for
 }
 
@@ -64,7 +66,7 @@ func open(t *testing.T) *house {
 
 // openBehind has the service reach its cloud by the Keystone at another address
 // than the testbed's own.
-func openBehind(t *testing.T, address func(*testbed.Keystone) string) *house {
+func openBehind(t *testing.T, address func(*testbed.Keystone) string, change ...func(*cloudopenstack.Options)) *house {
 	t.Helper()
 	k := testbed.Start(t, "glance", "placement", "nova", "neutron", "cinder", "octavia")
 	h := &house{T: t, keystone: k, project: k.NewProject("clusters")}
@@ -74,8 +76,13 @@ func openBehind(t *testing.T, address func(*testbed.Keystone) string) *house {
 	h.user = k.User(h.project, "member")
 	h.cloud = h.newCloud(func(o *cloudopenstack.Options) {
 		o.Auth.IdentityEndpoint = address(k)
+		for _, f := range change {
+			f(o)
+		}
 		plain := *o
 		o.Sessions = func(c cloudopenstack.Client) cloudopenstack.Sessions {
+			h.census = &census{next: c.Transport, calls: map[string]int{}}
+			c.Transport = h.census
 			h.sessions.Sessions = cloudopenstack.Logins(plain, c)
 			return &h.sessions
 		}
@@ -126,6 +133,7 @@ func (h *house) serve(auth gophercloud.AuthOptions) {
 		h.Fatal(err)
 	}
 	kind := coesim.New(kubernetes.New(), fleet, coesim.Options{})
+	h.vault = secrets
 	e := engine.New(engine.Options{
 		Store: db, Vault: secrets, Drivers: map[string]engine.Driver{driverName: {Cloud: h.cloud, COE: kind, Catalogue: h.cloud},
 			bareName: {Cloud: h.cloud, COE: kind, Catalogue: h.cloud, Bare: true}},

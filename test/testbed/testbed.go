@@ -76,6 +76,16 @@ func Start(t *testing.T, services ...string) *Keystone {
 // Address is where one of the testbed's services listens.
 func Address(service string) string { return "http://127.0.0.1:" + listen[service] }
 
+// Service is whose an address ("host:port") is; "" for nobody's.
+func Service(address string) string {
+	for name, port := range listen {
+		if strings.HasSuffix(address, ":"+port) {
+			return name
+		}
+	}
+	return ""
+}
+
 // silent are those of the services that nobody answers for.
 func silent(services []string) []string {
 	return slices.DeleteFunc(slices.Clone(services), func(name string) bool {

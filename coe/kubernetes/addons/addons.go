@@ -112,6 +112,8 @@ func (c Cluster) words() template.FuncMap {
 		"groups":     c.autoscalerGroups,
 		"policy":     c.keystonePolicy,
 		"credential": c.fingerprint,
+		"ownCA":      c.ownCA,
+		"cloudCA":    func() string { return cloudCA },
 		"cluster":    func(flag string) string { return quote(flag + c.ID) },
 	}
 }
@@ -128,7 +130,7 @@ func quote(text string) string {
 // fingerprint names the credential without telling it: pods that carry another
 // one are made anew.
 func (c Cluster) fingerprint() string {
-	sum := sha256.Sum256([]byte(c.cloudConfig().Reveal()))
+	sum := sha256.Sum256([]byte((c.cloudConfig() + c.Credential[keyCA]).Reveal()))
 	return quote(hex.EncodeToString(sum[:8]))
 }
 

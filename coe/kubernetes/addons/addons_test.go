@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/jeroboam-cloud/jeroboam"
 )
 
@@ -134,6 +136,40 @@ func TestTheManifestsTellNoSecretButChangeWithIt(t *testing.T) {
 	}
 	if !strings.Contains(before.cloudConfig().Reveal(), `application-credential-secret = "to\"p\\secret"`) {
 		t.Errorf("the file is not what gcfg reads:\n%s", before.cloudConfig().Reveal())
+	}
+}
+
+// Each program has its own way to be told of an authority; what they all get is
+// the file, and it is no part of the manifests.
+func TestTheCloudsOwnAuthorityReachesWhoCallsTheCloud(t *testing.T) {
+	const pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+	for label, want := range map[string][]string{
+		labelCloudProvider.Name: {"# Secret cloud-config, ca.crt:\n#   -----BEGIN", `ca-file = "/etc/config/ca.crt"`, "- --cloud-config=/etc/config/cloud.conf"},
+		labelCinder.Name:        {"# Secret cloud-config, ca.crt:", `ca-file = "/etc/config/ca.crt"`},
+		labelAutoscaler.Name:    {"# Secret cluster-autoscaler-cloud-config, ca.crt:", `ca-file = "/config/ca.crt"`},
+		labelManila.Name:        {"# Secret cloud-authority, ca.crt:", "os-certAuthorityPath:\n#   /etc/cloud/ca.crt", "secret: {secretName: cloud-authority}", "mountPath: /etc/cloud, "},
+		labelKeystone.Name:      {"# Secret cloud-authority, ca.crt:", "- --keystone-ca-file=/etc/cloud/ca.crt", "secret: {secretName: cloud-authority}", "mountPath: /etc/cloud, "},
+	} {
+		c := whole()
+		c.Spec.Labels = map[string]string{label: "true"}
+		without := render(t, c)
+		c.Credential["ca"] = pem
+		with := render(t, c)
+		text := readable(t, with.Secrets) + with.Manifests
+		for _, part := range want {
+			if !strings.Contains(text, part) {
+				t.Errorf("%s: no %q in\n%s", label, part, text)
+			}
+		}
+		if strings.Contains(with.Manifests, "BEGIN CERTIFICATE") || strings.Contains(text, "\nca = ") || with.Manifests == without.Manifests {
+			t.Errorf("%s: the certificates are told where they should not be, or pods are not made anew", label)
+		}
+		for document := range strings.SplitSeq(with.Manifests, "\n---\n") {
+			var any map[string]any
+			if err := yaml.Unmarshal([]byte(document), &any); err != nil {
+				t.Errorf("%s: %v in\n%s", label, err, document)
+			}
+		}
 	}
 }
 

@@ -11,8 +11,20 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 )
 
-// keyAuthURL is Keystone's address in a credential, ending in /v3.
-const keyAuthURL = "auth-url"
+// Words of a credential.
+const (
+	keyAuthURL = "auth-url" // Keystone's address, ending in /v3
+	keyCA      = "ca"       // certificates in PEM of the cloud's own authority
+)
+
+// Where pods find the authority, whose certificates lie beside the file that
+// they read the credential from, or alone.
+const (
+	fileCA   = "ca.crt"
+	configCA = "/etc/config/" + fileCA
+	scalerCA = "/config/" + fileCA
+	cloudCA  = "/etc/cloud/" + fileCA
+)
 
 // manilaWords are what Manila's driver calls the values of a credential.
 var manilaWords = map[string]string{
@@ -36,13 +48,16 @@ func (c Cluster) secrets() jeroboam.Secret {
 		return ""
 	}
 	if slices.ContainsFunc([]jeroboam.Label{labelCloudProvider, labelCinder}, c.wants) {
-		items = append(items, secret("cloud-config", map[string]string{"cloud.conf": c.cloudConfig().Reveal()}))
+		items = append(items, secret("cloud-config", c.withCA(map[string]string{"cloud.conf": c.cloudConfig().Reveal()})))
 	}
 	if c.wants(labelAutoscaler) {
-		items = append(items, secret("cluster-autoscaler-cloud-config", map[string]string{"cloud-config": c.global()}))
+		items = append(items, secret("cluster-autoscaler-cloud-config", c.withCA(map[string]string{"cloud-config": c.global(scalerCA)})))
 	}
 	if c.wants(labelManila) {
 		items = append(items, secret("csi-manila-secrets", c.manilaValues()))
+	}
+	if c.ownCA() && slices.ContainsFunc([]jeroboam.Label{labelManila, labelKeystone}, c.wants) {
+		items = append(items, secret("cloud-authority", c.withCA(map[string]string{})))
 	}
 	if items == nil {
 		return ""
@@ -52,6 +67,17 @@ func (c Cluster) secrets() jeroboam.Secret {
 		panic(err) // plain data
 	}
 	return jeroboam.Secret(text) + "\n"
+}
+
+// ownCA reports whether the cloud has an authority of its own.
+func (c Cluster) ownCA() bool { return c.Credential[keyCA] != "" }
+
+// withCA adds its certificates to files.
+func (c Cluster) withCA(files map[string]string) map[string]string {
+	if c.ownCA() {
+		files[fileCA] = c.Credential[keyCA].Reveal()
+	}
+	return files
 }
 
 func (c Cluster) wants(l jeroboam.Label) bool { return enabled(l, c.Spec.Labels) }
@@ -74,13 +100,16 @@ func (c Cluster) manilaValues() map[string]string {
 			values[word] = value.Reveal()
 		}
 	}
+	if c.ownCA() {
+		values["os-certAuthorityPath"] = cloudCA
+	}
 	return values
 }
 
 // cloudConfig is the file of OpenStack's own programs for Kubernetes.
 func (c Cluster) cloudConfig() jeroboam.Secret {
 	labels := c.Spec.Labels
-	text := c.global() + "\n[LoadBalancer]\n"
+	text := c.global(configCA) + "\n[LoadBalancer]\n"
 	if provider := labelBalancer.In(labels); provider != "" {
 		text += setting("lb-provider", provider)
 	}
@@ -94,11 +123,17 @@ func (c Cluster) cloudConfig() jeroboam.Secret {
 	return jeroboam.Secret(text)
 }
 
-// global is the section that every one of those programs reads.
-func (c Cluster) global() string {
+// global is the section that every one of those programs reads. ca is where it
+// finds the certificates of the cloud's authority.
+func (c Cluster) global(ca string) string {
 	text := "[Global]\n"
 	for _, key := range slices.Sorted(maps.Keys(c.Credential)) {
-		text += setting(key, c.Credential[key].Reveal())
+		if key != keyCA {
+			text += setting(key, c.Credential[key].Reveal())
+		}
+	}
+	if c.ownCA() {
+		text += setting("ca-file", ca)
 	}
 	return text
 }

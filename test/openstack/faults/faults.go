@@ -36,6 +36,9 @@ type Proxy struct {
 	calls    int             // through us
 	ended    map[string]bool // tokens that are no longer taken
 	truthful map[string]int  // how many more answers to a question are whole, by address
+	only     []Fault         // none: all
+	quiet    time.Time       // until then we asked for quiet
+	hasty    int             // calls that came before
 }
 
 // Open starts a proxy before the services at the addresses ("http://host:port"),
@@ -64,6 +67,21 @@ func (p *Proxy) Allow(faults int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.left += faults
+}
+
+// Only lets no other faults happen than these.
+func (p *Proxy) Only(faults ...Fault) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.only = faults
+}
+
+// Hasty counts the calls that came while we had asked for quiet. Those that were
+// on their way already are among them.
+func (p *Proxy) Hasty() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.hasty
 }
 
 // Stop lets none happen any more.
@@ -149,6 +167,9 @@ func (p *Proxy) draw(r *http.Request) (fault Fault, seconds int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.calls++
+	if time.Now().Before(p.quiet) {
+		p.hasty++
+	}
 	at := r.Host + r.URL.Path
 	defer func() { p.tell(at, fault) }()
 	token := r.Header.Get("X-Auth-Token")
@@ -159,13 +180,20 @@ func (p *Proxy) draw(r *http.Request) (fault Fault, seconds int) {
 		return None, 0
 	}
 	possible := p.possible(r)
+	if len(possible) == 0 {
+		return None, 0
+	}
 	fault = possible[p.dice.IntN(len(possible))]
 	if fault == Ended {
 		p.ended[token] = true
 	}
 	p.left--
 	p.done[fault]++
-	return fault, p.dice.IntN(2)
+	seconds = p.dice.IntN(2)
+	if until := time.Now().Add(time.Duration(seconds) * time.Second); fault == TooMany && until.After(p.quiet) {
+		p.quiet = until
+	}
+	return fault, seconds
 }
 
 // truths follow a list that was whole in form but too short: who reads it from
@@ -178,6 +206,9 @@ func (p *Proxy) possible(r *http.Request) []Fault {
 	all, at := faultsOf(r), r.Host+r.URL.Path
 	if p.truthful[at] > 0 {
 		all = slices.DeleteFunc(all, func(f Fault) bool { return f == Half || f == Empty })
+	}
+	if p.only != nil {
+		all = slices.DeleteFunc(all, func(f Fault) bool { return !slices.Contains(p.only, f) })
 	}
 	return all
 }

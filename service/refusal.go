@@ -1,0 +1,58 @@
+package service
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/jeroboam-cloud/jeroboam"
+)
+
+// refusal makes one error of all that is against a wish; the first decides of
+// what sort it is. What is no fault of the wish comes before everything: nobody
+// knows then whether the rest is true.
+func refusal(err error) error {
+	all := unjoin(err)
+	if len(all) <= 1 {
+		return err
+	}
+	for _, problem := range all {
+		if !objects(problem) {
+			return problem
+		}
+	}
+	first, _ := jeroboam.AsError(all[0])
+	one := *first
+	var details, remedies []string
+	for _, problem := range all {
+		e, _ := jeroboam.AsError(problem)
+		details = append(details, e.Detail)
+		if e.Remedy != "" && !slices.Contains(remedies, e.Remedy) {
+			remedies = append(remedies, e.Remedy)
+		}
+	}
+	one.Detail, one.Remedy, one.Err = strings.Join(details, " "), strings.Join(remedies, " "), err
+	return &one
+}
+
+// objects reports whether an error is about the wish, not about whoever was
+// asked.
+func objects(err error) bool {
+	e, ours := jeroboam.AsError(err)
+	return ours && e.Kind != jeroboam.Unavailable && e.Kind != jeroboam.Timeout && e.Kind != jeroboam.Internal
+}
+
+// unjoin is the leaves of errors that were joined, in their order.
+func unjoin(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	switch {
+	case err == nil:
+		return nil
+	case !ok:
+		return []error{err}
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, unjoin(e)...)
+	}
+	return all
+}
