@@ -41,7 +41,7 @@ func cloudsCA(cloud string) string {
 	places := []string{os.Getenv("OS_CLIENT_CONFIG_FILE")}
 	if places[0] == "" {
 		home, _ := os.UserConfigDir()
-		places = []string{"clouds.yaml", filepath.Join(home, "openstack", "clouds.yaml"), "/etc/openstack/clouds.yaml"}
+		places = []string{"clouds.yaml", filepath.Join(home, "openstack/clouds.yaml"), "/etc/openstack/clouds.yaml"}
 	}
 	for _, place := range places {
 		text, err := os.ReadFile(place)
