@@ -7,7 +7,6 @@ package octavia
 import (
 	"context"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -40,9 +39,8 @@ type Wish struct {
 
 // Octavia is the service as a project sees it.
 type Octavia struct {
-	Client  *gophercloud.ServiceClient
-	Habits  *Habits
-	Patient time.Duration // how long a call waits for a change to be made; 0: 20 s
+	Client *gophercloud.ServiceClient
+	Habits *Habits
 }
 
 // Habits remember of which providers a load balancer is had part by part only.
@@ -67,15 +65,17 @@ func (h *Habits) note(provider string) {
 	h.piecemeal[provider] = true
 }
 
-// A load balancer in another state cannot be changed: it is on its way to one of
-// these.
+// States of load balancers and their parts. One in another cannot be changed: it
+// is on its way.
 const (
 	active = "ACTIVE"
 	failed = "ERROR"
 	leaves = "PENDING_DELETE"
+)
 
-	patience = 20 * time.Second
-	between  = time.Second // two looks
+const (
+	patience = 20 * time.Second // a call waits for what it has asked for
+	between  = time.Second      // two looks
 )
 
 // Ensure makes the load balancer, or what it lacks, or finds it; have are those
@@ -95,11 +95,7 @@ func (o Octavia) Ensure(ctx context.Context, want Wish, have []LoadBalancer) (Lo
 		}
 		kept = *made
 	}
-	wait := o.Patient
-	if wait == 0 {
-		wait = patience
-	}
-	for until := time.Now().Add(wait); ; {
+	for until := time.Now().Add(patience); ; {
 		settled, err := o.settle(ctx, kept, until)
 		if err != nil {
 			return LoadBalancer{}, err
@@ -178,7 +174,7 @@ func (o Octavia) discard(ctx context.Context, b LoadBalancer, why string, args .
 // Delete has the load balancer deleted with all its parts; absent is success.
 // Octavia does not delete one that it is at work on.
 func (o Octavia) Delete(ctx context.Context, b LoadBalancer) error {
-	if strings.HasSuffix(b.ProvisioningStatus, "DELETE") {
+	if b.ProvisioningStatus == leaves {
 		return nil
 	}
 	err := loadbalancers.Delete(ctx, o.Client, b.ID, loadbalancers.DeleteOpts{Cascade: true}).ExtractErr()
