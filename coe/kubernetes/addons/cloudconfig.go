@@ -38,9 +38,6 @@ func (c Cluster) secrets() jeroboam.Secret {
 	if slices.ContainsFunc([]jeroboam.Label{labelCloudProvider, labelCinder}, c.wants) {
 		items = append(items, secret("cloud-config", map[string]string{"cloud.conf": c.cloudConfig().Reveal()}))
 	}
-	if c.wants(labelAutoscaler) {
-		items = append(items, secret("cluster-autoscaler-cloud-config", map[string]string{"cloud-config": c.global()}))
-	}
 	if c.wants(labelManila) {
 		items = append(items, secret("csi-manila-secrets", c.manilaValues()))
 	}
