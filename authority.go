@@ -12,6 +12,10 @@ const (
 	AuthorityFrontProxy = "front-proxy"
 )
 
+// AuthorityGateway is no cluster's: the gateway's own, which signs who may call
+// it besides agents.
+const AuthorityGateway = "gateway"
+
 // Authority is a certificate authority of a cluster. Its key rests in the
 // vault under KeyName.
 //

@@ -41,7 +41,6 @@ type Label struct {
 	Default string    // "": none
 	Meaning string    // one sentence
 	Effect  string    // where it is obeyed; "": accepted from Magnum's time, without effect here
-	Caution string    // a sentence to warn with when a bool is true; "": none
 	Since   string    // version of Jeroboam that knows it, e.g. "0.1"
 	// Credential: a bool that, when true, asks for what calls the cloud in the
 	// cluster's name.

@@ -52,7 +52,14 @@ type Input struct {
 	Authorities map[string]jeroboam.Authority
 	Secrets     map[string]jeroboam.Secret // by SecretSpec.Name; empty for a worker
 	Credential  map[string]jeroboam.Secret // cloud.Credential.Values; empty for a worker, and on a cloud that gives none
+	Gateway     Gateway
 	Bundle      node.Bundle
+}
+
+// Gateway is where the cluster's machines find the service.
+type Gateway struct {
+	URL string // see node.UserData.Gateway
+	CA  string // PEM
 }
 
 // COE is an orchestration engine.
@@ -81,6 +88,27 @@ type Upgrader interface {
 	Disrupts(from, to string) bool
 	// Uncordon lets a node that was drained take work again; absent is success.
 	Uncordon(ctx context.Context, access Access, node string) error
+}
+
+// Scaler is implemented by an engine whose clusters may carry a program that
+// resizes them by the work they have.
+type Scaler interface {
+	// Bounds tells between which sizes that program may resize a group; false:
+	// not at all.
+	Bounds(jeroboam.Cluster, jeroboam.NodeGroup) (least, most int, ok bool)
+	// ProviderID is what the machine's node calls the machine.
+	ProviderID(jeroboam.Cluster, jeroboam.Machine) string
+	// Blank is a new node of a group, before it carries anything.
+	Blank(jeroboam.NodeGroup, jeroboam.Flavor) Blank
+}
+
+// Blank is a node as the engine sees it. Quantities are in the engine's words,
+// e.g. "2" CPUs and "2048Mi" of memory.
+type Blank struct {
+	Labels      map[string]string
+	Taints      []jeroboam.Taint
+	Capacity    map[string]string
+	Allocatable map[string]string
 }
 
 // Access is how to call a live cluster as its administrator.

@@ -47,6 +47,17 @@ type Gateway struct {
 	Remote string       // the same for machines that boot a stock image: "https://host:port"; "": they cannot
 	CA     string       // PEM
 	Agent  node.Upgrade // what a stock image has yet to fetch
+	// SignAutoscaler signs for jeroboam.AuthorityGateway: the PEM certificate of
+	// a cluster's autoscaler.
+	SignAutoscaler func(csr, cluster string, now time.Time) (string, error)
+}
+
+// of is the address that the machines of a cloud find the service at.
+func (g Gateway) of(c cloud.Cloud) string {
+	if c.Capabilities().StockImages {
+		return g.Remote
+	}
+	return g.URL
 }
 
 // Limits is how much may be done at once. A zero field means its default.

@@ -210,6 +210,9 @@ func (e *Engine) Sign(ctx context.Context, machine string, request node.SignRequ
 		return "", jeroboam.Errorf(jeroboam.Forbidden, "certificate", "The machine's config asks for no certificate %q.", request.Name)
 	}
 	asked := config.Certificates[i]
+	if asked.Authority == jeroboam.AuthorityGateway {
+		return e.Gateway.SignAutoscaler(request.CSR, m.Cluster, e.Now())
+	}
 	authority, err := e.authority(ctx, authorityID(m.Cluster, asked.Authority))
 	if err != nil {
 		return "", err

@@ -2,6 +2,8 @@ package engine_test
 
 import (
 	"crypto"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"net"
 	"slices"
@@ -13,7 +15,10 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	cloudsim "github.com/jeroboam-cloud/jeroboam/cloud/sim"
+	"github.com/jeroboam-cloud/jeroboam/coe"
+	"github.com/jeroboam-cloud/jeroboam/engine"
 	"github.com/jeroboam-cloud/jeroboam/node"
+	"github.com/jeroboam-cloud/jeroboam/node/gateway"
 	"github.com/jeroboam-cloud/jeroboam/pki"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
@@ -81,6 +86,53 @@ func TestTheServiceSignsWhatTheConfigAsksForAndNothingElse(t *testing.T) {
 	h.want(err, jeroboam.Invalid)
 	_, err = h.engine.Sign(t.Context(), "nobody", node.SignRequest{Name: "node", CSR: csr})
 	h.want(err, jeroboam.NotFound)
+}
+
+// scaled is a COE whose machines ask for the certificate of their cluster's
+// autoscaler, in another cluster's name.
+type scaled struct{ coe.COE }
+
+func (s scaled) Config(in coe.Input) (node.Config, error) {
+	c, err := s.COE.Config(in)
+	c.Certificates = append(c.Certificates, node.Certificate{Name: "autoscaler", Authority: jeroboam.AuthorityGateway, CommonName: "c2", Client: true})
+	return c, err
+}
+
+func TestTheGatewaySignsAnAutoscalerForItsOwnClusterAlone(t *testing.T) {
+	authority, err := gateway.NewAuthority(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := open(t, cloudsim.Options{}, func(o *engine.Options) {
+		o.Gateway.SignAutoscaler = authority.SignAutoscaler
+		d := o.Drivers["k8s_sim"]
+		d.COE = scaled{d.COE}
+		o.Drivers["k8s_sim"] = d
+	})
+	m := h.made("c1", 1, 0)["c1-master-0"]
+	key, _, err := pki.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	csr, err := pki.NewCSR(key, "c2", "administrators")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := h.engine.Sign(t.Context(), m.ID, node.SignRequest{Name: "autoscaler", CSR: csr})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := pki.ParseCertificate(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cert.CheckSignatureFrom(authority.Certificate); err != nil {
+		t.Error(err)
+	}
+	of := gateway.AutoscalerOf(tls.ConnectionState{PeerCertificates: []*x509.Certificate{cert}, VerifiedChains: [][]*x509.Certificate{{cert, authority.Certificate}}})
+	if of != "c1" {
+		t.Errorf("it is taken for the autoscaler of %q: %v", of, cert.Subject)
+	}
 }
 
 func TestSecretsGoToTheControlPlaneAlone(t *testing.T) {

@@ -127,11 +127,10 @@ func (t task) userData(ctx context.Context, m jeroboam.Machine, image jeroboam.I
 	if err != nil {
 		return nil, err
 	}
-	u := node.UserData{Machine: m.ID, Gateway: t.run.Gateway.URL, CA: t.run.Gateway.CA, Token: jeroboam.Secret(token)}
+	u := node.UserData{Machine: m.ID, Gateway: t.run.Gateway.of(t.driver.Cloud), CA: t.run.Gateway.CA, Token: jeroboam.Secret(token)}
 	if !t.driver.Cloud.Capabilities().StockImages {
 		return json.Marshal(u)
 	}
-	u.Gateway = t.run.Gateway.Remote
 	return boot.Render(image.Distro, u, t.run.Gateway.Agent)
 }
 

@@ -8,6 +8,7 @@ import "github.com/jeroboam-cloud/jeroboam"
 //	POST /stream    full duplex, one JSON message a line: ToService up, ToAgent down
 //	GET  /bundles/{digest}/{path}                  a file of a bundle
 //	GET  /agents/{digest}                          the agent, for a machine that has none; for anybody
+//	POST /clusterautoscaler…/{method}              gRPC, for the autoscaler of a cluster
 //
 // The agent keeps one stream open for ever and dials again with back-off.
 const (
@@ -15,6 +16,8 @@ const (
 	PathStream  = "/stream"
 	PathBundles = "/bundles/"
 	PathAgents  = "/agents/"
+	// PathAutoscaler is given by the interface: package autoscale answers it.
+	PathAutoscaler = "/clusterautoscaler.cloudprovider.v1.externalgrpc.CloudProvider/"
 )
 
 // JoinRequest trades the token for an identity. CSR has the machine ID as its

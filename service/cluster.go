@@ -165,6 +165,7 @@ type Resize struct {
 	Count  int
 	Group  string   // "": the default worker group
 	Remove []string // nodes to take first: index, name, ID, address or cloud ID
+	From   *int     // size that the wish was made of, Conflict with Reason "size" if it is another; nil: whatever it is
 }
 
 // ResizeCluster changes the size of a group, also while another update is
@@ -193,6 +194,9 @@ func (s *Service) ResizeCluster(ctx context.Context, caller jeroboam.Caller, ide
 		}
 		if err := requireResizable(c.Status.State, "Resizing a cluster"); err != nil {
 			return c, err
+		}
+		if r.From != nil && *r.From != g.Spec.Count {
+			return c, conflictf("size", "Node group %s has %d nodes by now, not %d.", g.Name, g.Spec.Count, *r.From)
 		}
 		return c, s.resize(tx, caller, &c, &g, r.Count, r.Remove)
 	})

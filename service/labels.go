@@ -105,7 +105,7 @@ func (s *Service) refuseIdle(warnings []string) error {
 // no effect, by name; of very many the first ones and how many more.
 func (s *Service) LabelWarnings(coe string, labels map[string]string) []string {
 	known := s.labels.of[coe]
-	return warnings(labels, func(name string) string { return cmp.Or(idle(known, coe, name), caution(known, name, labels[name])) })
+	return warnings(labels, func(name string) string { return idle(known, coe, name) })
 }
 
 // ClusterWarnings tells the same of a cluster, and which of its other wishes has
@@ -150,15 +150,6 @@ func idle(known []jeroboam.Label, coe, name string) string {
 		return fmt.Sprintf("The label %s is known from Magnum and has no effect here.", name)
 	}
 	return ""
-}
-
-// caution is what to know of a label that is turned on; "" if there is nothing.
-func caution(known []jeroboam.Label, name, value string) string {
-	at := slices.IndexFunc(known, func(l jeroboam.Label) bool { return l.Name == name })
-	if at < 0 || !strings.EqualFold(value, "true") {
-		return ""
-	}
-	return known[at].Caution
 }
 
 // checkCredential refuses what calls the cloud in the cluster's name where the

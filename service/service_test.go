@@ -317,6 +317,25 @@ func TestNodesToRemoveAreKeptForTheEngine(t *testing.T) {
 	}
 }
 
+func TestAResizeOfAnotherSizeThanItWasMadeOfIsRefused(t *testing.T) {
+	h, _ := house(t)
+	c := create(t, h, service.ClusterRequest{})
+	if err := h.Converge(t.Context(), c.ID); err != nil {
+		t.Fatal(err)
+	}
+	from := 1
+	if _, err := h.Service.ResizeCluster(t.Context(), olga, c.ID, service.Resize{Count: 3, From: &from}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := h.Service.ResizeCluster(t.Context(), olga, c.ID, service.Resize{Count: 2, From: &from})
+	if e, _ := jeroboam.AsError(err); e == nil || e.Kind != jeroboam.Conflict || e.Reason != "size" {
+		t.Errorf("made of another size: %v", err)
+	}
+	if got := records[jeroboam.NodeGroup](t, h, c.ID)[1].Spec.Count; got != 3 {
+		t.Errorf("%d nodes are wanted", got)
+	}
+}
+
 func TestATemplateInUseStays(t *testing.T) {
 	h, template := house(t)
 	create(t, h, service.ClusterRequest{})

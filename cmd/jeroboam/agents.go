@@ -40,14 +40,18 @@ func checkRemoteGateway(c config, drivers []driver) error {
 // own name.
 func gatewayNames(c config) []string {
 	if c.GatewayURL == "" {
-		return nil
+		return []string{socketName}
 	}
 	u, err := url.Parse(c.GatewayURL)
 	if err != nil {
 		return nil // refused when the configuration was read
 	}
-	return []string{u.Hostname()}
+	return []string{socketName, u.Hostname()}
 }
+
+// socketName is what an autoscaler takes for the name of a server behind a
+// socket: the scheme of its address.
+const socketName = "unix"
 
 func gatewayDir(s *state.Directory) string { return s.Shared("gateway") }
 

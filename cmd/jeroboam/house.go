@@ -24,9 +24,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/identity/embedded"
 	"github.com/jeroboam-cloud/jeroboam/monitor"
 	"github.com/jeroboam-cloud/jeroboam/node/gateway"
-	"github.com/jeroboam-cloud/jeroboam/pki"
 	"github.com/jeroboam-cloud/jeroboam/quota"
-	"github.com/jeroboam-cloud/jeroboam/release"
 	"github.com/jeroboam-cloud/jeroboam/service"
 	"github.com/jeroboam-cloud/jeroboam/store"
 	"github.com/jeroboam-cloud/jeroboam/vault"
@@ -45,6 +43,7 @@ type house struct {
 	drivers    []driver
 	policy     *identity.Policy
 	callers    callers
+	verbs      *service.Service
 	engine     *engine.Engine
 	gateway    *gateway.Gateway
 	pace       pace.Pace
@@ -62,7 +61,7 @@ func build(ctx context.Context, c config, s *state.Directory, address net.Addr, 
 			err = errors.Join(err, h.close())
 		}
 	}()
-	for _, step := range []func(context.Context) error{h.openDoor, h.openPolicy, h.openStore, h.openIdentity, h.openBundles, h.openDrivers, h.countUsage, h.openGateway} {
+	for _, step := range []func(context.Context) error{h.openDoor, h.openPolicy, h.openStore, h.openIdentity, h.openBundles, h.openDrivers, h.countUsage, h.openVerbs, h.openGateway} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -146,7 +145,7 @@ func (h *house) openGateway(ctx context.Context) error {
 	if err != nil {
 		return h.otherKeys(err)
 	}
-	options := gateway.Options{Authority: authority, Bundles: h.bundles.path, Names: gatewayNames(h.config), Logger: h.log}
+	options := gateway.Options{Authority: authority, Bundles: h.bundles.path, Names: gatewayNames(h.config), Autoscaler: h.autoscale(), Logger: h.log}
 	if !h.bundles.simulated {
 		if options.Agent, err = offerAgent(ctx, h.config.Agent, h.bundles.dir); err != nil {
 			return err
@@ -157,7 +156,7 @@ func (h *house) openGateway(ctx context.Context) error {
 	}
 	h.engine = engine.New(engine.Options{
 		Store: h.store, Vault: h.vault, Drivers: engineDrivers(h.drivers), Bundle: h.bundles.find, Log: h.log,
-		Gateway: engine.Gateway{URL: agentURL, Remote: h.config.GatewayURL, CA: authority.PEM(), Agent: options.Agent},
+		Gateway: engine.Gateway{URL: agentURL, Remote: h.config.GatewayURL, CA: authority.PEM(), Agent: options.Agent, SignAutoscaler: authority.SignAutoscaler},
 		Limits:  engine.Limits{Clusters: h.config.Concurrency}, Observer: h.watching.engine(), Pace: &h.pace,
 		Shared: h.config.Database != "" && !h.bundles.simulated, // whose agents live here
 	})
@@ -221,11 +220,7 @@ func (h *house) admit(ctx context.Context) error {
 
 // server answers the API; streams end when stopping is closed.
 func (h *house) server(ctx context.Context, stopping <-chan struct{}) *http.Server {
-	verbs := service.New(service.Options{
-		Store: h.store, Drivers: serviceDrivers(h.drivers), Policy: h.policy, Signer: signer{h.vault}, Versions: h.bundles.versions, CheckUpgrade: release.CheckUpgrade,
-		Limits: service.Limits{Quotas: h.config.quotas()}, Host: hostname(), StrictLabels: h.config.Labels == labelsStrict,
-	})
-	options := api.Options{Service: verbs, Logger: h.log, Stopping: stopping}
+	options := api.Options{Service: h.verbs, Logger: h.log, Stopping: stopping}
 	return &http.Server{
 		Handler:           h.pace.Requests(api.New(h.watching.offer(h.config.Public.offer(h.callers.offer(options))))),
 		ReadHeaderTimeout: 10 * time.Second,
@@ -263,24 +258,6 @@ func hostname() string {
 		return "localhost"
 	}
 	return name
-}
-
-// signer signs users' requests with the authorities in the vault.
-type signer struct{ vault vault.Vault }
-
-// userCertificateLife is how long a user's certificate is good for.
-const userCertificateLife = 365 * 24 * time.Hour
-
-func (s signer) SignClient(ctx context.Context, a jeroboam.Authority, csr []byte) (string, error) {
-	key, err := s.vault.Get(ctx, a.Cluster, a.KeyName(a.Generation))
-	if err != nil {
-		return "", fmt.Errorf("key of authority %s: %w", a.ID, err)
-	}
-	issuer, err := pki.Load(a.PEM, key)
-	if err != nil {
-		return "", err
-	}
-	return issuer.SignCSR(string(csr), time.Now(), userCertificateLife)
 }
 
 // gatewayAuthority is the authority of agents, kept in the vault from the first

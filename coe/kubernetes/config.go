@@ -48,6 +48,7 @@ func newMachine(in coe.Input) (machine, error) {
 	if in.Machine.IsMaster() {
 		m.certificates = append(m.certificates, masterCertificates(in, s)...)
 		m.certificates = append(m.certificates, m.keystoneCertificates()...)
+		m.certificates = append(m.certificates, m.autoscalerCertificates()...)
 	}
 	for i, c := range m.certificates {
 		m.certificates[i].Generation = in.Authorities[c.Authority].Generation

@@ -38,6 +38,7 @@ func (m machine) addControlPlane(config node.Config) (node.Config, error) {
 	config.Files = append(config.Files, files...)
 	config.Services = append([]node.Service{m.controlPlane()}, config.Services...)
 	config.Files = append(config.Files, m.keystoneFiles()...)
+	config = m.addAutoscaler(config)
 	config.Tasks = append(config.Tasks, m.roleTask())
 	if masters[0].ID != m.Machine.ID {
 		return config, nil

@@ -16,7 +16,7 @@ const certKeystone = "keystone-auth"
 
 // inCluster is what the add-ons that labels turn on are made of.
 func (m machine) inCluster() addons.Cluster {
-	return addons.Cluster{Cluster: m.Cluster, Groups: m.Groups, Version: m.Bundle.Version, Credential: m.Credential}
+	return addons.Cluster{Cluster: m.Cluster, Version: m.Bundle.Version, Credential: m.Credential, Gateway: m.Gateway.URL}
 }
 
 // addChosen applies the add-ons that labels turn on. They have a task of their
@@ -43,16 +43,6 @@ func (m machine) providerFlags() []string {
 		return []string{"--cloud-provider=external"}
 	}
 	return nil
-}
-
-// providerID is the machine's ID, or its server's where add-ons look for the
-// server: a cloud controller manager deletes nodes whose server it cannot find.
-func (m machine) providerID() string {
-	id := m.Machine.ID
-	if addons.NamesServers(m.Cluster.Spec.Labels) && m.Machine.Status.CloudID != "" {
-		id = m.Machine.Status.CloudID
-	}
-	return "openstack:///" + id
 }
 
 func (m machine) keystoneCertificates() []node.Certificate {

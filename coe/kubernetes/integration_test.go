@@ -108,3 +108,32 @@ func TestKeystoneChangesTheWayIn(t *testing.T) {
 		t.Errorf("without a credential: %s", flags)
 	}
 }
+
+func TestTheControlPlaneHoldsTheAutoscalersWayToTheService(t *testing.T) {
+	for _, in := range integrated(3, 1, "auto_scaling_enabled") {
+		in.Gateway = coe.Gateway{URL: "https://jeroboam.example:9512", CA: "the gateway's authority"}
+		c := configOf(t, in)
+		at := slices.IndexFunc(c.Certificates, func(c node.Certificate) bool { return c.Authority == jeroboam.AuthorityGateway })
+		if has := at >= 0; has != in.Machine.IsMaster() {
+			t.Fatalf("%s: an autoscaler's certificate: %v", in.Machine.Name, has)
+		}
+		if text := fileOf(t, c, "/etc/kubernetes/kubelet.yaml"); !strings.Contains(text, `"providerID": "openstack:///`+in.Machine.ID+`"`) {
+			t.Errorf("the node of %s is not called as the service calls it", in.Machine.Name)
+		}
+		if at < 0 {
+			continue
+		}
+		config, asked := fileOf(t, c, "/etc/kubernetes/autoscaler/cloud-config"), c.Certificates[at]
+		for _, word := range []string{"address: \"jeroboam.example:9512\"\n", "cert: " + asked.CertPath + "\n", "key: " + asked.KeyPath + "\n", "cacert: /etc/kubernetes/autoscaler/ca.crt\n"} {
+			if !strings.Contains(config, word) {
+				t.Errorf("%s lacks %q:\n%s", in.Machine.Name, word, config)
+			}
+		}
+		if fileOf(t, c, "/etc/kubernetes/autoscaler/ca.crt") != in.Gateway.CA || asked.CommonName != in.Cluster.ID || !asked.Client || asked.Server {
+			t.Errorf("%s asks for %+v", in.Machine.Name, asked)
+		}
+		if task, found := taskOf(c, "chosen-addons"); found && strings.Contains(task.Stdin, "gateway.sock") {
+			t.Error("a pod looks for a socket on a machine that has none")
+		}
+	}
+}

@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -42,12 +43,7 @@ func (m machine) kubelet() (node.Service, error) {
 // nodeLabels are the labels a node registers with. Those of Kubernetes' own
 // domains are refused to kubelets, so that a node cannot pose as another.
 func (m machine) nodeLabels() (string, error) {
-	group := m.group()
-	labels := map[string]string{labelRole: m.Machine.Role}
-	if group.Name != "" {
-		labels[labelGroup] = group.Name
-	}
-	maps.Copy(labels, group.Spec.NodeLabels)
+	labels := labelsOf(m.Machine.Role, m.group())
 	var pairs []string
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
 		if !ownLabel(key) {
@@ -57,6 +53,15 @@ func (m machine) nodeLabels() (string, error) {
 		pairs = append(pairs, key+"="+labels[key])
 	}
 	return strings.Join(pairs, ","), nil
+}
+
+func labelsOf(role string, group jeroboam.NodeGroup) map[string]string {
+	labels := map[string]string{labelRole: role}
+	if group.Name != "" {
+		labels[labelGroup] = group.Name
+	}
+	maps.Copy(labels, group.Spec.NodeLabels)
+	return labels
 }
 
 // ownLabel tells whether a kubelet may set the label, as NodeRestriction rules.
@@ -95,7 +100,7 @@ func (m machine) kubeletConfig() node.File {
 		// A machine that dies is noticed after nodeGrace: three renewals missed.
 		"nodeLeaseDurationSeconds": int(nodeLease / time.Second),
 		"nodeStatusMaxImages":      0,
-		"providerID":               m.providerID(),
+		"providerID":               providerID(m.Cluster, m.Machine),
 		"registerWithTaints":       m.taints(),
 		"resolvConf":               "/etc/resolv.conf",
 		"rotateCertificates":       false, // the agent renews them
@@ -113,9 +118,12 @@ func (m machine) kubeletConfig() node.File {
 	})
 }
 
+// keptMemoryMB is never promised to pods.
+const keptMemoryMB = 100
+
 func evictions() object {
 	return object{
-		"memory.available":   "100Mi",
+		"memory.available":   strconv.Itoa(keptMemoryMB) + "Mi",
 		"nodefs.available":   "500Mi",
 		"nodefs.inodesFree":  "1%",
 		"imagefs.available":  "500Mi",

@@ -15,11 +15,13 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/node"
+	"github.com/jeroboam-cloud/jeroboam/pki"
 )
 
 // Lives of what the authority is and signs. Skew forgives a machine whose
@@ -28,6 +30,7 @@ const (
 	authorityLife = 10 * 365 * 24 * time.Hour
 	identityLife  = 90 * 24 * time.Hour
 	serverLife    = 365 * 24 * time.Hour
+	scalerLife    = 365 * 24 * time.Hour
 	skew          = 10 * time.Minute
 )
 
@@ -100,6 +103,38 @@ func (a Authority) identity(csr *x509.CertificateRequest, now time.Time) (string
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	}, csr.PublicKey)
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), err
+}
+
+// autoscalers is the organization of who may call for a cluster, whose ID is the
+// common name. An agent's identity has no organization.
+const autoscalers = "jeroboam:autoscalers"
+
+// SignAutoscaler signs the certificate by which a cluster's autoscaler is known
+// to the gateway. Of the request (PEM) only the key is used.
+func (a Authority) SignAutoscaler(request, cluster string, now time.Time) (string, error) {
+	csr, err := pki.ParseCSR(request)
+	if err != nil {
+		return "", err
+	}
+	der, err := a.sign(&x509.Certificate{
+		Subject:     pkix.Name{CommonName: cluster, Organization: []string{autoscalers}},
+		NotBefore:   now.Add(-skew),
+		NotAfter:    now.Add(scalerLife),
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}, csr.PublicKey)
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), err
+}
+
+// AutoscalerOf is the cluster whose autoscaler has called, "" if none has.
+func AutoscalerOf(connection tls.ConnectionState) (cluster string) {
+	if len(connection.VerifiedChains) == 0 {
+		return ""
+	}
+	subject := connection.PeerCertificates[0].Subject
+	if !slices.Equal(subject.Organization, []string{autoscalers}) {
+		return ""
+	}
+	return subject.CommonName
 }
 
 func (a Authority) sign(template *x509.Certificate, public crypto.PublicKey) ([]byte, error) {

@@ -31,7 +31,7 @@ const (
 	pingPatience    = 5 * time.Second  // within this is dead: 13 s in all
 )
 
-// Options is what a gateway is made of. All but Agent, Logger and Now must be set.
+// Options is what a gateway is made of. All but Agent, Autoscaler, Logger and Now must be set.
 type Options struct {
 	Registry  Registry
 	Authority Authority
@@ -43,9 +43,12 @@ type Options struct {
 	// Names are what the gateway's certificate is good for besides
 	// node.GatewayName: host names and addresses by which a machine that has no
 	// agent yet fetches one.
-	Names  []string
-	Logger *slog.Logger
-	Now    func() time.Time
+	Names []string
+	// Autoscaler answers node.PathAutoscaler; AutoscalerOf tells it who calls.
+	// nil: nobody does.
+	Autoscaler http.Handler
+	Logger     *slog.Logger
+	Now        func() time.Time
 }
 
 // Gateway serves the join protocol.
@@ -183,6 +186,9 @@ func (g *Gateway) routes() http.Handler {
 	mux.HandleFunc("POST "+node.PathStream, fullDuplex(g.stream))
 	mux.HandleFunc("GET "+node.PathBundles+"{digest}/{path...}", g.bundle)
 	mux.HandleFunc("GET "+node.PathAgents+"{digest}", g.firstAgent)
+	if g.Autoscaler != nil {
+		mux.Handle("POST "+node.PathAutoscaler, g.Autoscaler)
+	}
 	return mux
 }
 
@@ -218,12 +224,17 @@ func (g *Gateway) dispatch(ctx context.Context) {
 	}
 }
 
-// caller is the machine of the client certificate, "" when there is none.
+// caller is the machine of the client certificate, "" when there is none or it
+// is not an agent's.
 func caller(r *http.Request) string {
 	if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
 		return ""
 	}
-	return r.TLS.PeerCertificates[0].Subject.CommonName
+	subject := r.TLS.PeerCertificates[0].Subject
+	if len(subject.Organization) > 0 {
+		return ""
+	}
+	return subject.CommonName
 }
 
 var noIdentity = jeroboam.Errorf(jeroboam.Unauthenticated, "identity", "This needs an agent's certificate.").

@@ -89,6 +89,36 @@ func TestAStrangerGetsNeitherStreamNorBundle(t *testing.T) {
 	}
 }
 
+func TestAnAutoscalerIsNoAgentAndAnAgentNoAutoscaler(t *testing.T) {
+	var called string
+	h := newHouse(t, func(o *gateway.Options) {
+		o.Autoscaler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { called = gateway.AutoscalerOf(*r.TLS) })
+	})
+	h.Add("m1", "s")
+	for _, c := range []struct {
+		name, cluster string
+		certificate   func(p *peer)
+		stream        int
+	}{
+		{"a stranger", "", func(*peer) {}, http.StatusUnauthorized},
+		{"an agent", "", func(p *peer) { p.join("s") }, http.StatusBadRequest}, // its Hello is missing
+		{"an autoscaler", "m1", func(p *peer) { // of a cluster that is called like a machine
+			text, err := h.authority.SignAutoscaler(p.csr("anything"), "m1", time.Now())
+			must(t, err)
+			p.become(text)
+		}, http.StatusUnauthorized},
+	} {
+		p := h.peer("m1")
+		c.certificate(p)
+		if code, _ := p.post(node.PathAutoscaler+"NodeGroups", nil); code != http.StatusOK || called != c.cluster {
+			t.Errorf("%s is taken for the autoscaler of %q: %d", c.name, called, code)
+		}
+		if code, _ := p.post(node.PathStream, nil); code != c.stream {
+			t.Errorf("%s asks for a stream: %d, not %d", c.name, code, c.stream)
+		}
+	}
+}
+
 func TestAConfigIsPushedWhenItIsReadyAndWhenItChanges(t *testing.T) {
 	h := newHouse(t)
 	h.Add("m1", "s")

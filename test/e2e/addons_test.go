@@ -29,7 +29,7 @@ func TestAddons(t *testing.T) {
 	})
 	everything := render(t)
 	objects := c.applied(string(everything.Secrets.Reveal()), everything.Manifests)
-	if want := strings.Count(everything.Manifests, "\nkind: ") + 3; len(objects) != want { // and three Secrets
+	if want := strings.Count(everything.Manifests, "\nkind: ") + 2; len(objects) != want { // and two Secrets
 		t.Errorf("%d objects, not %d: %v", len(objects), want, objects)
 	}
 	t.Run("applying again changes nothing", func(t *testing.T) {
@@ -45,7 +45,7 @@ func TestAddons(t *testing.T) {
 // render makes every add-on, with a credential of nobody.
 func render(t *testing.T) addons.Rendered {
 	t.Helper()
-	c := addons.Cluster{Version: "v1.36.3", Credential: map[string]jeroboam.Secret{"auth-url": "https://keystone.example/v3",
+	c := addons.Cluster{Version: "v1.36.3", Gateway: "unix:///run/jeroboam/gateway.sock", Credential: map[string]jeroboam.Secret{"auth-url": "https://keystone.example/v3",
 		"application-credential-id": "id", "application-credential-secret": "secret"}}
 	c.ID, c.Project, c.Spec.Labels = "5ad5bc4e-2ad9-4bb1-8d05-4ae2a1e1a001", "4fa1", map[string]string{}
 	for _, l := range addons.Labels() {

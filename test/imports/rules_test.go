@@ -55,6 +55,7 @@ var mayEnter = map[string][]string{
 	"api/wire":    {},
 	"api/openapi": {},
 	"api":         {"api/wire", "api/openapi", "service", "identity"},
+	"autoscale":   {"service", "coe", "node/gateway"},
 	"audit":       {"api"},
 	"observe":     {"api", "engine", "store"},
 	"client":      {"api/wire"},

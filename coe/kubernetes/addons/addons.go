@@ -28,11 +28,11 @@ import (
 // Cluster is what add-ons are made of.
 type Cluster struct {
 	jeroboam.Cluster
-	Groups  []jeroboam.NodeGroup
 	Version string // of Kubernetes, e.g. "v1.36.3"
 	// Credential is cloud.Credential.Values; empty: the add-ons that call the
 	// cloud are left out.
 	Credential map[string]jeroboam.Secret
+	Gateway    string // by which the control plane finds the service, see node.UserData.Gateway
 }
 
 // Rendered is what to apply to a cluster: each part is YAML or JSON documents,
@@ -92,14 +92,9 @@ func enabled(l jeroboam.Label, labels map[string]string) bool {
 func Keystone(c Cluster) bool { return addon{label: labelKeystone}.on(c) }
 
 // ExternalProvider reports whether nodes wait for a cloud controller manager to
-// say where they are before they take pods.
+// say where they are before they take pods. It looks for their servers by the
+// provider ID.
 func ExternalProvider(labels map[string]string) bool { return enabled(labelCloudProvider, labels) }
-
-// NamesServers reports whether a node's provider ID has to be its server's ID
-// in the cloud, because an add-on looks for the server there.
-func NamesServers(labels map[string]string) bool {
-	return enabled(labelCloudProvider, labels) || enabled(labelAutoscaler, labels)
-}
 
 // words are the functions of the manifests. What they return is quoted: the
 // text of a label is never more than one value.
@@ -109,12 +104,13 @@ func (c Cluster) words() template.FuncMap {
 		"label":      func(name string) string { return quote(known(name).In(c.Spec.Labels)) },
 		"given":      func(name string) bool { return c.Spec.Labels[name] != "" },
 		"authURL":    func() string { return quote("--keystone-url=" + c.Credential[keyAuthURL].Reveal()) },
-		"groups":     c.autoscalerGroups,
 		"policy":     c.keystonePolicy,
 		"credential": c.fingerprint,
 		"ownCA":      c.ownCA,
 		"cloudCA":    func() string { return cloudCA },
 		"cluster":    func(flag string) string { return quote(flag + c.ID) },
+		"gateway":    func() string { return quote(c.Gateway) },
+		"socket":     c.socket,
 	}
 }
 
@@ -132,27 +128,4 @@ func quote(text string) string {
 func (c Cluster) fingerprint() string {
 	sum := sha256.Sum256([]byte((c.cloudConfig() + c.Credential[keyCA]).Reveal()))
 	return quote(hex.EncodeToString(sum[:8]))
-}
-
-// autoscalerGroups says which groups the autoscaler resizes: the default workers
-// up to the label's maximum as in Magnum, or else every group of workers that
-// has a maximum of its own.
-func (c Cluster) autoscalerGroups() string {
-	if most := c.Spec.Labels[labelMaxNodes.Name]; most != "" {
-		least := "1"
-		for _, g := range c.Groups {
-			if g.Name == jeroboam.DefaultWorker && g.Spec.Min > 1 {
-				least = fmt.Sprint(g.Spec.Min)
-			}
-		}
-		return quote("--nodes=" + least + ":" + most + ":" + jeroboam.DefaultWorker)
-	}
-	roles := []string{jeroboam.RoleWorker}
-	for _, g := range c.Groups {
-		if !g.IsMaster() {
-			roles = append(roles, g.Role)
-		}
-	}
-	slices.Sort(roles)
-	return quote("--node-group-auto-discovery=magnum:role=" + strings.Join(slices.Compact(roles), ","))
 }

@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "write the golden manifests anew")
 
 // whole is a cluster with every add-on on.
 func whole() Cluster {
-	c := Cluster{Version: "v1.36.3", Credential: map[string]jeroboam.Secret{
+	c := Cluster{Version: "v1.36.3", Gateway: "unix:///run/jeroboam/gateway.sock", Credential: map[string]jeroboam.Secret{
 		"auth-url": "https://keystone.example/v3", "region": "RegionOne",
 		"application-credential-id": "1ad9", "application-credential-secret": `to"p\secret`,
 	}}
@@ -31,11 +31,6 @@ func whole() Cluster {
 	c.Spec.Labels = map[string]string{}
 	for _, a := range all {
 		c.Spec.Labels[a.label.Name] = "true"
-	}
-	c.Groups = []jeroboam.NodeGroup{
-		{Name: jeroboam.DefaultMaster, Role: jeroboam.RoleMaster},
-		{Name: jeroboam.DefaultWorker, Role: jeroboam.RoleWorker, Spec: jeroboam.NodeGroupSpec{Min: 2}},
-		{Name: "gpus", Role: "gpu"},
 	}
 	return c
 }
@@ -146,7 +141,6 @@ func TestTheCloudsOwnAuthorityReachesWhoCallsTheCloud(t *testing.T) {
 	for label, want := range map[string][]string{
 		labelCloudProvider.Name: {"# Secret cloud-config, ca.crt:\n#   -----BEGIN", `ca-file = "/etc/config/ca.crt"`, "- --cloud-config=/etc/config/cloud.conf"},
 		labelCinder.Name:        {"# Secret cloud-config, ca.crt:", `ca-file = "/etc/config/ca.crt"`},
-		labelAutoscaler.Name:    {"# Secret cluster-autoscaler-cloud-config, ca.crt:", `ca-file = "/config/ca.crt"`},
 		labelManila.Name:        {"# Secret cloud-authority, ca.crt:", "os-certAuthorityPath:\n#   /etc/cloud/ca.crt", "secret: {secretName: cloud-authority}", "mountPath: /etc/cloud, "},
 		labelKeystone.Name:      {"# Secret cloud-authority, ca.crt:", "- --keystone-ca-file=/etc/cloud/ca.crt", "secret: {secretName: cloud-authority}", "mountPath: /etc/cloud, "},
 	} {
@@ -224,13 +218,50 @@ func TestALabelIsNeverMoreThanOneValue(t *testing.T) {
 }
 
 func TestWhichGroupsAreScaled(t *testing.T) {
-	c := whole()
-	if got, want := c.autoscalerGroups(), `"--node-group-auto-discovery=magnum:role=gpu,worker"`; got != want {
-		t.Errorf("without a maximum: %s", got)
+	seven := 7
+	worker := jeroboam.NodeGroup{Name: jeroboam.DefaultWorker, Role: jeroboam.RoleWorker}
+	gpus := jeroboam.NodeGroup{Name: "gpus", Role: "gpu", Spec: jeroboam.NodeGroupSpec{Max: &seven}}
+	bounded, deleted := worker, gpus
+	bounded.Spec.Min, bounded.Spec.Max, deleted.Spec.Deleted = 3, &seven, true
+	for name, is := range map[string]struct {
+		group       jeroboam.NodeGroup
+		label       string
+		least, most int
+	}{
+		"default workers without a maximum":          {worker, "", 0, 0},
+		"default workers up to the label":            {worker, "5", 1, 5},
+		"default workers with bounds of their own":   {bounded, "", 3, 7},
+		"the smaller maximum of two":                 {bounded, "5", 3, 5},
+		"the group's maximum if that is smaller":     {bounded, "9", 3, 7},
+		"a group of another role may be emptied":     {gpus, "", 0, 7},
+		"the label is about the default workers":     {gpus, "5", 0, 7},
+		"a group that is to go":                      {deleted, "", 0, 0},
+		"the control plane, whatever its bounds are": {jeroboam.NodeGroup{Role: jeroboam.RoleMaster, Spec: bounded.Spec}, "5", 0, 0},
+	} {
+		labels := map[string]string{"auto_scaling_enabled": "True", "max_node_count": is.label}
+		least, most, ok := Bounds(labels, is.group)
+		if ok != (is.most > 0) || ok && (least != is.least || most != is.most) {
+			t.Errorf("%s: from %d to %d, %v", name, least, most, ok)
+		}
 	}
-	c.Spec.Labels["max_node_count"] = "7"
-	if got, want := c.autoscalerGroups(), `"--nodes=2:7:default-worker"`; got != want {
-		t.Errorf("with one: %s", got)
+	if _, _, ok := Bounds(map[string]string{"max_node_count": "5"}, worker); ok {
+		t.Error("a cluster without an autoscaler is resized by one")
+	}
+}
+
+func TestTheAutoscalerIsToldHowToCallTheService(t *testing.T) {
+	for gateway, address := range map[string]string{
+		"unix:///run/jeroboam/gateway.sock": "unix:///run/jeroboam/gateway.sock",
+		"https://jeroboam.example:9512":     "jeroboam.example:9512",
+	} {
+		if got, want := CloudConfig(gateway), "address: \""+address+"\"\n"; !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %s", gateway, got)
+		}
+		c := whole()
+		c.Gateway = gateway
+		if got := strings.Contains(render(t, c).Manifests, `mountPath: "/run/jeroboam"`) || strings.Contains(render(t, c).Manifests, "mountPath: /run/jeroboam"); got != strings.HasPrefix(gateway, "unix") {
+			t.Errorf("%s: the pod sees a socket: %v", gateway, got)
+		}
 	}
 }
 

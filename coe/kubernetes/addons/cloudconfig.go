@@ -22,7 +22,6 @@ const (
 const (
 	fileCA   = "ca.crt"
 	configCA = "/etc/config/" + fileCA
-	scalerCA = "/config/" + fileCA
 	cloudCA  = "/etc/cloud/" + fileCA
 )
 
@@ -49,9 +48,6 @@ func (c Cluster) secrets() jeroboam.Secret {
 	}
 	if slices.ContainsFunc([]jeroboam.Label{labelCloudProvider, labelCinder}, c.wants) {
 		items = append(items, secret("cloud-config", c.withCA(map[string]string{"cloud.conf": c.cloudConfig().Reveal()})))
-	}
-	if c.wants(labelAutoscaler) {
-		items = append(items, secret("cluster-autoscaler-cloud-config", c.withCA(map[string]string{"cloud-config": c.global(scalerCA)})))
 	}
 	if c.wants(labelManila) {
 		items = append(items, secret("csi-manila-secrets", c.manilaValues()))
@@ -109,7 +105,7 @@ func (c Cluster) manilaValues() map[string]string {
 // cloudConfig is the file of OpenStack's own programs for Kubernetes.
 func (c Cluster) cloudConfig() jeroboam.Secret {
 	labels := c.Spec.Labels
-	text := c.global(configCA) + "\n[LoadBalancer]\n"
+	text := c.global() + "\n[LoadBalancer]\n"
 	if provider := labelBalancer.In(labels); provider != "" {
 		text += setting("lb-provider", provider)
 	}
@@ -123,9 +119,8 @@ func (c Cluster) cloudConfig() jeroboam.Secret {
 	return jeroboam.Secret(text)
 }
 
-// global is the section that every one of those programs reads. ca is where it
-// finds the certificates of the cloud's authority.
-func (c Cluster) global(ca string) string {
+// global is the section that every one of those programs reads.
+func (c Cluster) global() string {
 	text := "[Global]\n"
 	for _, key := range slices.Sorted(maps.Keys(c.Credential)) {
 		if key != keyCA {
@@ -133,7 +128,7 @@ func (c Cluster) global(ca string) string {
 		}
 	}
 	if c.ownCA() {
-		text += setting("ca-file", ca)
+		text += setting("ca-file", configCA)
 	}
 	return text
 }

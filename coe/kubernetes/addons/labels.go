@@ -16,16 +16,15 @@ var (
 	labelManila   = toggle("manila_csi_enabled", "Run the storage driver for Manila shares.", "an add-on, with a storage class", true)
 	labelKeystone = toggle("keystone_auth_enabled", "Let Keystone users log in to the API server.",
 		"an add-on, and the API servers' way of asking it", true)
-	labelAutoscaler = cautioned(toggle("auto_scaling_enabled", "Run the cluster autoscaler.", "an add-on", true),
-		"The cluster autoscaler is run but cannot resize anything yet: it looks for machines in Heat, and logs in with passwords alone.")
-	labelMetrics = toggle("metrics_server_enabled", "Run the metrics server.", "an add-on", false)
+	labelAutoscaler = toggle("auto_scaling_enabled", "Run the cluster autoscaler.", "an add-on, and who may resize the cluster", false)
+	labelMetrics    = toggle("metrics_server_enabled", "Run the metrics server.", "an add-on", false)
 )
 
 // Labels that say how.
 var (
 	labelMirror = option("container_infra_prefix", jeroboam.LabelString, "",
 		"Registry that mirrors the images of add-ons, for example registry.example.com/mirror/.", "images of add-ons")
-	labelMaxNodes = option("max_node_count", jeroboam.LabelInt, "", "Most workers that the cluster autoscaler makes.", "the cluster autoscaler")
+	labelMaxNodes = option("max_node_count", jeroboam.LabelInt, "", "Most default workers that the cluster autoscaler makes.", "the cluster autoscaler")
 
 	labelBalancer = option("octavia_provider", jeroboam.LabelString, "", "Provider of balancers.", balancerEffect)
 	labelMethod   = values(option("octavia_lb_algorithm", jeroboam.LabelEnum, "ROUND_ROBIN", "How balancers choose a member.",
@@ -79,10 +78,5 @@ func option(name string, of jeroboam.LabelType, standard, meaning, effect string
 
 func values(l jeroboam.Label, all ...string) jeroboam.Label {
 	l.Values = all
-	return l
-}
-
-func cautioned(l jeroboam.Label, caution string) jeroboam.Label {
-	l.Caution = caution
 	return l
 }
