@@ -47,6 +47,7 @@ type Gateway struct {
 	Remote string       // the same for machines that boot a stock image: "https://host:port"; "": they cannot
 	CA     string       // PEM
 	Agent  node.Upgrade // what a stock image has yet to fetch
+	Peer   string       // where other servers of the database reach this one's gateway: "https://host:port"; "": nowhere
 	// SignAutoscaler signs for jeroboam.AuthorityGateway: the PEM certificate of
 	// a cluster's autoscaler.
 	SignAutoscaler func(csr, cluster string, now time.Time) (string, error)
@@ -77,6 +78,7 @@ type Options struct {
 	// jeroboam.NotFound blocks until the operator has built it.
 	Bundle   func(ctx context.Context, coe, version string) (node.Bundle, error)
 	Gateway  Gateway
+	Tunnel   Tunnel
 	Dial     func(ctx context.Context, network, address string) (net.Conn, error) // to machines; nil: net.Dialer
 	Now      func() time.Time                                                     // nil: time.Now
 	Log      *slog.Logger                                                         // nil: none
