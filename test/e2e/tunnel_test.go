@@ -69,6 +69,35 @@ func TestAClusterThatOnlyItsAgentsLeadTo(t *testing.T) {
 	s.run("cluster", "delete", "hidden", "--wait")
 }
 
+// TestATunnelThroughAnotherServer has users call the server whom no agent has
+// called.
+func TestATunnelThroughAnotherServer(t *testing.T) {
+	var doors []string
+	f := startFleet(t, 2, func() []string {
+		gateway, door := freeAddress(t), freeAddress(t)
+		doors = append(doors, door)
+		return []string{"JEROBOAM_GATEWAY_LISTEN=" + gateway, "JEROBOAM_GATEWAY_PEER_URL=https://" + gateway,
+			"JEROBOAM_API_LISTEN=" + door, "JEROBOAM_API_DOMAIN=clusters.test:443"}
+	})
+	asked := f.servers[1]
+	asked.template()
+	asked.run("cluster", "create", "hidden", "--template", "kubernetes", "--nodes", "0", "--label", "api_access=tunnel", "--merge-labels", "--wait")
+	var hidden shown
+	if err := asked.read(&hidden, "cluster", "show", "hidden"); err != nil {
+		t.Fatal(err)
+	}
+	asked.wall(hidden.Masters[0])
+	c := asked.open("hidden")
+	for i, door := range doors {
+		asked.run("cluster", "config", "hidden", "--file", c.config, "--server", "https://"+door, "--force")
+		if err := c.hasReady(1); err != nil {
+			t.Errorf("through server %d: %v", i, err)
+		}
+	}
+	asked.run("cluster", "resize", "hidden", "1", "--wait")
+	asked.run("cluster", "delete", "hidden", "--wait")
+}
+
 // healthz is the median of how long kubectl takes to ask for /healthz.
 func (c cluster) healthz() time.Duration {
 	c.t.Helper()
