@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"slices"
@@ -42,7 +43,7 @@ func (e *Engine) dial(c jeroboam.Cluster) func(ctx context.Context, network, add
 }
 
 // throughAgents connects to the API of a cluster on any of its control-plane
-// machines whose agent is there.
+// machines, those whose agents are known to be there first.
 func (e *Engine) throughAgents(ctx context.Context, cluster string) (net.Conn, error) {
 	var machines []jeroboam.Machine
 	err := e.Store.View(ctx, func(tx store.Tx) (err error) {
@@ -52,11 +53,16 @@ func (e *Engine) throughAgents(ctx context.Context, cluster string) (net.Conn, e
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(machines, func(a, b jeroboam.Machine) int { return a.Index - b.Index })
-	err = jeroboam.Errorf(jeroboam.Unavailable, "agent-away", "No agent of the cluster's control plane is connected.").
-		WithRemedy("See whether its machines run and reach the service.")
+	away := func(m jeroboam.Machine) int {
+		if m.Status.Connected {
+			return 0
+		}
+		return 1
+	}
+	slices.SortFunc(machines, func(a, b jeroboam.Machine) int { return cmp.Or(away(a)-away(b), a.Index-b.Index) })
+	err = jeroboam.Errorf(jeroboam.Unavailable, "agent-away", "The cluster has no control plane.")
 	for _, m := range machines {
-		if !m.IsMaster() || m.Status.Deleting || !m.Status.Connected {
+		if !m.IsMaster() || m.Status.Deleting {
 			continue
 		}
 		var conn net.Conn
@@ -89,7 +95,7 @@ func (e *Engine) Passage(ctx context.Context, cluster string) (net.Conn, error) 
 	if err != nil {
 		return nil, err
 	}
-	if c.Spec.APIAccess() != jeroboam.APITunnel {
+	if e.Tunnel.Dial == nil || c.Spec.APIAccess() != jeroboam.APITunnel {
 		return nil, jeroboam.Errorf(jeroboam.NotFound, "passage", "The cluster's API is not reached through the service.")
 	}
 	return e.throughAgents(ctx, c.ID)

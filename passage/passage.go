@@ -104,7 +104,7 @@ func (p *Passage) Guests() int {
 func (p *Passage) guest(ctx context.Context, conn net.Conn) {
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
-	log := p.Logger.With("caller", conn.RemoteAddr().String())
+	log := p.Logger.With("client", conn.RemoteAddr().String())
 	cluster, hello, err := p.ask(conn)
 	if err != nil {
 		log.Debug("nobody let through", "err", err)

@@ -8,11 +8,13 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/node"
+	"github.com/jeroboam-cloud/jeroboam/node/gateway"
 	"github.com/jeroboam-cloud/jeroboam/node/gateway/gatewaytest"
 )
 
@@ -113,7 +115,32 @@ func TestATunnelLeadsToTheOnePortOfTheConfig(t *testing.T) {
 }
 
 func TestAMachineWhoseAgentIsAwayIsSaidToBe(t *testing.T) {
-	w := newWorld(t)
+	var late atomic.Bool
+	w := newWorld(t, func(o *gateway.Options) {
+		o.Now = func() time.Time {
+			if late.Load() {
+				return time.Now().Add(time.Minute)
+			}
+			return time.Now()
+		}
+	})
+	waits := make(chan error, 1)
+	go func() {
+		conn, err := w.gateway.Dial(t.Context(), "", machine)
+		if err == nil {
+			conn.Close()
+		}
+		waits <- err
+	}()
+	config := node.Config{APIPort: api(t, echo)}
+	w.SetConfig(machine, config)
+	off := w.boot()
+	if err := <-waits; err != nil && jeroboam.CauseOf(err).Reason != "api" { // its config may not have come yet
+		t.Errorf("soon after the start an agent is not waited for: %v", err)
+	}
+	off()
+	w.await(func(m gatewaytest.Machine) bool { return m.Gones == 1 })
+	late.Store(true)
 	_, err := w.gateway.Dial(t.Context(), "", machine)
 	if e, ok := jeroboam.AsError(err); !ok || e.Kind != jeroboam.Unavailable || e.Reason != "agent-away" {
 		t.Errorf("got %v", err)
@@ -144,8 +171,7 @@ func TestTunnelsEndWithTheConnectionAndComeBackWithIt(t *testing.T) {
 	}
 	w.noTunnels()
 	w.serve()
-	w.await(func(m gatewaytest.Machine) bool { return len(m.Hellos) == 3 && m.Connected })
-	w.dial()
+	w.dial() // waits for the agent
 }
 
 // A user who does not read must not keep the agent from reporting, nor the

@@ -61,7 +61,9 @@ type Gateway struct {
 
 	mu       sync.Mutex
 	sessions map[string]*session // by machine
-	calls    sync.WaitGroup      // grows under mu, and only while Serve's context lives
+	came     chan struct{}       // closed and made anew when there is one more
+	began    time.Time
+	calls    sync.WaitGroup // grows under mu, and only while Serve's context lives
 }
 
 // New makes a gateway; Serve opens it.
@@ -80,6 +82,8 @@ func New(options Options) *Gateway {
 		tunnels:     tunnels{awaited: map[string]*awaited{}, held: map[string]int{}},
 		peers:       peers(options.Authority, certificate, options.Now),
 		sessions:    map[string]*session{},
+		came:        make(chan struct{}),
+		began:       options.Now(),
 	}
 }
 

@@ -112,6 +112,8 @@ func (g *Gateway) enter(s *session) {
 	g.mu.Lock()
 	before := g.sessions[s.machine]
 	g.sessions[s.machine] = s
+	close(g.came)
+	g.came = make(chan struct{})
 	if before != nil {
 		before.replaced = true
 		before.cancel()

@@ -30,6 +30,9 @@ const (
 	agentBuffer       = streamsPerAgent * streamBuffer
 	tunnelPatience    = 10 * time.Second // for the agent to open one
 	lastWrite         = time.Second      // for what is written when a tunnel ends
+	// comeback is how long after the start agents that are not there yet are waited
+	// for: most were connected before it, and call again within that time.
+	comeback = 15 * time.Second
 )
 
 // tunnels are those that are open, and those that agents were asked for.
@@ -61,9 +64,7 @@ func (g *Gateway) Dial(ctx context.Context, server, machine string) (net.Conn, e
 	if server != "" {
 		return g.dialBy(ctx, server, machine)
 	}
-	g.mu.Lock()
-	s := g.sessions[machine]
-	g.mu.Unlock()
+	s := g.session(ctx, machine)
 	if s == nil {
 		return nil, agentAway
 	}
@@ -86,6 +87,24 @@ func (g *Gateway) Tunnels() int {
 	g.tunnels.mu.Lock()
 	defer g.tunnels.mu.Unlock()
 	return g.tunnels.total
+}
+
+// session is the machine's, nil if its agent is away.
+func (g *Gateway) session(ctx context.Context, machine string) *session {
+	for {
+		g.mu.Lock()
+		s, came, early := g.sessions[machine], g.came, g.began.Add(comeback).Sub(g.Now())
+		g.mu.Unlock()
+		if s != nil || early <= 0 {
+			return s
+		}
+		select {
+		case <-came:
+		case <-time.After(early):
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }
 
 // ask has the agent open a tunnel and waits for it.

@@ -5,7 +5,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/node"
@@ -131,7 +133,15 @@ func TestAnAgentThatGoesIsWaitedForNoLonger(t *testing.T) {
 }
 
 func TestAServerReachesTheAgentsOfAnother(t *testing.T) {
-	there := newHouse(t)
+	var late atomic.Bool // long after the start
+	there := newHouse(t, func(o *gateway.Options) {
+		o.Now = func() time.Time {
+			if late.Load() {
+				return time.Now().Add(time.Minute)
+			}
+			return time.Now()
+		}
+	})
 	here := newHouse(t, func(o *gateway.Options) { o.Authority = there.authority })
 	p, s := there.joined("m1")
 	waits := here.dial(t.Context(), "https://"+there.tcp, "m1")
@@ -151,6 +161,7 @@ func TestAServerReachesTheAgentsOfAnother(t *testing.T) {
 	<-done
 
 	t.Run("and hears why it cannot", func(t *testing.T) {
+		late.Store(true)
 		got := <-here.dial(t.Context(), "https://"+there.tcp, "m2")
 		if e, ok := jeroboam.AsError(got.err); !ok || e.Reason != "agent-away" {
 			t.Errorf("got %v", got.err)
