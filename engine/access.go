@@ -64,7 +64,7 @@ func (e *Engine) Access(ctx context.Context, cluster string) (coe.COE, coe.Acces
 		return d.COE, a, err
 	}
 	a, err := e.accessAt(ctx, d.COE, authority, c.Status.APIAddress)
-	a.Dial = e.dial(c)
+	a.Dial = e.ways.To(c)
 	return d.COE, a, err
 }
 
@@ -82,7 +82,7 @@ func (e *Engine) accessTo(ctx context.Context, s *snapshot) (coe.Access, error) 
 		return coe.Access{}, noAPI()
 	}
 	a, err := e.accessAt(ctx, d.COE, authority, endpointOf(d.COE.Traits(), s.apiHost()))
-	a.Dial = e.dial(s.cluster)
+	a.Dial = e.ways.To(s.cluster)
 	return a, err
 }
 

@@ -26,6 +26,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/agents"
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/gates"
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/journal"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/reach"
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/trouble"
 	"github.com/jeroboam-cloud/jeroboam/engine/pace"
 	"github.com/jeroboam-cloud/jeroboam/node"
@@ -97,6 +98,7 @@ type Engine struct {
 	journal journal.Journal
 	configs configs
 	access  accesses
+	ways    reach.Ways
 	things  things
 	pauses  trouble.Pauses
 	changes *agents.Changes
@@ -123,7 +125,9 @@ func New(o Options) *Engine {
 		o.Pace = &pace.Pace{}
 	}
 	o.Limits = o.Limits.orDefault()
-	return &Engine{Options: o, id: uuid.NewString(), journal: journal.Journal{Now: o.Now}, changes: agents.NewChanges(), here: agents.NewHere(),
+	id := uuid.NewString()
+	return &Engine{Options: o, id: id, journal: journal.Journal{Now: o.Now}, changes: agents.NewChanges(), here: agents.NewHere(),
+		ways:    reach.Ways{Store: o.Store, Server: id, Straight: o.Dial, Agent: o.Tunnel.Dial},
 		configs: configs{room: 2 * o.Limits.Clusters}}
 }
 

@@ -15,9 +15,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// way is a dial that takes a time and ends in an error, or in a connection of
+// path is a way that takes a time and ends in an error, or in a connection of
 // its own name.
-type way struct {
+type path struct {
 	takes time.Duration
 	err   error
 	asked atomic.Int32
@@ -35,7 +35,7 @@ func (n named) Close() error {
 	return nil
 }
 
-func (w *way) dial(ctx context.Context) (net.Conn, error) {
+func (w *path) dial(ctx context.Context) (net.Conn, error) {
 	w.asked.Add(1)
 	timer := time.NewTimer(w.takes)
 	defer timer.Stop()
@@ -50,35 +50,32 @@ func (w *way) dial(ctx context.Context) (net.Conn, error) {
 	return w.conn, nil
 }
 
-const (
-	patience = time.Second
-	never    = time.Hour
-)
+const never = time.Hour
 
 func TestEither(t *testing.T) {
 	refused, unreachable, away := error(syscall.ECONNREFUSED), error(syscall.EHOSTUNREACH), errors.New("away")
 	for _, c := range []struct {
 		name            string
-		straight, round *way
+		straight, round *path
 		want            string // name of the connection
 		err             error
 		took            time.Duration
 		asked           int32 // round about
 	}{
-		{"an address that answers is all there is to it", &way{takes: time.Millisecond}, &way{}, "straight", nil, time.Millisecond, 0},
-		{"a refusal is an answer", &way{err: refused}, &way{}, "", refused, 0, 0},
-		{"without a route it goes round at once", &way{err: unreachable}, &way{takes: time.Millisecond}, "round", nil, time.Millisecond, 1},
-		{"a silent address is waited for, and no longer", &way{takes: never}, &way{takes: time.Millisecond}, "round", nil, patience + time.Millisecond, 1},
-		{"a slow address may still be first", &way{takes: patience + time.Second}, &way{takes: never}, "straight", nil, patience + time.Second, 1},
-		{"a slow address is all there is when agents are away", &way{takes: patience + time.Second}, &way{err: away}, "straight", nil, patience + time.Second, 1},
-		{"when neither leads there, the address tells why", &way{err: unreachable}, &way{err: away}, "", unreachable, 0, 1},
+		{"an address that answers is all there is to it", &path{takes: time.Millisecond}, &path{}, "straight", nil, time.Millisecond, 0},
+		{"a refusal is an answer", &path{err: refused}, &path{}, "", refused, 0, 0},
+		{"without a route it goes round at once", &path{err: unreachable}, &path{takes: time.Millisecond}, "round", nil, time.Millisecond, 1},
+		{"a silent address is waited for, and no longer", &path{takes: never}, &path{takes: time.Millisecond}, "round", nil, patience + time.Millisecond, 1},
+		{"a slow address may still be first", &path{takes: patience + time.Second}, &path{takes: never}, "straight", nil, patience + time.Second, 1},
+		{"a slow address is all there is when agents are away", &path{takes: patience + time.Second}, &path{err: away}, "straight", nil, patience + time.Second, 1},
+		{"when neither leads there, the address tells why", &path{err: unreachable}, &path{err: away}, "", unreachable, 0, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var lost, also bool
 				c.straight.conn, c.round.conn = named{name: "straight", closed: &lost}, named{name: "round", closed: &also}
 				began := time.Now()
-				conn, err := Either(t.Context(), c.straight.dial, c.round.dial, patience)
+				conn, err := either(t.Context(), c.straight.dial, c.round.dial, patience)
 				got := ""
 				if conn != nil {
 					got = conn.(named).name
@@ -98,7 +95,7 @@ func TestWhatComesTooLateIsClosed(t *testing.T) {
 			<-time.After(2 * patience)
 			return named{name: "straight", closed: &straight}, nil
 		}
-		conn, err := Either(t.Context(), deaf, func(context.Context) (net.Conn, error) { return named{name: "round", closed: &round}, nil }, patience)
+		conn, err := either(t.Context(), deaf, func(context.Context) (net.Conn, error) { return named{name: "round", closed: &round}, nil }, patience)
 		if err != nil || conn.(named).name != "round" {
 			t.Fatalf("got %v, %v", conn, err)
 		}
