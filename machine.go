@@ -30,6 +30,7 @@ type MachineStatus struct {
 	SeenAt        time.Time      `json:"seen_at,omitzero"`   // coarse: written when the agent comes or goes
 	Connected     bool           `json:"connected,omitempty"`
 	Server        string         `json:"server,omitempty"`         // that its agent called last; each start of one has another name
+	ServerURL     string         `json:"server_url,omitempty"`     // where other servers reach that one
 	AppliedConfig string         `json:"applied_config,omitempty"` // digest of the node config in force
 	Target        string         `json:"target,omitempty"`         // digest of the config it may take: a machine at work waits for its turn
 	Services      []ServiceState `json:"services,omitempty"`

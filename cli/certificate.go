@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"net/url"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -98,13 +100,14 @@ func readFileOrInput(stdin io.Reader, path string) (string, error) {
 }
 
 func (a *app) clusterConfig() *cobra.Command {
-	var file, user string
+	var file, user, server string
 	var force bool
 	var groups []string
 	c := &cobra.Command{Use: "config CLUSTER", Short: "Make a kubeconfig with a new key, which never leaves this machine", Args: exactly("CLUSTER")}
 	c.Flags().StringVar(&file, "file", "-", "file to write, readable by its owner alone; - is standard output")
 	c.Flags().BoolVar(&force, "force", false, "write over a file that is there")
 	c.Flags().StringVar(&user, "user", "admin", "name of the user in the certificate")
+	c.Flags().StringVar(&server, "server", "", "where to reach the API if not at its own address, whose name it keeps: https://host:port")
 	c.Flags().StringSliceVar(&groups, "group", []string{"system:masters"}, "groups of the user in the certificate")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if _, err := os.Stat(file); err == nil && file != "-" && !force {
@@ -115,7 +118,7 @@ func (a *app) clusterConfig() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		config, err := newKubeconfig(c.Context(), s, args[0], user, groups)
+		config, err := newKubeconfig(c.Context(), s, args[0], subject{user, groups}, server)
 		if err != nil {
 			return err
 		}
@@ -131,8 +134,15 @@ func (a *app) clusterConfig() *cobra.Command {
 	return c
 }
 
-// newKubeconfig has a fresh key certified for a user of the cluster.
-func newKubeconfig(ctx context.Context, s *client.Client, cluster, user string, groups []string) ([]byte, error) {
+// subject is who a certificate is for.
+type subject struct {
+	user   string
+	groups []string
+}
+
+// newKubeconfig has a fresh key certified for a user of the cluster, who reaches
+// it at the server's address or, for "", at its own.
+func newKubeconfig(ctx context.Context, s *client.Client, cluster string, who subject, server string) ([]byte, error) {
 	c, err := s.Cluster(ctx, cluster)
 	if err != nil {
 		return nil, err
@@ -145,7 +155,7 @@ func newKubeconfig(ctx context.Context, s *client.Client, cluster, user string, 
 	if err != nil {
 		return nil, err
 	}
-	key, csr, err := newKey(user, groups)
+	key, csr, err := newKey(who.user, who.groups)
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +163,15 @@ func newKubeconfig(ctx context.Context, s *client.Client, cluster, user string, 
 	if err != nil {
 		return nil, err
 	}
-	return access{Cluster: c.Name, User: user, Server: *c.APIAddress, CA: ca.PEM + "\n", Certificate: signed.PEM + "\n", Key: key}.kubeconfig()
+	to := access{Cluster: c.Name, User: who.user, Server: *c.APIAddress, CA: ca.PEM + "\n", Certificate: signed.PEM + "\n", Key: key}
+	if server != "" {
+		own, err := url.Parse(to.Server)
+		if err != nil {
+			return nil, fmt.Errorf("the cluster's api_address: %w", err)
+		}
+		to.Server, to.Name = server, own.Hostname()
+	}
+	return to.kubeconfig()
 }
 
 // writePrivate replaces a file by one that only its owner can read.

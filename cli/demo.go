@@ -140,7 +140,7 @@ func (a *app) ensureWeb(ctx context.Context, s *client.Client, c wire.Cluster) (
 			return body, nil
 		}
 	}
-	made, err := newKubeconfig(ctx, s, c.UUID, "admin", []string{"system:masters"})
+	made, err := newKubeconfig(ctx, s, c.UUID, subject{"admin", []string{"system:masters"}}, "")
 	if err != nil {
 		return "", err
 	}

@@ -52,6 +52,7 @@ type namedCluster struct {
 	Name    string `json:"name"`
 	Cluster struct {
 		Server string `json:"server"`
+		Name   string `json:"tls-server-name,omitempty"`
 		CA     []byte `json:"certificate-authority-data"`
 	} `json:"cluster"`
 }
@@ -75,12 +76,13 @@ type namedContext struct {
 // access is what a kubeconfig is made of; certificates are PEM.
 type access struct {
 	Cluster, User, Server, CA, Certificate string
+	Name                                   string // that the server has; "": the one in its address
 	Key                                    jeroboam.Secret
 }
 
 func (a access) kubeconfig() ([]byte, error) {
 	cluster := namedCluster{Name: a.Cluster}
-	cluster.Cluster.Server, cluster.Cluster.CA = a.Server, []byte(a.CA)
+	cluster.Cluster.Server, cluster.Cluster.Name, cluster.Cluster.CA = a.Server, a.Name, []byte(a.CA)
 	user := namedUser{Name: a.Cluster + "-" + a.User}
 	user.User.Certificate, user.User.Key = []byte(a.Certificate), []byte(a.Key.Reveal())
 	context := namedContext{Name: a.Cluster}

@@ -49,6 +49,7 @@ type Input struct {
 	Flavor      jeroboam.Flavor // of this machine
 	APIHost     string          // balancer, or the one control-plane node
 	APIInside   string          // by which nodes call it, "" if that is APIHost
+	APIName     string          // by which users reach it through the service; "": they do not
 	Authorities map[string]jeroboam.Authority
 	Secrets     map[string]jeroboam.Secret // by SecretSpec.Name; empty for a worker
 	Credential  map[string]jeroboam.Secret // cloud.Credential.Values; empty for a worker, and on a cloud that gives none

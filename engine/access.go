@@ -55,7 +55,16 @@ func (e *Engine) Access(ctx context.Context, cluster string) (coe.COE, coe.Acces
 	if c.Status.APIAddress == "" {
 		return nil, coe.Access{}, noAPI()
 	}
+	if e.publicName(c) != "" { // its address is our own door
+		s, err := e.load(ctx, cluster)
+		if err != nil {
+			return nil, coe.Access{}, err
+		}
+		a, err := e.accessTo(ctx, s)
+		return d.COE, a, err
+	}
 	a, err := e.accessAt(ctx, d.COE, authority, c.Status.APIAddress)
+	a.Dial = e.ways.To(c)
 	return d.COE, a, err
 }
 
@@ -72,10 +81,13 @@ func (e *Engine) accessTo(ctx context.Context, s *snapshot) (coe.Access, error) 
 	if !ok || s.apiHost() == "" {
 		return coe.Access{}, noAPI()
 	}
-	return e.accessAt(ctx, d.COE, authority, endpointOf(d.COE.Traits(), s.apiHost()))
+	a, err := e.accessAt(ctx, d.COE, authority, endpointOf(d.COE.Traits(), s.apiHost()))
+	a.Dial = e.ways.To(s.cluster)
+	return a, err
 }
 
-// accessAt is the access to the authority's cluster at an endpoint.
+// accessAt is the access to the authority's cluster at an endpoint, but for the
+// way there.
 func (e *Engine) accessAt(ctx context.Context, k coe.COE, authority jeroboam.Authority, endpoint string) (coe.Access, error) {
 	signer := sha256.Sum256([]byte(authority.Trust()))
 	have, ok := e.access.find(authority.Cluster, signer, e.Now())
@@ -87,7 +99,7 @@ func (e *Engine) accessAt(ctx context.Context, k coe.COE, authority jeroboam.Aut
 		have = issued{cert: cert, key: key, authority: signer, renew: e.Now().Add(administratorLife / 2)}
 		e.access.put(authority.Cluster, have)
 	}
-	return coe.Access{Cluster: authority.Cluster, Endpoint: endpoint, CA: authority.Trust(), Cert: have.cert, Key: have.key, Dial: e.Dial}, nil
+	return coe.Access{Cluster: authority.Cluster, Endpoint: endpoint, CA: authority.Trust(), Cert: have.cert, Key: have.key}, nil
 }
 
 func endpointOf(t coe.Traits, host string) string {

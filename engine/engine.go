@@ -26,6 +26,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/agents"
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/gates"
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/journal"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/reach"
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/trouble"
 	"github.com/jeroboam-cloud/jeroboam/engine/pace"
 	"github.com/jeroboam-cloud/jeroboam/node"
@@ -47,6 +48,7 @@ type Gateway struct {
 	Remote string       // the same for machines that boot a stock image: "https://host:port"; "": they cannot
 	CA     string       // PEM
 	Agent  node.Upgrade // what a stock image has yet to fetch
+	Peer   string       // where other servers of the database reach this one's gateway: "https://host:port"; "": nowhere
 	// SignAutoscaler signs for jeroboam.AuthorityGateway: the PEM certificate of
 	// a cluster's autoscaler.
 	SignAutoscaler func(csr, cluster string, now time.Time) (string, error)
@@ -77,6 +79,7 @@ type Options struct {
 	// jeroboam.NotFound blocks until the operator has built it.
 	Bundle   func(ctx context.Context, coe, version string) (node.Bundle, error)
 	Gateway  Gateway
+	Tunnel   Tunnel
 	Dial     func(ctx context.Context, network, address string) (net.Conn, error) // to machines; nil: net.Dialer
 	Now      func() time.Time                                                     // nil: time.Now
 	Log      *slog.Logger                                                         // nil: none
@@ -95,6 +98,7 @@ type Engine struct {
 	journal journal.Journal
 	configs configs
 	access  accesses
+	ways    reach.Ways
 	things  things
 	pauses  trouble.Pauses
 	changes *agents.Changes
@@ -121,7 +125,9 @@ func New(o Options) *Engine {
 		o.Pace = &pace.Pace{}
 	}
 	o.Limits = o.Limits.orDefault()
-	return &Engine{Options: o, id: uuid.NewString(), journal: journal.Journal{Now: o.Now}, changes: agents.NewChanges(), here: agents.NewHere(),
+	id := uuid.NewString()
+	return &Engine{Options: o, id: id, journal: journal.Journal{Now: o.Now}, changes: agents.NewChanges(), here: agents.NewHere(),
+		ways:    reach.Ways{Store: o.Store, Server: id, Straight: o.Dial, Agent: o.Tunnel.Dial},
 		configs: configs{room: 2 * o.Limits.Clusters}}
 }
 

@@ -51,7 +51,7 @@ func (r *run) record(ctx context.Context, s *snapshot, d Driver) error {
 // the one it had.
 func (r *run) endpoint(s *snapshot, d Driver) string {
 	if host := s.apiHost(); host != "" && !s.cluster.Spec.Deleted {
-		return endpointOf(d.COE.Traits(), host)
+		return r.publicEndpoint(s.cluster, d.COE.Traits(), host)
 	}
 	return s.cluster.Status.APIAddress
 }

@@ -60,14 +60,14 @@ func (e *Engine) Join(ctx context.Context, machine, token, fingerprint string) e
 
 // Hello tells that a machine's agent is there, and what it runs.
 func (e *Engine) Hello(ctx context.Context, hello node.Hello) error {
-	cluster, server := "", ""
+	cluster, server, url := "", "", ""
 	if e.Shared {
-		server = e.id
+		server, url = e.id, e.Gateway.Peer
 	}
 	err := e.note(ctx, hello.Machine, func(m *jeroboam.Machine) bool {
 		cluster = m.Cluster
 		if now := e.Now().UTC(); !m.Status.Connected || m.Status.Server != server || now.Sub(m.Status.SeenAt) > seenOften {
-			m.Status.Connected, m.Status.Server, m.Status.SeenAt = true, server, now
+			m.Status.Connected, m.Status.Server, m.Status.ServerURL, m.Status.SeenAt = true, server, url, now
 		}
 		wake := false
 		if m.Status.JoinedAt.IsZero() {

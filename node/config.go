@@ -40,6 +40,9 @@ type Config struct {
 	Services     []Service     `json:"services,omitempty"`
 	Images       Images        `json:"images,omitzero"`
 	Tasks        []Task        `json:"tasks,omitempty"`
+	// APIPort is the port of the cluster's API on this machine's loopback: the one
+	// thing here that the service can reach through the agent. 0: nothing.
+	APIPort int `json:"api_port,omitempty"`
 }
 
 // Digest identifies the config: hex SHA-256 of its JSON.

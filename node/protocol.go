@@ -6,6 +6,7 @@ import "github.com/jeroboam-cloud/jeroboam"
 //
 //	POST /join      JoinRequest -> JoinResponse    no client certificate yet; the token is spent
 //	POST /stream    full duplex, one JSON message a line: ToService up, ToAgent down
+//	POST /tunnels/{id}   full duplex: the bytes of a connection to the machine's API, which a ToAgent asked for
 //	GET  /bundles/{digest}/{path}                  a file of a bundle
 //	GET  /agents/{digest}                          the agent, for a machine that has none; for anybody
 //	POST /clusterautoscaler…/{method}              gRPC, for the autoscaler of a cluster
@@ -14,6 +15,7 @@ import "github.com/jeroboam-cloud/jeroboam"
 const (
 	PathJoin    = "/join"
 	PathStream  = "/stream"
+	PathTunnels = "/tunnels/"
 	PathBundles = "/bundles/"
 	PathAgents  = "/agents/"
 	// PathAutoscaler is given by the interface: package autoscale answers it.
@@ -39,6 +41,7 @@ type ToService struct {
 	Hello  *Hello       `json:"hello,omitempty"`
 	Sign   *SignRequest `json:"sign,omitempty"`
 	Report *Report      `json:"report,omitempty"`
+	NoDial *NoDial      `json:"no_dial,omitempty"`
 }
 
 // ToAgent is one message to an agent; one field is set.
@@ -47,7 +50,20 @@ type ToAgent struct {
 	Signed *SignResponse `json:"signed,omitempty"`
 	// Identity renews the agent's own certificate; answers a Sign with no Certificate name.
 	Upgrade *Upgrade `json:"upgrade,omitempty"`
+	Dial    *Dial    `json:"dial,omitempty"`
 	Error   string   `json:"error,omitempty"` // the last message was refused; text for the agent's log
+}
+
+// Dial asks for a connection to the API on the machine, Config.APIPort: the
+// agent opens /tunnels/{ID} beside its stream, on the same HTTP/2 connection.
+type Dial struct {
+	ID string `json:"id"`
+}
+
+// NoDial answers a Dial that leads nowhere.
+type NoDial struct {
+	ID    string `json:"id"`
+	Error string `json:"error"` // text for the operator
 }
 
 // Hello opens a stream.

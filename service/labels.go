@@ -25,7 +25,7 @@ type labelRegistry struct {
 }
 
 func newLabelRegistry(drivers []Driver) labelRegistry {
-	r := labelRegistry{append(coe.Magnum(), minNodes), map[string][]jeroboam.Label{}}
+	r := labelRegistry{append(coe.Magnum(), minNodes, jeroboam.APIAccess), map[string][]jeroboam.Label{}}
 	for _, d := range drivers {
 		for _, l := range slices.Concat(d.Engine.Traits().Labels, d.Labels) {
 			r.obeyed(l, d.COE)

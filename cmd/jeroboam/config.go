@@ -25,33 +25,35 @@ import (
 // flag (--gateway-listen), an environment variable (JEROBOAM_GATEWAY_LISTEN)
 // and a key of the YAML file (gateway_listen), in this order of precedence.
 type config struct {
-	State         string          // directory that holds everything the service must remember
-	Database      jeroboam.Secret // URL of PostgreSQL, with its password; "": SQLite in the state directory
-	Shared        string          // directory of what servers of one database have in common; "": the state directory
-	Listen        string          // address of the API
-	GatewayListen string          // TCP address for agents; "": the unix socket alone
-	GatewayURL    string          // where machines elsewhere find it; "": there are none
-	Bundles       string          // directory of bundles
-	Agent         string          // path of the agent's binary
-	Drivers       []string        // rows of drivers.go that are on
-	Openstack     string          // cloud of clouds.yaml that machines are made in; "": OS_CLOUD, or the login to Keystone
-	Roles         []string        // on that OpenStack: of clusters' credentials, and of the service's user in projects
-	TakeRoles     bool            // the user gives itself those that it lacks
-	Labels        string          // what becomes of labels without effect: "warn" or "strict"
-	ClusterQuota  int             // clusters of a project that has no quota of its own; this and the next: -1 is no limit
-	NodeQuota     int             // its nodes of every role
-	CoreQuota     int             // its nodes' vCPUs
-	MemoryQuota   int             // MiB, of its nodes
-	VolumeQuota   int             // GiB, of its nodes' disks
-	Concurrency   int             // clusters worked on at once
-	Identity      string          // "embedded" or "keystone"
-	Keystone      keystoneConfig
-	Vault         vaultConfig
-	PolicyFile    string // overrides rules of the policy; "": none
-	Public        publicConfig
-	Observe       observeConfig
-	LogFormat     string // "text" or "json"
-	LogLevel      string // "debug", "info", "warn" or "error"
+	State          string          // directory that holds everything the service must remember
+	Database       jeroboam.Secret // URL of PostgreSQL, with its password; "": SQLite in the state directory
+	Shared         string          // directory of what servers of one database have in common; "": the state directory
+	Listen         string          // address of the API
+	GatewayListen  string          // TCP address for agents; "": the unix socket alone
+	GatewayURL     string          // where machines elsewhere find it; "": there are none
+	GatewayPeerURL string          // where other servers of the database find it; "": nowhere
+	Bundles        string          // directory of bundles
+	Agent          string          // path of the agent's binary
+	Drivers        []string        // rows of drivers.go that are on
+	Openstack      string          // cloud of clouds.yaml that machines are made in; "": OS_CLOUD, or the login to Keystone
+	Roles          []string        // on that OpenStack: of clusters' credentials, and of the service's user in projects
+	TakeRoles      bool            // the user gives itself those that it lacks
+	Labels         string          // what becomes of labels without effect: "warn" or "strict"
+	ClusterQuota   int             // clusters of a project that has no quota of its own; this and the next: -1 is no limit
+	NodeQuota      int             // its nodes of every role
+	CoreQuota      int             // its nodes' vCPUs
+	MemoryQuota    int             // MiB, of its nodes
+	VolumeQuota    int             // GiB, of its nodes' disks
+	Concurrency    int             // clusters worked on at once
+	Identity       string          // "embedded" or "keystone"
+	Keystone       keystoneConfig
+	Vault          vaultConfig
+	PolicyFile     string // overrides rules of the policy; "": none
+	Public         publicConfig
+	Passage        passageConfig
+	Observe        observeConfig
+	LogFormat      string // "text" or "json"
+	LogLevel       string // "debug", "info", "warn" or "error"
 }
 
 // What --labels may be.
@@ -71,6 +73,7 @@ func (c *config) flags(f *pflag.FlagSet, dir string) {
 	f.StringVar(&c.Listen, "listen", "127.0.0.1:9511", "address of the API")
 	f.StringVar(&c.GatewayListen, "gateway-listen", "", "TCP address for agents, besides the unix socket in the state directory")
 	f.StringVar(&c.GatewayURL, "gateway-url", "", "https://host:port by which machines of a remote cloud reach gateway-listen")
+	f.StringVar(&c.GatewayPeerURL, "gateway-peer-url", "", "https://host:port by which the other servers of the database reach this one's gateway-listen")
 	f.StringVar(&c.Bundles, "bundles", filepath.Join(dir, "bundles"), "directory of bundles")
 	f.StringVar(&c.Agent, "agent", filepath.Join(dir, "jeroboam-agent"), "path of the agent's binary")
 	f.StringSliceVar(&c.Drivers, "drivers", []string{"k8s_local"}, "drivers to offer: "+strings.Join(driverNames(), ", "))
@@ -89,6 +92,7 @@ func (c *config) flags(f *pflag.FlagSet, dir string) {
 	c.Vault.flags(f)
 	f.StringVar(&c.PolicyFile, "policy-file", "", "YAML file of rules in oslo.policy's language that override the policy's")
 	c.Public.flags(f)
+	c.Passage.flags(f)
 	c.Observe.flags(f)
 	f.StringVar(&c.LogFormat, "log-format", "text", "format of the log: text or json")
 	f.StringVar(&c.LogLevel, "log-level", "info", "least level logged: debug, info, warn or error")
@@ -215,6 +219,9 @@ func (c *config) validate() error {
 	if c.GatewayURL != "" && !validGatewayURL(c.GatewayURL) {
 		wrong("gateway_url", "Give https://host:port, or nothing.", "gateway_url: %q is not an address for machines.", c.GatewayURL)
 	}
+	if c.GatewayPeerURL != "" && !validGatewayURL(c.GatewayPeerURL) {
+		wrong("gateway_peer_url", "Give https://host:port, or nothing.", "gateway_peer_url: %q is not an address for servers.", c.GatewayPeerURL)
+	}
 	if c.Labels != labelsWarn && c.Labels != labelsStrict {
 		wrong("labels", "Give warn or strict.", "labels: %q is neither.", c.Labels)
 	}
@@ -248,6 +255,7 @@ func (c *config) validate() error {
 		c.Keystone.validate(wrong)
 	}
 	c.Public.validate(wrong)
+	c.Passage.validate(wrong)
 	c.Observe.validate(wrong)
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		wrong("log_format", "Give text or json.", "log_format: %q is not a format.", c.LogFormat)

@@ -79,6 +79,9 @@ func TestAWrongSettingIsNamedWithWhatToDo(t *testing.T) {
 			says: []string{`"k:5000" is not an address`, `no interface "secret"`}},
 		"a public face that cannot be": {args: []string{"--tls-cert", "x", "--trusted-proxies", "proxy.example", "--cors-origins", "*", "--proxy-headers", "via", "--rate-limit", "-1", "--stop-limit", "-1s", "--public-url", "x"},
 			says: []string{"one without the other", `"proxy.example" is neither`, `"*" is not an origin`, `proxy_headers: "via"`, "rate_limit: -1", "stop_limit: -1s is negative", `public_url: "x"`}},
+		"users let through to nowhere": {args: []string{"--api-listen", "9513", "--gateway-peer-url", "b:9512"},
+			says: []string{"one without the other", `api_listen: "9513"`, `gateway_peer_url: "b:9512"`}},
+		"a domain that is none":    {args: []string{"--api-listen", ":9513", "--api-domain", "*.clusters.example.org"}, says: []string{`"*.clusters.example.org" is not a domain`}},
 		"what is watched":          {args: []string{"--metrics-listen", "9512", "--traces", "collector"}, says: []string{`metrics_listen: "9512"`, `traces: "collector"`}},
 		"a password in the file":   {file: "keystone_password: x\n", says: []string{`"keystone_password", which is not a setting`}},
 		"a file that is not there": {env: map[string]string{"JEROBOAM_CONFIG": "/nowhere/x.yaml"}, says: []string{"/nowhere/x.yaml"}},
@@ -97,5 +100,14 @@ func TestAWrongSettingIsNamedWithWhatToDo(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestThePortThatUsersCall(t *testing.T) {
+	for domain, want := range map[string]string{"clusters.example.org": "9513", "clusters.example.org:443": "443"} {
+		c := passageConfig{Domain: domain}
+		if host, port := c.domain("127.0.0.1:9513"); host != "clusters.example.org" || port != want {
+			t.Errorf("%s: %s %s, want port %s", domain, host, port, want)
+		}
 	}
 }

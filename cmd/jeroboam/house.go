@@ -24,6 +24,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/identity/embedded"
 	"github.com/jeroboam-cloud/jeroboam/monitor"
 	"github.com/jeroboam-cloud/jeroboam/node/gateway"
+	"github.com/jeroboam-cloud/jeroboam/passage"
 	"github.com/jeroboam-cloud/jeroboam/quota"
 	"github.com/jeroboam-cloud/jeroboam/service"
 	"github.com/jeroboam-cloud/jeroboam/store"
@@ -48,6 +49,8 @@ type house struct {
 	gateway    *gateway.Gateway
 	pace       pace.Pace
 	agents     []net.Listener
+	passage    *passage.Passage // nil: users are not let through
+	door       net.Listener     // of the passage
 
 	watching     *watching
 	certificates *certificates // nil: plain HTTP
@@ -61,7 +64,7 @@ func build(ctx context.Context, c config, s *state.Directory, address net.Addr, 
 			err = errors.Join(err, h.close())
 		}
 	}()
-	for _, step := range []func(context.Context) error{h.openDoor, h.openPolicy, h.openStore, h.openIdentity, h.openBundles, h.openDrivers, h.countUsage, h.openVerbs, h.openGateway} {
+	for _, step := range []func(context.Context) error{h.openDoor, h.openPolicy, h.openStore, h.openIdentity, h.openBundles, h.openDrivers, h.countUsage, h.openVerbs, h.openPassage, h.openGateway} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -156,7 +159,8 @@ func (h *house) openGateway(ctx context.Context) error {
 	}
 	h.engine = engine.New(engine.Options{
 		Store: h.store, Vault: h.vault, Drivers: engineDrivers(h.drivers), Bundle: h.bundles.find, Log: h.log,
-		Gateway: engine.Gateway{URL: agentURL, Remote: h.config.GatewayURL, CA: authority.PEM(), Agent: options.Agent, SignAutoscaler: authority.SignAutoscaler},
+		Gateway: engine.Gateway{URL: agentURL, Remote: h.config.GatewayURL, CA: authority.PEM(), Agent: options.Agent, Peer: h.config.GatewayPeerURL, SignAutoscaler: authority.SignAutoscaler},
+		Tunnel:  h.tunnel(),
 		Limits:  engine.Limits{Clusters: h.config.Concurrency}, Observer: h.watching.engine(), Pace: &h.pace,
 		Shared: h.config.Database != "" && !h.bundles.simulated, // whose agents live here
 	})
@@ -190,6 +194,7 @@ func (h *house) run(ctx context.Context, listener net.Listener) error {
 	g.Go(func() error { return h.engine.Run(rooms) })
 	g.Go(func() error { return h.monitor().Run(rooms) })
 	g.Go(func() error { return h.admit(rooms) })
+	g.Go(func() error { return h.letThrough(rooms) })
 	g.Go(func() error { return h.watching.serve(rooms, h) })
 	g.Go(func() error { return h.answer(server, listener) })
 	g.Go(func() error { return h.reload(rooms) })
@@ -239,6 +244,7 @@ func (h *house) close() error {
 			errs = append(errs, err)
 		}
 	}
+	errs = append(errs, h.closePassage())
 	h.callers.close()
 	if h.closeVault != nil {
 		errs = append(errs, h.closeVault())

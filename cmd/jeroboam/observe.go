@@ -127,6 +127,10 @@ func (w *watching) serve(ctx context.Context, h *house) error {
 	}
 	w.observer.Count(h.store)
 	w.observer.Gauge("agents_connected", "Agents that have a stream open to this process.", func() float64 { return float64(h.gateway.Connected()) })
+	w.observer.Gauge("tunnels_open", "Connections to clusters' APIs through agents of this process.", func() float64 { return float64(h.gateway.Tunnels()) })
+	if h.passage != nil {
+		w.observer.Gauge("passage_connections", "Connections of users to this process that are for clusters' APIs.", func() float64 { return float64(h.passage.Guests()) })
+	}
 	w.observer.Gauge("engine_clusters_working", "Clusters this process is at work on.", func() float64 { return float64(h.engine.Working()) })
 	if h.certificates != nil {
 		w.observer.Gauge("tls_certificate_expiry_timestamp_seconds", "When the API's certificate runs out.",

@@ -55,7 +55,7 @@ func nodeCertificates(m jeroboam.Machine) []node.Certificate {
 func masterCertificates(in coe.Input, s settings) []node.Certificate {
 	m := in.Machine
 	return []node.Certificate{
-		apiServerCertificate(m, s, in.APIHost, in.APIInside),
+		apiServerCertificate(m, s, in.APIHost, in.APIInside, in.APIName),
 		certificate(node.Certificate{Name: certAPIKubelet, CommonName: userKubeletClient, Client: true}),
 		certificate(node.Certificate{Name: certFrontProxy, Authority: jeroboam.AuthorityFrontProxy, CommonName: certFrontProxy, Client: true}),
 		etcdCertificate(certEtcdServer, m, loopback, m.Status.Address),

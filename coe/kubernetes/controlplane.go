@@ -34,6 +34,7 @@ func (m machine) addControlPlane(config node.Config) (node.Config, error) {
 	if err != nil {
 		return node.Config{}, err
 	}
+	config.APIPort = APIPort
 	config.Directories = append(config.Directories, node.Directory{Path: etcdData, Mode: 0o700})
 	config.Files = append(config.Files, files...)
 	config.Services = append([]node.Service{m.controlPlane()}, config.Services...)

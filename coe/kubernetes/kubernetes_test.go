@@ -167,9 +167,9 @@ func TestTaintsOfAGroupReachItsNodes(t *testing.T) {
 
 func TestAnAPIByNameIsInTheCertificate(t *testing.T) {
 	in := coetest.Cluster(kubernetes.New().Traits(), 1, 0)[0]
-	in.APIHost = "api.example.com"
+	in.APIHost, in.APIName = "api.example.com", "id.clusters.example.com"
 	for _, cert := range configOf(t, in).Certificates {
-		if cert.Name == "apiserver" && !strings.Contains(strings.Join(cert.DNSNames, " "), "api.example.com") {
+		if cert.Name == "apiserver" && !strings.Contains(strings.Join(cert.DNSNames, " "), "api.example.com id.clusters.example.com") {
 			t.Errorf("names %v", cert.DNSNames)
 		}
 	}
@@ -187,6 +187,16 @@ func TestNodesCallAnAPIInsideThatOthersReachFromOutside(t *testing.T) {
 	}
 	if text := fileOf(t, configOf(t, all[1]), "/etc/kubernetes/kubelet.conf"); !strings.Contains(text, "https://10.0.0.99:6443") {
 		t.Errorf("the worker's kubelet has %s", text)
+	}
+}
+
+func TestAnAgentLeadsToTheAPIAndOnAWorkerNowhere(t *testing.T) {
+	var ports []int
+	for _, in := range coetest.Cluster(kubernetes.New().Traits(), 3, 1) {
+		ports = append(ports, configOf(t, in).APIPort)
+	}
+	if want := []int{6443, 6443, 6443, 0}; !slices.Equal(ports, want) {
+		t.Errorf("ports %v, want %v", ports, want)
 	}
 }
 

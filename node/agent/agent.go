@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -93,6 +94,7 @@ type Agent struct {
 	upgrades chan node.Upgrade // likewise
 	alone    chan struct{}     // closed after the first attempt to connect in vain
 	leave    sync.Once         // closes alone
+	apiPort  atomic.Int64      // of the config that is followed; 0: none
 
 	status status
 }

@@ -79,6 +79,7 @@ func (a *applier) first(ctx context.Context) (node.Config, bool) {
 // certificate is due, and returns when there is another; false when ctx ends.
 func (a *applier) follow(ctx context.Context, config node.Config) (node.Config, bool) {
 	digest := config.Digest()
+	a.apiPort.Store(int64(config.APIPort))
 	current, stop := context.WithCancel(ctx)
 	defer stop()
 	other := a.awaitOther(current, stop, digest)

@@ -61,9 +61,18 @@ func newDialer(u node.UserData, i *identity, now func() time.Time) (*dialer, err
 
 // once is a client of one connection for one call. A connection that is kept
 // would lead back to a service that is on its way out.
-func (d *dialer) once(identified bool) *http.Client {
-	transport := d.transport(identified)
+func (d *dialer) once() *http.Client {
+	transport := d.transport(false)
 	transport.DisableKeepAlives = true
+	return &http.Client{Transport: transport}
+}
+
+// one is a client of one connection, for a stream and the tunnels beside it. It
+// is not kept when they have ended.
+func (d *dialer) one() *http.Client {
+	transport := d.transport(true)
+	transport.HTTP2.MaxReceiveBufferPerStream = streamBuffer
+	transport.IdleConnTimeout = time.Second
 	return &http.Client{Transport: transport}
 }
 
@@ -142,7 +151,7 @@ func (d *dialer) join(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("join: %w", err)
 	}
-	response, err := call(ctx, d.once(false), http.MethodPost, node.PathJoin, bytes.NewReader(body))
+	response, err := call(ctx, d.once(), http.MethodPost, node.PathJoin, bytes.NewReader(body))
 	if err != nil {
 		return fmt.Errorf("join: %w", err)
 	}

@@ -72,7 +72,9 @@ func (a *Agent) session(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	in, pipe, err := a.open(ctx)
+	client := a.gateway.one()
+	defer client.CloseIdleConnections()
+	in, pipe, err := a.open(ctx, client)
 	if err != nil {
 		return err
 	}
@@ -85,16 +87,18 @@ func (a *Agent) session(ctx context.Context) error {
 
 	var group sync.WaitGroup
 	defer group.Wait()
+	tunnels := newTunnels(a, client, out)
+	defer tunnels.group.Wait()
 	defer cancel()
 	defer pipe.Close() // ends a write that waits
 	group.Go(func() { a.sendReports(ctx, out) })
 	group.Go(func() { a.renewIdentity(ctx) })
-	return a.receive(node.NewReader(in, node.MaxToAgent))
+	return a.receive(node.NewReader(in, node.MaxToAgent), func(d node.Dial) { tunnels.open(ctx, d.ID) })
 }
 
 // open opens a stream with a Hello: in is what the service says, out what it
 // hears. Both end with ctx.
-func (a *Agent) open(ctx context.Context) (in io.ReadCloser, out io.WriteCloser, err error) {
+func (a *Agent) open(ctx context.Context, client *http.Client) (in io.ReadCloser, out io.WriteCloser, err error) {
 	hello, err := a.hello()
 	if err != nil {
 		return nil, nil, err
@@ -107,7 +111,7 @@ func (a *Agent) open(ctx context.Context) (in io.ReadCloser, out io.WriteCloser,
 		io.Reader
 		io.Closer
 	}{io.MultiReader(bytes.NewReader(hello), up), up}
-	response, err := call(ctx, a.gateway.once(true), http.MethodPost, node.PathStream, body)
+	response, err := call(ctx, client, http.MethodPost, node.PathStream, body)
 	if err != nil {
 		pipe.Close()
 		if jeroboam.KindOf(err) == jeroboam.Unauthenticated {
@@ -128,7 +132,7 @@ func (a *Agent) hello() ([]byte, error) {
 }
 
 // receive reads the service's messages until the stream ends.
-func (a *Agent) receive(in *node.Reader) error {
+func (a *Agent) receive(in *node.Reader, dial func(node.Dial)) error {
 	for {
 		var message node.ToAgent
 		if err := in.Read(&message); err != nil {
@@ -141,6 +145,8 @@ func (a *Agent) receive(in *node.Reader) error {
 			a.signer.deliver(*message.Signed)
 		case message.Upgrade != nil:
 			replace(a.upgrades, *message.Upgrade)
+		case message.Dial != nil:
+			dial(*message.Dial)
 		case message.Error != "":
 			a.Logger.Warn("the service refused a message", "err", message.Error)
 		}

@@ -178,7 +178,7 @@ func (s *serverCertificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) 
 		NotBefore:   now.Add(-skew),
 		NotAfter:    now.Add(serverLife),
 		DNSNames:    []string{node.GatewayName},
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}, // of other servers, see peers.go
 	}
 	for _, name := range s.names {
 		if ip := net.ParseIP(name); ip != nil {

@@ -54,11 +54,16 @@ type Options struct {
 // Gateway serves the join protocol.
 type Gateway struct {
 	Options
-	joins *bucket
+	joins       *bucket
+	certificate *serverCertificate
+	tunnels     tunnels
+	peers       *http.Client
 
 	mu       sync.Mutex
 	sessions map[string]*session // by machine
-	calls    sync.WaitGroup      // grows under mu, and only while Serve's context lives
+	came     chan struct{}       // closed and made anew when there is one more
+	began    time.Time
+	calls    sync.WaitGroup // grows under mu, and only while Serve's context lives
 }
 
 // New makes a gateway; Serve opens it.
@@ -69,10 +74,16 @@ func New(options Options) *Gateway {
 	if options.Logger == nil {
 		options.Logger = slog.New(slog.DiscardHandler)
 	}
+	certificate := &serverCertificate{authority: options.Authority, names: options.Names, now: options.Now}
 	return &Gateway{
-		Options:  options,
-		joins:    newBucket(joinRate, joinBurst, options.Now),
-		sessions: map[string]*session{},
+		Options:     options,
+		joins:       newBucket(joinRate, joinBurst, options.Now),
+		certificate: certificate,
+		tunnels:     tunnels{awaited: map[string]*awaited{}, held: map[string]int{}},
+		peers:       peers(options.Authority, certificate, options.Now),
+		sessions:    map[string]*session{},
+		came:        make(chan struct{}),
+		began:       options.Now(),
 	}
 }
 
@@ -83,6 +94,7 @@ func New(options Options) *Gateway {
 func (g *Gateway) Serve(ctx context.Context, listeners ...net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	defer g.peers.CloseIdleConnections()
 	server := g.server(ctx)
 	group, ctx := errgroup.WithContext(ctx)
 	for _, listener := range listeners {
@@ -152,7 +164,6 @@ func (g *Gateway) count(ctx context.Context, next http.Handler) http.Handler {
 func (g *Gateway) server(ctx context.Context) *http.Server {
 	agents := x509.NewCertPool()
 	agents.AddCert(g.Authority.Certificate)
-	certificate := &serverCertificate{authority: g.Authority, names: g.Names, now: g.Now}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP2(true)
 	protocols.SetHTTP1(true) // what fetches the first agent may not know better
@@ -168,11 +179,12 @@ func (g *Gateway) server(ctx context.Context) *http.Server {
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
 		Protocols:         protocols,
-		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: 32, SendPingTimeout: pingAfter, PingTimeout: pingPatience},
-		ErrorLog:          slog.NewLogLogger(g.Logger.Handler(), slog.LevelDebug),
+		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: streamsPerAgent, MaxReceiveBufferPerStream: streamBuffer, MaxReceiveBufferPerConnection: agentBuffer,
+			SendPingTimeout: pingAfter, PingTimeout: pingPatience},
+		ErrorLog: slog.NewLogLogger(g.Logger.Handler(), slog.LevelDebug),
 		TLSConfig: &tls.Config{
 			MinVersion:     tls.VersionTLS13,
-			GetCertificate: certificate.get,
+			GetCertificate: g.certificate.get,
 			ClientAuth:     tls.VerifyClientCertIfGiven,
 			ClientCAs:      agents,
 			Time:           g.Now,
@@ -184,6 +196,8 @@ func (g *Gateway) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+node.PathJoin, g.join)
 	mux.HandleFunc("POST "+node.PathStream, fullDuplex(g.stream))
+	mux.HandleFunc("POST "+node.PathTunnels+"{id}", fullDuplex(g.tunnel))
+	mux.HandleFunc("POST "+pathMachines+"{machine}", fullDuplex(g.peer))
 	mux.HandleFunc("GET "+node.PathBundles+"{digest}/{path...}", g.bundle)
 	mux.HandleFunc("GET "+node.PathAgents+"{digest}", g.firstAgent)
 	if g.Autoscaler != nil {

@@ -38,6 +38,7 @@ type house struct {
 	t         *testing.T
 	authority gateway.Authority
 	options   gateway.Options
+	gateway   *gateway.Gateway
 	socket    string
 	tcp       string
 	stop      func() // and wait
@@ -63,6 +64,7 @@ func newHouse(t *testing.T, edit ...func(*gateway.Options)) *house {
 
 func (h *house) serve(g *gateway.Gateway) {
 	h.t.Helper()
+	h.gateway = g
 	dir, err := os.MkdirTemp("", "gw") // a test's own directory may be too long a name for a socket
 	must(h.t, err)
 	h.t.Cleanup(func() { os.RemoveAll(dir) })

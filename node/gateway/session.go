@@ -29,6 +29,7 @@ type session struct {
 	control *http.ResponseController
 	out     *node.Writer
 	changed chan struct{}
+	dials   chan string // IDs of tunnels to ask for
 	reports chan node.Report
 	signing chan struct{} // a place for each request under way
 	cancel  context.CancelFunc
@@ -84,7 +85,7 @@ func (g *Gateway) newSession(w http.ResponseWriter, r *http.Request, machine str
 		gateway: g, machine: machine, leaf: r.TLS.PeerCertificates[0],
 		log:     g.Logger.With("machine", machine),
 		control: control, out: node.NewWriter(w, node.MaxToAgent, control.Flush),
-		changed: make(chan struct{}, 1), reports: make(chan node.Report, 1),
+		changed: make(chan struct{}, 1), dials: make(chan string), reports: make(chan node.Report, 1),
 		signing: make(chan struct{}, maxSigning),
 		cancel:  cancel, ended: make(chan struct{}),
 	}
@@ -111,6 +112,8 @@ func (g *Gateway) enter(s *session) {
 	g.mu.Lock()
 	before := g.sessions[s.machine]
 	g.sessions[s.machine] = s
+	close(g.came)
+	g.came = make(chan struct{})
 	if before != nil {
 		before.replaced = true
 		before.cancel()
@@ -159,6 +162,7 @@ func (s *session) run(ctx context.Context, in *node.Reader, hello node.Hello, fi
 	var group sync.WaitGroup
 	group.Go(func() { cancel(s.pushConfigs(ctx, hello, first)) })
 	group.Go(func() { s.passReports(ctx) })
+	group.Go(func() { s.passDials(ctx) })
 	group.Go(func() { cancel(s.read(ctx, in, &group)) })
 	<-ctx.Done()
 	// A read or a write that waits for the agent does not see ctx.
@@ -190,6 +194,8 @@ func (s *session) read(ctx context.Context, in *node.Reader, group *sync.WaitGro
 			})
 		case message.Report != nil:
 			replace(s.reports, *message.Report)
+		case message.NoDial != nil:
+			s.gateway.tunnels.refuse(s.machine, *message.NoDial)
 		default:
 			s.say(node.ToAgent{Error: "this message is not understood"})
 		}

@@ -18,9 +18,9 @@ type fleet struct {
 	servers []*service
 }
 
-// startFleet starts n services. They know the same users, and each has
-// credentials that lead to itself.
-func startFleet(t *testing.T, n int) *fleet {
+// startFleet starts n services, each with settings of its own. They know the
+// same users, and each has credentials that lead to itself.
+func startFleet(t *testing.T, n int, settings ...func() []string) *fleet {
 	if os.Getenv("JEROBOAM_TEST_REAL") != "1" {
 		t.Skip("makes real clusters on this host: set JEROBOAM_TEST_REAL=1, as root, after make build")
 	}
@@ -46,6 +46,9 @@ func startFleet(t *testing.T, n int) *fleet {
 		s := &service{t: t, bin: bin, state: t.TempDir(), listen: freeAddress(t),
 			env: []string{"JEROBOAM_DATABASE=" + url.Reveal(), "JEROBOAM_SHARED=" + shared}}
 		s.home = s.state
+		for _, own := range settings {
+			s.env = append(s.env, own()...)
+		}
 		s.serve()
 		f.servers = append(f.servers, s)
 	}

@@ -50,6 +50,7 @@ var mayEnter = map[string][]string{
 	"service":     {"plan", "store", "identity", "coe", "cloud", "quota"},
 	"engine":      {"plan", "cloud", "coe", "pki", "vault", "store", "quota", "node", "node/boot", "node/gateway", "release", "engine/pace"},
 	"engine/pace": {},
+	"passage":     {},
 	"monitor":     {"plan", "cloud", "coe", "pki", "vault", "store", "node", "release", "engine"},
 
 	"api/wire":    {},
