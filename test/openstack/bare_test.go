@@ -14,6 +14,11 @@ func TestRealBareMetalLives(t *testing.T) {
 	h := open(t)
 	before, no := h.everything(), false
 	template := h.template(wire.TemplateCreate{Name: "t", ServerType: "bm", FlavorID: "bm.standard", FixedNetwork: "private", FloatingIPEnabled: &no})
+	size := 5
+	_, err := h.client.CreateCluster(t.Context(), wire.ClusterCreate{Name: "laden", ClusterTemplateID: template, DockerVolumeSize: &size})
+	if err == nil || !strings.Contains(err.Error(), "no volumes") {
+		t.Errorf("metal with volumes: %v", err)
+	}
 	var id string
 	h.lap("create 1+1 of bare metal", 1, func() {
 		id = h.create(wire.ClusterCreate{Name: "bare", ClusterTemplateID: template}, 1, 1)
