@@ -63,6 +63,9 @@ func demandOf(want cloud.Demand) preflight.Demand {
 }
 
 func machineOf(spec cloud.MachineSpec) preflight.Machine {
+	if spec.Bare {
+		spec.Group = "" // see ensureServerGroup
+	}
 	m := preflight.Machine{MachineSpec: spec, Zone: zoneOf(spec), Strict: spec.Group != "" && strict(spec)}
 	if size, _ := strconv.Atoi(labelBootSize.In(spec.Labels)); size > 0 {
 		m.Boot = &preflight.Disk{SizeGB: size, Type: labelBootType.In(spec.Labels), Zone: labelBootZone.In(spec.Labels)}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/api/wire"
+	"github.com/jeroboam-cloud/jeroboam/cloud"
 )
 
 // TestRealBareMetalLives: the testbed's hypervisor pretends to be metal, too.
@@ -14,6 +15,10 @@ func TestRealBareMetalLives(t *testing.T) {
 	h := open(t)
 	before, no := h.everything(), false
 	template := h.template(wire.TemplateCreate{Name: "t", ServerType: "bm", FlavorID: "bm.standard", FixedNetwork: "private", FloatingIPEnabled: &no})
+	laden := cloud.Demand{Machines: []cloud.MachineSpec{{Bare: true, Volumes: []cloud.Volume{{Name: "containers", SizeGB: 5}}}}}
+	if err := h.cloud.Check(t.Context(), cloud.Scope{Project: h.projectID}, laden); err == nil || !strings.Contains(err.Error(), "no volumes") {
+		t.Errorf("metal with volumes: %v", err)
+	}
 	var id string
 	h.lap("create 1+1 of bare metal", 1, func() {
 		id = h.create(wire.ClusterCreate{Name: "bare", ClusterTemplateID: template}, 1, 1)

@@ -34,7 +34,7 @@ func TestAnOperatorDeletesWhatNobodyElseCan(t *testing.T) {
 	}
 	ids := map[string]string{}
 	template := h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: "public", KeypairID: h.keypair(), MasterLBEnabled: true,
-		Labels: map[string]string{"boot_volume_size": "1", "availability_zone": "nova"}})
+		Labels: map[string]string{"boot_volume_size": "1", "etcd_volume_size": "1", "availability_zone": "nova"}})
 	for _, end := range ends {
 		ids[end.name] = h.create(wire.ClusterCreate{Name: end.name, ClusterTemplateID: template}, 1, 1)
 	}
