@@ -67,7 +67,7 @@ func demandOf(want cloud.Demand) preflight.Demand {
 }
 
 func machineOf(spec cloud.MachineSpec) preflight.Machine {
-	m := preflight.Machine{MachineSpec: spec, Zone: zoneOf(spec), Strict: spec.Group != "" && strict(spec)}
+	m := preflight.Machine{MachineSpec: spec, Zone: zoneOf(spec), Strict: spec.Group != "" && !spec.Bare && strict(spec)}
 	if size, _ := strconv.Atoi(labelBootSize.In(spec.Labels)); size > 0 {
 		m.Boot = &preflight.Disk{SizeGB: size, Type: labelBootType.In(spec.Labels), Zone: labelBootZone.In(spec.Labels)}
 		m.Disks = append(m.Disks, *m.Boot)
