@@ -168,7 +168,7 @@ func TestRealAnswersThatAreLostDoubleNothing(t *testing.T) {
 	if fmt.Sprint(objects) != fmt.Sprint(want) {
 		t.Errorf("got %v, want %v", objects, want)
 	}
-	if len(l.lost) < 6 { // calls that went on beside one whose answer was lost are given up, and lose theirs too
+	if len(l.lost) < 6 {
 		t.Errorf("only %d answers were lost: %v", len(l.lost), l.lost)
 	}
 	if left := s.volumes(); len(left) != 2 {

@@ -41,7 +41,7 @@ func TestARealCloudRefusesWithEveryReason(t *testing.T) {
 	reasons := []string{
 		"may have 2 servers; it has 0 and needs 5 more", "may have 3 cores; it has 0 and needs 5 more", "may have 512 MB of memory; it has 0 and needs 1280 more",
 		"may have 0 server groups; it has 0 and needs 1 more", "may have 4 ports; it has 0 and needs 6 more", "may have 1 security groups",
-		"may have 4 floating addresses; it has 0 and needs 5 more", "may have 4 volumes; it has 0 and needs 5 more", "may have 9 GB of volumes; it has 0 and needs 10 more",
+		"may have 4 floating addresses; it has 0 and needs 6 more", "may have 4 volumes; it has 0 and needs 5 more", "may have 9 GB of volumes; it has 0 and needs 10 more",
 		"may have 0 load balancers; it has 0 and needs 1 more", "A server group may have 2 members; that of a node group has 0 and needs 3 more",
 		"is deactivated", "The flavor m1.tiny has 256 MB of memory", "The volume to boot from has 2 GB",
 		"has 4 addresses left; 6 are needed", "Nova has no available zone atlantis", "Cinder has no available zone atlantis", "Cinder has no volume type gold",

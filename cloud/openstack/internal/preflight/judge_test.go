@@ -45,6 +45,8 @@ func TestProblems(t *testing.T) {
 		told  []string // reason, and the beginning of the detail
 	}{
 		"what is not known objects to nothing": {Demand{Machines: machines(9, public, strict, in("z"), boot(1)), Balancer: true, Shared: own}, Facts{}, nil},
+		"a balancer's floating address counts, too": {Demand{Machines: machines(1, public), Balancer: true, Entry: true}, Facts{Neutron: Quotas{"floatingip": {0, 1}}},
+			[]string{"quota: The project may have 1 floating addresses; it has 0 and needs 2 more."}},
 		"a limit that is just met, and none, are no problems": {Demand{Machines: machines(2)},
 			Facts{Nova: Quotas{"instances": {1, 3}, "cores": {0, 4}, "ram": {9999, -1}}, Neutron: Quotas{"port": {0, 2}}}, nil},
 		"Nova's": {Demand{Machines: machines(3, strict)}, Facts{Nova: Quotas{"instances": {1, 3}, "cores": {0, 5}, "ram": {0, 1535}, "server_group_members": {0, 4}}, Members: map[string]int{"g": 2}},

@@ -93,7 +93,8 @@ func strictGroups(want Demand) (all []group) {
 	return all
 }
 
-func floating(want Demand) (n int) {
+func floating(want Demand) int {
+	n := one(want.Entry)
 	for _, m := range want.Machines {
 		n += one(m.Public.FloatingIP)
 	}

@@ -11,6 +11,7 @@ import "github.com/jeroboam-cloud/jeroboam/cloud"
 type Demand struct {
 	Machines []Machine
 	Balancer bool
+	Entry    bool // a floating address that leads to the balancer
 	Shared   Shared
 }
 
