@@ -45,7 +45,7 @@ func (c *Cloud) Check(ctx context.Context, scope cloud.Scope, want cloud.Demand)
 
 // demandOf reads the labels of a demand.
 func demandOf(want cloud.Demand) preflight.Demand {
-	out := preflight.Demand{Balancer: want.Balancer}
+	out := preflight.Demand{Balancer: want.Balancer, Address: want.Address}
 	for _, spec := range want.Machines {
 		out.Machines = append(out.Machines, machineOf(spec))
 	}

@@ -11,6 +11,7 @@ import "github.com/jeroboam-cloud/jeroboam/cloud"
 type Demand struct {
 	Machines []Machine
 	Balancer bool
+	Address  bool // a virtual one
 	Shared   Shared
 }
 
