@@ -6,6 +6,7 @@ import "time"
 const (
 	KindNetwork    = "network"
 	KindBalancer   = "balancer"
+	KindAddress    = "address" // that control-plane nodes hand on to each other
 	KindMachine    = "machine"
 	KindCredential = "credential" // of the cluster, for what runs on its nodes
 )

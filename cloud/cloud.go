@@ -20,6 +20,7 @@ type Scope struct {
 // Capabilities is what a cloud can do, as data.
 type Capabilities struct {
 	Balancers   bool // makes them, where what is behind it has the service for that: Check tells
+	Addresses   bool // keeps virtual ones
 	Volumes     bool
 	FloatingIPs bool
 	// StockImages says that machines boot an image that knows nothing of us:
@@ -63,7 +64,7 @@ type MachineSpec struct {
 	Image    jeroboam.Image
 	Bare     bool     // of metal: no volumes, nothing that only a hypervisor does
 	Volumes  []Volume // disks besides the one it boots from: VolumesOf; a cloud without volumes ignores them
-	Routed   []string // networks besides Address that packets come from and go to, e.g. that of pods
+	Routed   []string // networks and addresses besides Address that packets come from and go to, e.g. that of pods
 	Public   Public
 	Keypair  Keypair
 	Labels   map[string]string      // the cluster's; the cloud reads its own
@@ -118,7 +119,7 @@ const (
 
 // Object names one thing a cloud holds for a cluster.
 type Object struct {
-	Kind    string // jeroboam.KindNetwork, KindBalancer, KindMachine, KindCredential
+	Kind    string // jeroboam.KindNetwork, KindBalancer, KindAddress, KindMachine, KindCredential
 	Name    string // machines: MachineSpec.Name
 	ID      string // machines: MachineSpec.ID
 	CloudID string
@@ -147,6 +148,7 @@ type Cloud interface {
 type Demand struct {
 	Network  *NetworkSpec  // nil: it is there
 	Balancer bool          // one in front of the API
+	Address  bool          // a virtual one for the API
 	Machines []MachineSpec // what is known of them before they have names; a flavor or image that nobody knows is zero
 }
 
@@ -170,6 +172,28 @@ type BalancerSpec struct {
 type Balancer struct {
 	CloudID string
 	Address string // known at the first Ensure, before any backend is
+	Public  string // floating address that leads to Address, if it has one
+}
+
+// Addresses is implemented by a cloud whose Capabilities say so: it keeps an
+// address free that no machine has for good. Machines whose MachineSpec.Routed
+// names it may take it, and whoever has it says so by ARP.
+type Addresses interface {
+	// EnsureAddress makes the address or finds it by its scope and name.
+	EnsureAddress(ctx context.Context, scope Scope, spec AddressSpec) (Address, error)
+}
+
+// AddressSpec asks for one address of the machines' network.
+type AddressSpec struct {
+	Name    string
+	Network Network
+	Public  Public
+}
+
+// Address is what EnsureAddress made or found.
+type Address struct {
+	CloudID string
+	Address string // IPv4
 	Public  string // floating address that leads to Address, if it has one
 }
 

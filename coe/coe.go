@@ -23,6 +23,7 @@ type Traits struct {
 	OddMasters     bool             // only odd sizes of the control plane are sound
 	Labels         []jeroboam.Label // that it obeys, each read of the cluster and with its Effect
 	PodNetwork     jeroboam.Label   // that holds the network whose packets machines forward; zero: none
+	VirtualAddress bool             // the control-plane nodes hand on Input.VirtualAddress
 	Administrators string           // organization of a client certificate that may do anything, e.g. "system:masters"
 }
 
@@ -47,7 +48,7 @@ type Input struct {
 	Machines    []jeroboam.Machine // of the whole cluster, this one included; addresses known
 	Machine     jeroboam.Machine
 	Flavor      jeroboam.Flavor // of this machine
-	APIHost     string          // balancer, or the one control-plane node
+	APIHost     string          // balancer, virtual address, or the one control-plane node
 	APIInside   string          // by which nodes call it, "" if that is APIHost
 	APIName     string          // by which users reach it through the service; "": they do not
 	Authorities map[string]jeroboam.Authority
@@ -55,6 +56,9 @@ type Input struct {
 	Credential  map[string]jeroboam.Secret // cloud.Credential.Values; empty for a worker, and on a cloud that gives none
 	Gateway     Gateway
 	Bundle      node.Bundle
+	// VirtualAddress is what the control-plane nodes hand on to each other, APIHost
+	// or APIInside; "": they do not.
+	VirtualAddress string
 }
 
 // Gateway is where the cluster's machines find the service.

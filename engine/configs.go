@@ -77,6 +77,7 @@ func (e *Engine) input(ctx context.Context, s *snapshot) (input, error) {
 	}
 	in := input{Bundles: map[string]node.Bundle{}}
 	in.Cluster, in.APIHost, in.APIInside, in.Authorities = plainCluster(s.cluster), s.apiHost(), s.apiInside(), map[string]jeroboam.Authority{}
+	in.VirtualAddress = s.virtualAddress()
 	in.Gateway = coe.Gateway{URL: e.Gateway.of(d.Cloud), CA: e.Gateway.CA}
 	in.APIName = e.publicName(s.cluster)
 	for _, g := range s.groups {

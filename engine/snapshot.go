@@ -114,10 +114,10 @@ func (s *snapshot) wantedMasters() int {
 // apiHost is the address by which the cluster's API is reached, "" while it is
 // not known.
 func (s *snapshot) apiHost() string {
-	if b, ok := s.line(jeroboam.KindBalancer); ok {
-		return cmp.Or(b.Attributes[attributePublic], b.Attributes[attributeAddress])
+	if front, ok := s.front(); ok {
+		return cmp.Or(front.Attributes[attributePublic], front.Attributes[attributeAddress])
 	}
-	if plan.WantsBalancer(s.cluster, s.groups) {
+	if plan.AddressOf(s.cluster, s.groups) != plan.OnNode {
 		return ""
 	}
 	for _, m := range s.masters() {
@@ -126,13 +126,21 @@ func (s *snapshot) apiHost() string {
 	return ""
 }
 
-// apiInside is the address of the API for nodes, "" if that is apiHost: what a
-// balancer's floating address leads to.
+// apiInside is the address of the API for nodes, "" if that is apiHost: what the
+// floating address of a balancer or a virtual address leads to.
 func (s *snapshot) apiInside() string {
-	if b, ok := s.line(jeroboam.KindBalancer); ok && b.Attributes[attributePublic] != "" {
-		return b.Attributes[attributeAddress]
+	if front, ok := s.front(); ok && front.Attributes[attributePublic] != "" {
+		return front.Attributes[attributeAddress]
 	}
 	return ""
+}
+
+// front is what stands before the control-plane nodes.
+func (s *snapshot) front() (jeroboam.Resource, bool) {
+	if line, ok := s.line(jeroboam.KindBalancer); ok {
+		return line, true
+	}
+	return s.line(jeroboam.KindAddress)
 }
 
 func (s *snapshot) authority(name string) (jeroboam.Authority, bool) {

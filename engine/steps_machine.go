@@ -75,6 +75,9 @@ func (t task) machineSpec(ctx context.Context) (cloud.MachineSpec, error) {
 	if pods := t.driver.COE.Traits().PodNetwork.In(c.Spec.Labels); pods != "" {
 		spec.Routed = []string{pods}
 	}
+	if address := t.snap.virtualAddress(); address != "" && m.IsMaster() {
+		spec.Routed = append(spec.Routed, address)
+	}
 	return spec, nil
 }
 

@@ -36,6 +36,8 @@ func (t task) do(ctx context.Context) error {
 		return t.makeNetwork(ctx)
 	case plan.MakeBalancer:
 		return t.makeBalancer(ctx)
+	case plan.MakeAddress:
+		return t.makeAddress(ctx)
 	case plan.SetBackends:
 		return t.setBackends(ctx)
 	case plan.MakeMachine:

@@ -35,21 +35,13 @@ func (b *builder) foundation() {
 	if _, ok := b.made(jeroboam.KindNetwork); !ok {
 		b.add(Step{Name: string(MakeNetwork), Action: MakeNetwork})
 	}
-	if _, ok := b.made(jeroboam.KindBalancer); !ok && WantsBalancer(b.Cluster, b.Groups) {
+	address := AddressOf(b.Cluster, b.Groups)
+	if _, ok := b.made(jeroboam.KindBalancer); !ok && address == OnBalancer {
 		b.add(Step{Name: string(MakeBalancer), Action: MakeBalancer, Needs: []string{string(MakeNetwork)}})
 	}
-}
-
-// WantsBalancer reports whether the API's address is a balancer's: one asked
-// for, or more control-plane nodes than one.
-func WantsBalancer(c jeroboam.Cluster, groups []jeroboam.NodeGroup) bool {
-	masters := 0
-	for _, g := range groups {
-		if g.IsMaster() {
-			masters += g.Spec.Count
-		}
+	if _, ok := b.made(jeroboam.KindAddress); !ok && address == OnVirtual {
+		b.add(Step{Name: string(MakeAddress), Action: MakeAddress, Needs: []string{string(MakeNetwork)}})
 	}
-	return c.Spec.MasterLBEnabled || masters > 1
 }
 
 func (b *builder) lacksAuthority(name string) bool {
@@ -291,7 +283,11 @@ func (b *builder) controlPlane(stay, leaving, fresh []jeroboam.Machine, selected
 // raise plans what a machine that stays still lacks.
 func (b *builder) raise(m jeroboam.Machine, needs []string) {
 	if m.Status.CloudID == "" || b.Lost[m.ID] {
-		b.step(MakeMachine, m, append([]string{string(MakeNetwork)}, needs...)...)
+		footing := []string{string(MakeNetwork)}
+		if m.IsMaster() {
+			footing = append(footing, string(MakeAddress)) // the cloud lets it have that from its birth
+		}
+		b.step(MakeMachine, m, append(footing, needs...)...)
 	}
 	if m.Status.JoinedAt.IsZero() {
 		b.step(AwaitJoin, m, named(MakeMachine, m))
@@ -300,7 +296,7 @@ func (b *builder) raise(m jeroboam.Machine, needs []string) {
 		b.change(m, append([]string{named(MakeMachine, m)}, needs...))
 	}
 	if digest := b.Digests[m.ID]; digest == "" || m.Status.AppliedConfig != digest {
-		needs := []string{named(AwaitJoin, m), named(Update, m), string(MakeAuthorities), string(MakeCredential), string(MakeBalancer)}
+		needs := []string{named(AwaitJoin, m), named(Update, m), string(MakeAuthorities), string(MakeCredential), string(MakeBalancer), string(MakeAddress)}
 		b.step(AwaitConfig, m, append(needs, b.masters...)...)
 	}
 	if m.Status.ReadyAt.IsZero() || b.outdated(m) {
@@ -363,7 +359,7 @@ func (b *builder) backends() {
 		return s.Action == MakeBalancer || (s.Action == MakeMachine && slices.Contains(b.masters, s.Name))
 	})
 	current := ok && line.Attributes[BackendsAttribute] == strings.Join(b.addresses, ",")
-	if (!ok && !WantsBalancer(b.Cluster, b.Groups)) || (current && !pending) {
+	if (!ok && AddressOf(b.Cluster, b.Groups) != OnBalancer) || (current && !pending) {
 		return
 	}
 	needs := append([]string{string(MakeBalancer)}, b.masters...)

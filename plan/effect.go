@@ -26,6 +26,8 @@ func (s Step) Effect(cluster jeroboam.Cluster) (Effect, bool) {
 		return Effect{Verb: EffectMake, Kind: jeroboam.KindNetwork, Name: cluster.Name}, true
 	case MakeBalancer:
 		return Effect{Verb: EffectMake, Kind: jeroboam.KindBalancer, Name: cluster.Name}, true
+	case MakeAddress:
+		return Effect{Verb: EffectMake, Kind: jeroboam.KindAddress, Name: cluster.Name}, true
 	case MakeMachine:
 		e := Effect{Verb: EffectMake, Kind: jeroboam.KindMachine, Name: s.Machine.Name, Flavor: s.Machine.Flavor, Image: s.Machine.Image}
 		if s.Machine.Status.CloudID != "" {

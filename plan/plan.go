@@ -42,6 +42,7 @@ const (
 	MakeCredential  Action = "credential" // what the cluster's nodes call the cloud with
 	MakeNetwork     Action = "network"
 	MakeBalancer    Action = "balancer"  // the one address of the API
+	MakeAddress     Action = "address"   // in place of a balancer, one that control-plane nodes hand on
 	SetBackends     Action = "backends"  // which machines the balancer leads to
 	MakeMachine     Action = "machine"   // also starts a stopped one and makes a lost one again
 	AwaitJoin       Action = "join"      // its agent has called

@@ -34,6 +34,7 @@ func newWorld(t *rapid.T) *world {
 	w.desired.Authorities = []string{"kubernetes", "etcd"}
 	w.desired.Cluster = jeroboam.Cluster{ID: "c", Project: "p", Name: rapid.StringMatching(`[a-zA-Z][a-zA-Z0-9_.-]{0,60}`).Draw(t, "name")}
 	w.desired.Cluster.Spec.MasterLBEnabled = rapid.Bool().Draw(t, "balancer")
+	w.desired.Cluster.Spec.Labels = map[string]string{plan.LabelAddress.Name: rapid.SampledFrom([]string{"", "virtual", "balancer"}).Draw(t, "address")}
 	w.desired.Groups = []jeroboam.NodeGroup{
 		{ID: "gm", Name: jeroboam.DefaultMaster, Role: jeroboam.RoleMaster, Default: true},
 		{ID: "gw", Name: jeroboam.DefaultWorker, Role: jeroboam.RoleWorker, Default: true},
@@ -131,6 +132,8 @@ func (w *world) do(s plan.Step) {
 		w.line(jeroboam.KindNetwork, "n").State = jeroboam.ResourceMade
 	case plan.MakeBalancer:
 		w.line(jeroboam.KindBalancer, "b").State = jeroboam.ResourceMade
+	case plan.MakeAddress:
+		w.line(jeroboam.KindAddress, "a").State = jeroboam.ResourceMade
 	case plan.SetBackends:
 		w.line(jeroboam.KindBalancer, "b").Attributes = map[string]string{plan.BackendsAttribute: strings.Join(s.Backends, ",")}
 	case plan.MakeMachine:
@@ -191,6 +194,9 @@ func (w *world) undo(s plan.Step, m *jeroboam.Machine) {
 // between the two.
 func (w *world) makeMachine(want jeroboam.Machine) {
 	m := w.find(want.Name)
+	if want.IsMaster() {
+		w.requireAddress()
+	}
 	if m == nil {
 		w.made++
 		want.ID = fmt.Sprintf("m%d", w.made)
@@ -213,8 +219,8 @@ func (w *world) makeMachine(want jeroboam.Machine) {
 
 func (w *world) delete(s plan.Step) {
 	r := s.Object
-	if r.Kind == jeroboam.KindNetwork && len(w.actual.Machines) > 0 {
-		w.Fatalf("the network is deleted under %d machines", len(w.actual.Machines))
+	if r.Kind == jeroboam.KindNetwork && len(w.actual.Ledger) > 1 {
+		w.Fatalf("the network is deleted under %+v", w.actual.Ledger)
 	}
 	if m := w.find(s.Machine.Name); m != nil {
 		w.requireNotInUse(s, *m)
@@ -288,6 +294,29 @@ func (w *world) requireNotTooManyDown(s plan.Step, worked bool) {
 	}
 }
 
+// requireAddress: a control-plane machine is born with the right to the address
+// that it may have to take.
+func (w *world) requireAddress() {
+	wanted := plan.AddressOf(w.desired.Cluster, w.desired.Groups) == plan.OnVirtual
+	if wanted && w.line(jeroboam.KindAddress, "a").State != jeroboam.ResourceMade {
+		w.Fatalf("a control-plane machine is made before the address of the API")
+	}
+}
+
+// requireFront: what the API is reached at is there, and never both. A balancer
+// stays when the control plane shrinks to one.
+func (w *world) requireFront() {
+	have := map[string]bool{}
+	for _, r := range w.actual.Ledger {
+		have[r.Kind] = true
+	}
+	want := plan.AddressOf(w.desired.Cluster, w.desired.Groups)
+	if have[jeroboam.KindAddress] != (want == plan.OnVirtual) || (want == plan.OnBalancer && !have[jeroboam.KindBalancer]) ||
+		(have[jeroboam.KindAddress] && have[jeroboam.KindBalancer]) {
+		w.Fatalf("wanted is %s, there is %v", want, have)
+	}
+}
+
 // requireNotInUse: a machine is not deleted under a working node.
 func (w *world) requireNotInUse(s plan.Step, m jeroboam.Machine) {
 	if w.desired.Cluster.Spec.Deleted {
@@ -333,6 +362,7 @@ func (w *world) requireTurn(m jeroboam.Machine) {
 
 // requireWhole: what is there is what is wanted, and nothing is left to do.
 func (w *world) requireWhole() {
+	w.requireFront()
 	have, want := map[string]int{}, map[string]int{}
 	for _, m := range w.actual.Machines {
 		have[m.Group]++

@@ -119,7 +119,7 @@ func (s *Service) checkCluster(ctx context.Context, caller jeroboam.Caller, r Cl
 	if err != nil {
 		return d, err
 	}
-	if err := s.checkSizes(d, r, wish.MasterLBEnabled); err != nil {
+	if err := s.checkSizes(d, r, *wish); err != nil {
 		return d, err
 	}
 	if wish.Flavor == "" {
@@ -129,7 +129,7 @@ func (s *Service) checkCluster(ctx context.Context, caller jeroboam.Caller, r Cl
 	return d, s.checkWishes(d, *wish)
 }
 
-func (s *Service) checkSizes(d Driver, r ClusterRequest, balanced bool) error {
+func (s *Service) checkSizes(d Driver, r ClusterRequest, wish jeroboam.Template) error {
 	masters, workers := orOne(r.Masters), orOne(r.Workers)
 	if masters < 1 || workers < 0 {
 		return jeroboam.Errorf(jeroboam.Invalid, "node_count", "A cluster needs 1 or more masters and 0 or more nodes.")
@@ -139,9 +139,8 @@ func (s *Service) checkSizes(d Driver, r ClusterRequest, balanced bool) error {
 			"master nodegroup size of %d is invalid, size cannot be an even number.", masters).
 			WithRemedy("Use 1, 3 or 5: an even number bears no more failures than one less.")
 	}
-	if masters > 1 && !balanced {
-		return jeroboam.Errorf(jeroboam.Invalid, "master_count", "master_count must be 1 when master_lb_enabled is False").
-			WithRemedy("Set master_lb_enabled on the cluster or its template.")
+	if err := checkMasters(wish, masters); err != nil {
+		return err
 	}
 	return s.checkTotal(masters + workers)
 }

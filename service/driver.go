@@ -200,6 +200,9 @@ func (s *Service) checkWishes(d Driver, t jeroboam.Template) error {
 	if err := checkCredential(d, t.Labels); err != nil {
 		return err
 	}
+	if err := checkAddress(d, t); err != nil {
+		return err
+	}
 	return d.Engine.Check(t)
 }
 

@@ -10,10 +10,11 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/coe"
+	"github.com/jeroboam-cloud/jeroboam/plan"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
-// minNodes is the one label that this package obeys itself, for every COE.
+// minNodes is a label that this package obeys itself, for every COE.
 var minNodes = jeroboam.Label{Name: "min_node_count", Type: jeroboam.LabelInt, Default: "0", Since: "0.1",
 	Meaning: "Fewest nodes that the default worker group may be resized to.", Effect: "the least size of default-worker"}
 
@@ -25,7 +26,7 @@ type labelRegistry struct {
 }
 
 func newLabelRegistry(drivers []Driver) labelRegistry {
-	r := labelRegistry{append(coe.Magnum(), minNodes, jeroboam.APIAccess), map[string][]jeroboam.Label{}}
+	r := labelRegistry{append(coe.Magnum(), minNodes, jeroboam.APIAccess, plan.LabelAddress), map[string][]jeroboam.Label{}}
 	for _, d := range drivers {
 		for _, l := range slices.Concat(d.Engine.Traits().Labels, d.Labels) {
 			r.obeyed(l, d.COE)

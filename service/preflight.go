@@ -26,7 +26,7 @@ const preflightPatience = 10 * time.Second
 // cloud that does not answer refuses nothing: the engine asks it for each thing
 // again.
 func (s *Service) preflight(ctx context.Context, d Driver, c jeroboam.Cluster, want cloud.Demand, missing error) error {
-	if len(want.Machines) == 0 && !want.Balancer {
+	if len(want.Machines) == 0 && !want.Balancer && !want.Address {
 		return refusal(missing)
 	}
 	limited, stop := context.WithTimeout(ctx, preflightPatience)
@@ -46,7 +46,8 @@ func (s *Service) preflight(ctx context.Context, d Driver, c jeroboam.Cluster, w
 func (s *Service) preflightCluster(ctx context.Context, d Driver, caller jeroboam.Caller, c jeroboam.Cluster, groups []jeroboam.NodeGroup, wish jeroboam.Template) error {
 	missing := errors.Join(checkResources(ctx, d, c.Project, wish), checkKeypair(ctx, d, caller, wish.Keypair))
 	network := cloud.NetworkOf(c, d.Engine.Traits().APIPort)
-	want := cloud.Demand{Network: &network, Balancer: plan.WantsBalancer(c, groups)}
+	address := plan.AddressOf(c, groups)
+	want := cloud.Demand{Network: &network, Balancer: address == plan.OnBalancer, Address: address == plan.OnVirtual}
 	for _, g := range groups {
 		more, _ := grow(ctx, d, c, g, g.Spec.Count) // what is missing has been told
 		want.Machines = append(want.Machines, more...)

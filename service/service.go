@@ -53,6 +53,7 @@ type Driver struct {
 	Labels      []jeroboam.Label // that its cloud obeys
 	Credentials bool             // the cloud gives each cluster a credential of its own
 	Volumes     bool             // and machines volumes
+	Addresses   bool             // the cloud keeps addresses that control-plane nodes hand on
 }
 
 // Engine is the part of a coe.COE that judges wishes.

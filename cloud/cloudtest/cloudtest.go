@@ -55,6 +55,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"a watcher tells of a machine that stopped", watchStopped},
 		{"user-data is asked for once, and its error stops the machine", userDataOnce},
 		{"a balancer keeps its address when its backends change", balancer},
+		{"an address is kept from machines and found again", address},
 		{"a credential is ensured once, and two live side by side", credentials},
 		{"volumes are made with their machine, found with it and gone with it", volumes},
 		{"the catalogue finds what exists and names it when asked for another", catalogue},
@@ -201,13 +202,13 @@ func (s *suite) list(scope cloud.Scope) []string {
 }
 
 // empty deletes all that the cloud lists for the cluster, in the order of a
-// service: machines and balancers before networks.
+// service: what stands on a network before that.
 func (s *suite) empty(scope cloud.Scope) {
 	s.Helper()
 	objects, err := s.cloud.List(s.ctx, scope)
 	s.must(err)
 	slices.SortStableFunc(objects, func(a, b cloud.Object) int {
-		return strings.Compare(a.Kind, b.Kind) // balancer, machine, network
+		return strings.Compare(a.Kind, b.Kind) // address, balancer, machine, network
 	})
 	for _, object := range objects {
 		s.delete(scope, object)

@@ -107,6 +107,7 @@ func deleteAbsent(s *suite) {
 		{Kind: jeroboam.KindMachine, Name: "absent-worker-0", ID: id, CloudID: id},
 		{Kind: jeroboam.KindMachine, Name: "absent-worker-0"},
 		{Kind: jeroboam.KindBalancer, Name: "absent"},
+		{Kind: jeroboam.KindAddress, Name: "absent"},
 		{Kind: jeroboam.KindNetwork, Name: "absent"},
 	} {
 		s.must(s.cloud.Delete(s.ctx, scope, object))
@@ -134,6 +135,11 @@ func listComplete(s *suite) {
 		_, err := balancers.EnsureBalancer(s.ctx, scope, cloud.BalancerSpec{Name: "complete-api", Network: network, Port: 6443})
 		s.must(err)
 		want = append([]string{"balancer complete-api"}, want...)
+	}
+	if addresses, ok := s.addresses(); ok {
+		_, err := addresses.EnsureAddress(s.ctx, scope, cloud.AddressSpec{Name: "complete-api", Network: network})
+		s.must(err)
+		want = append([]string{"address complete-api"}, want...)
 	}
 	s.same(s.list(scope), want)
 	s.empty(scope)

@@ -44,6 +44,13 @@ func (l *Local) List(_ context.Context, scope cloud.Scope) ([]cloud.Object, erro
 	for _, name := range balancers {
 		objects = append(objects, cloud.Object{Kind: jeroboam.KindBalancer, Name: name, CloudID: name})
 	}
+	addresses, err := l.known(cluster, "addresses", "address-")
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range addresses {
+		objects = append(objects, cloud.Object{Kind: jeroboam.KindAddress, Name: name, CloudID: name})
+	}
 	network, err := l.listNetwork(cluster)
 	return append(objects, network...), err
 }
@@ -151,6 +158,12 @@ func (l *Local) Delete(ctx context.Context, scope cloud.Scope, object cloud.Obje
 			return err
 		}
 		return l.deleteBalancer(ctx, scope.Cluster, name)
+	case jeroboam.KindAddress:
+		name := cmp.Or(object.CloudID, object.Name)
+		if err := checkNames(name); err != nil {
+			return err
+		}
+		return l.deleteAddress(scope.Cluster, name)
 	case jeroboam.KindNetwork:
 		defer l.locks.lock(scope.Cluster)()
 		if err := l.checkUnused(scope.Cluster); err != nil {
@@ -179,7 +192,7 @@ func (l *Local) machinesMeant(cluster string, object cloud.Object) ([]string, er
 
 // checkUnused refuses to take the network from under machines.
 func (l *Local) checkUnused(cluster string) error {
-	for _, kind := range [][2]string{{"machines", "machine-"}, {"balancers", "balancer-"}} {
+	for _, kind := range [][2]string{{"machines", "machine-"}, {"balancers", "balancer-"}, {"addresses", "address-"}} {
 		names, err := l.known(cluster, kind[0], kind[1])
 		if err != nil {
 			return err

@@ -56,6 +56,7 @@ type Local struct {
 var (
 	_ cloud.Cloud     = (*Local)(nil)
 	_ cloud.Balancers = (*Local)(nil)
+	_ cloud.Addresses = (*Local)(nil)
 	_ cloud.Catalogue = (*Local)(nil)
 	_ cloud.Sweeper   = (*Local)(nil)
 	_ cloud.Watcher   = (*Local)(nil)
@@ -102,7 +103,9 @@ func New(options Options) (*Local, error) {
 }
 
 // Capabilities implements cloud.Cloud.
-func (l *Local) Capabilities() cloud.Capabilities { return cloud.Capabilities{Balancers: true} }
+func (l *Local) Capabilities() cloud.Capabilities {
+	return cloud.Capabilities{Balancers: true, Addresses: true}
+}
 
 // instanceOf derives the name of all that is ours on the host from the one
 // thing that is left when the records are damaged.

@@ -16,7 +16,8 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 )
 
-// A cluster's subnet: the host has .1, balancers .2 to .9, machines the rest.
+// A cluster's subnet: the host has .1, balancers and virtual addresses .2 to .9,
+// machines the rest.
 const (
 	subnetBits    = 24
 	hostAddress   = 1
@@ -265,7 +266,7 @@ func (l *Local) deleteLinks(cluster string) error {
 
 // forgetCluster removes the cluster's directory and groups once they are empty.
 func (l *Local) forgetCluster(cluster string) {
-	for _, dir := range []string{"machines", "balancers", ""} {
+	for _, dir := range []string{"machines", "balancers", "addresses", ""} {
 		_ = os.Remove(filepath.Join(l.clusterDir(cluster), dir)) // refused unless empty
 	}
 	l.groups.Prune(l.group(cluster))

@@ -19,6 +19,7 @@ import (
 //	clusters/CLUSTER/network.json
 //	clusters/CLUSTER/machines/ID/machine.json      and all that is the machine's
 //	clusters/CLUSTER/balancers/NAME/balancer.json
+//	clusters/CLUSTER/addresses/NAME/address.json
 
 type networkRecord struct {
 	Scope   cloud.Scope  `json:"scope"`
@@ -48,6 +49,12 @@ type balancerRecord struct {
 	Address netip.Addr  `json:"address"`
 }
 
+type addressRecord struct {
+	Scope   cloud.Scope `json:"scope"`
+	Name    string      `json:"name"`
+	Address netip.Addr  `json:"address"`
+}
+
 func (l *Local) clusterDir(cluster string) string { return filepath.Join(l.dir, "clusters", cluster) }
 
 func (l *Local) networkFile(cluster string) string {
@@ -62,9 +69,14 @@ func (l *Local) balancerDir(cluster, name string) string {
 	return filepath.Join(l.clusterDir(cluster), "balancers", name)
 }
 
+func (l *Local) addressDir(cluster, name string) string {
+	return filepath.Join(l.clusterDir(cluster), "addresses", name)
+}
+
 const (
 	machineFile  = "machine.json"
 	balancerFile = "balancer.json"
+	addressFile  = "address.json"
 )
 
 // readRecord reads a JSON record; found is false when there is none.
@@ -166,12 +178,19 @@ func (l *Local) allocate(network networkRecord, first, last int) (netip.Addr, er
 	if err != nil {
 		return netip.Addr{}, err
 	}
+	addresses, err := records[addressRecord](filepath.Join(l.clusterDir(network.Scope.Cluster), "addresses"), addressFile)
+	if err != nil {
+		return netip.Addr{}, err
+	}
 	var taken []netip.Addr
 	for _, m := range machines {
 		taken = append(taken, m.Address)
 	}
 	for _, b := range balancers {
 		taken = append(taken, b.Address)
+	}
+	for _, a := range addresses {
+		taken = append(taken, a.Address)
 	}
 	for n := first; n <= last; n++ {
 		if address := nth(network.Subnet, n); !slices.Contains(taken, address) {

@@ -45,10 +45,11 @@ func (c *Cloud) Check(ctx context.Context, scope cloud.Scope, want cloud.Demand)
 
 // demandOf reads the labels of a demand.
 func demandOf(want cloud.Demand) preflight.Demand {
-	out := preflight.Demand{Balancer: want.Balancer}
-	if want.Balancer && len(want.Machines) > 0 {
+	out := preflight.Demand{Balancer: want.Balancer, Address: want.Address}
+	if len(want.Machines) > 0 {
 		of := want.Machines[0]
-		out.Entry = publicOf(cloud.BalancerSpec{Public: of.Public, Labels: of.Labels}).FloatingIP
+		out.Entry = want.Address && of.Public.FloatingIP ||
+			want.Balancer && publicOf(cloud.BalancerSpec{Public: of.Public, Labels: of.Labels}).FloatingIP
 	}
 	for _, spec := range want.Machines {
 		out.Machines = append(out.Machines, machineOf(spec))

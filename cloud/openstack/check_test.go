@@ -17,12 +17,14 @@ func TestADemandIsReadWithItsLabels(t *testing.T) {
 	master, worker, bare := spec(jeroboam.RoleMaster, 0), spec(jeroboam.RoleWorker, 1), spec(jeroboam.RoleMaster, 2)
 	worker.Volumes = []cloud.Volume{{SizeGB: 3, Type: "slow"}}
 	bare.Bare, bare.Labels = true, nil
+	lonely := bare
+	lonely.Group = ""
 	boot := preflight.Disk{SizeGB: 7, Type: "fast"}
 	want := preflight.Demand{
 		Machines: []preflight.Machine{
 			{MachineSpec: master, Zone: "a", Boot: &boot, Disks: []preflight.Disk{boot}, Strict: true},
 			{MachineSpec: worker, Zone: "b", Boot: &boot, Disks: []preflight.Disk{boot, {SizeGB: 3, Type: "slow"}}},
-			{MachineSpec: bare},
+			{MachineSpec: lonely},
 		},
 		Balancer: true, Entry: true,
 		Shared: preflight.Shared{New: true, CIDR: "10.9.0.0/24", Router: true, Security: []int{4, 3}},

@@ -16,12 +16,14 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/volume"
 )
 
-// Delete removes a credential, or a machine, a balancer or the network with all
-// that belongs to it. What takes long is "deleting" until it is gone.
+// Delete removes a credential, or a machine, a balancer, an address or the network
+// with all that belongs to it. What takes long is "deleting" until it is gone.
 func (c *Cloud) Delete(ctx context.Context, scope cloud.Scope, object cloud.Object) error {
 	switch object.Kind {
 	case jeroboam.KindMachine:
 		return c.lookAfter(ctx, scope, func(p *project) error { return p.deleteMachine(ctx, scope, object) })
+	case jeroboam.KindAddress:
+		return c.lookAfter(ctx, scope, func(p *project) error { return p.deleteAddress(ctx, scope, object) })
 	case jeroboam.KindNetwork:
 		return c.lookAfter(ctx, scope, func(p *project) error { return c.deleteNetwork(ctx, p, scope) })
 	case jeroboam.KindCredential:

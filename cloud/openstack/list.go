@@ -17,6 +17,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/mark"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/octavia"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/virtual"
 )
 
 // Machines lists the cluster's machines by name: one call, however many.
@@ -77,8 +78,8 @@ func (p *project) shared(ctx context.Context, scope cloud.Scope) (s shared, err 
 	return s, g.Wait()
 }
 
-// List tells of machines, balancers, the network and credentials. A port or
-// volume without a server is a machine of which only that was made, or is left.
+// List tells of machines, balancers, addresses, the network and credentials. A
+// port or volume without a server is a machine of which only that was made, or is left.
 func (c *Cloud) List(ctx context.Context, scope cloud.Scope) ([]cloud.Object, error) {
 	var h holdings
 	err := c.lookAfter(ctx, scope, func(p *project) (err error) { h, err = p.holdings(ctx, scope); return err })
@@ -89,7 +90,7 @@ func (c *Cloud) List(ctx context.Context, scope cloud.Scope) ([]cloud.Object, er
 	if err != nil {
 		return nil, err
 	}
-	out := append(h.machines(), h.balancers()...)
+	out := slices.Concat(h.machines(), h.balancers(), virtual.Objects(h.ports))
 	if id, any := h.network(); any {
 		out = append(out, cloud.Object{Kind: jeroboam.KindNetwork, Name: scope.Name, CloudID: id})
 	}
@@ -111,6 +112,9 @@ func (h holdings) machines() []cloud.Object {
 		add(s.Name, s.Metadata[mark.KeyMachine], s.ID)
 	}
 	for _, p := range h.ports {
+		if virtual.Is(p) {
+			continue
+		}
 		name, id := mark.PortOwner(p.Name)
 		add(name, id, "")
 	}

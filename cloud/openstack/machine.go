@@ -104,7 +104,7 @@ func (m machine) make(ctx context.Context) (cloud.Machine, error) {
 	if err != nil {
 		return cloud.Machine{}, err
 	}
-	public, err := m.ensureFloating(ctx, port)
+	public, err := m.project.ensureFloating(ctx, m.scope, m.spec.Public, port)
 	if err != nil {
 		return cloud.Machine{}, err
 	}

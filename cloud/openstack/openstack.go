@@ -72,6 +72,7 @@ type Cloud struct {
 
 var (
 	_ cloud.Cloud     = (*Cloud)(nil)
+	_ cloud.Addresses = (*Cloud)(nil)
 	_ cloud.Catalogue = (*Cloud)(nil)
 	_ cloud.Sweeper   = (*Cloud)(nil)
 	_ cloud.Watcher   = (*Cloud)(nil)
@@ -98,7 +99,7 @@ func New(o Options) *Cloud {
 
 // Capabilities tells what is made use of here, and the labels that are obeyed.
 func (c *Cloud) Capabilities() cloud.Capabilities {
-	return cloud.Capabilities{Balancers: true, Volumes: true, FloatingIPs: true, StockImages: true, Labels: Labels(), Credentials: c.givesCredentials()}
+	return cloud.Capabilities{Balancers: true, Addresses: true, Volumes: true, FloatingIPs: true, StockImages: true, Labels: Labels(), Credentials: c.givesCredentials()}
 }
 
 // Login logs in once, so that a start can tell wrong credentials

@@ -32,14 +32,9 @@ func (m machine) ensurePort(ctx context.Context) (ports.Port, error) {
 	if kept.ID != "" {
 		return kept, nil
 	}
-	security, err := m.project.securityOf(ctx, m.scope)
+	groups, err := m.project.groupsFor(ctx, m.scope, m.spec.Role)
 	if err != nil {
 		return kept, err
-	}
-	groups := groupsOfRole(m.scope, m.spec.Role, security)
-	if len(groups) == 0 { // a port in no group would reach nobody
-		return kept, jeroboam.Errorf(jeroboam.Unavailable, "security-group", "Neutron shows no security group of the cluster %s.", m.scope.Name).
-			WithRemedy("It is asked again by itself.")
 	}
 	opts := ports.CreateOpts{NetworkID: m.spec.Network.ID, Name: name, Description: mark.Of(m.scope), SecurityGroups: &groups}
 	if m.spec.Network.Subnet != "" {
@@ -48,7 +43,7 @@ func (m machine) ensurePort(ctx context.Context) (ports.Port, error) {
 	for _, network := range m.pairs() {
 		opts.AllowedAddressPairs = append(opts.AllowedAddressPairs, ports.AddressPair{IPAddress: network})
 	}
-	made, err := m.plug(ctx, opts)
+	made, err := m.project.makePort(ctx, opts)
 	if err != nil {
 		return kept, fault.Refuse("Neutron", "make the port of "+m.spec.Name, err)
 	}
@@ -63,12 +58,12 @@ func (m machine) ensurePort(ctx context.Context) (ports.Port, error) {
 // nothing, as networks of bare metal often are: there are no groups and no pairs.
 var unguarded = regexp.MustCompile(`Port Security must be enabled`)
 
-// plug has Neutron make the port, with what it enforces there.
-func (m machine) plug(ctx context.Context, opts ports.CreateOpts) (*ports.Port, error) {
-	made, err := ports.Create(ctx, m.project.network, opts).Extract()
+// makePort has Neutron make the port, with what it enforces there.
+func (p *project) makePort(ctx context.Context, opts ports.CreateOpts) (*ports.Port, error) {
+	made, err := ports.Create(ctx, p.network, opts).Extract()
 	if err != nil && unguarded.MatchString(err.Error()) {
 		opts.SecurityGroups, opts.AllowedAddressPairs = nil, nil
-		made, err = ports.Create(ctx, m.project.network, opts).Extract()
+		made, err = ports.Create(ctx, p.network, opts).Extract()
 	}
 	return made, err
 }
@@ -84,13 +79,12 @@ func (p *project) dropPort(ctx context.Context, port ports.Port) error {
 	return fault.Gone("port "+port.Name, ports.Delete(ctx, p.network, port.ID).ExtractErr())
 }
 
-// ensureFloating gives the port an address of the outside, if the machine shall
-// have one.
-func (m machine) ensureFloating(ctx context.Context, port ports.Port) (string, error) {
-	if !m.spec.Public.FloatingIP {
+// ensureFloating gives the port an address of the outside, if it shall have one.
+func (p *project) ensureFloating(ctx context.Context, scope cloud.Scope, want cloud.Public, port ports.Port) (string, error) {
+	if !want.FloatingIP {
 		return "", nil
 	}
-	have, err := m.project.floatingOf(ctx, m.scope)
+	have, err := p.floatingOf(ctx, scope)
 	if err != nil {
 		return "", err
 	}
@@ -99,7 +93,8 @@ func (m machine) ensureFloating(ctx context.Context, port ports.Port) (string, e
 			return f.FloatingIP, nil
 		}
 	}
-	return m.project.makeFloating(ctx, m.scope, m.spec.Public, port.ID, m.spec.Name)
+	whose, _ := mark.PortOwner(port.Name)
+	return p.makeFloating(ctx, scope, want, port.ID, whose)
 }
 
 // makeFloating makes a floating address that leads to the port.

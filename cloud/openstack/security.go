@@ -83,6 +83,21 @@ func (p *project) dropSecurity(ctx context.Context, g securityGroup) error {
 	return fault.Gone("security group "+g.Name, groups.Delete(ctx, p.network, g.ID).ExtractErr())
 }
 
+// groupsFor are the groups of a port in the service of a role. One in no group
+// would reach nobody.
+func (p *project) groupsFor(ctx context.Context, scope cloud.Scope, role string) ([]string, error) {
+	all, err := p.securityOf(ctx, scope)
+	if err != nil {
+		return nil, err
+	}
+	groups := groupsOfRole(scope, role, all)
+	if len(groups) == 0 {
+		return nil, jeroboam.Errorf(jeroboam.Unavailable, "security-group", "Neutron shows no security group of the cluster %s.", scope.Name).
+			WithRemedy("It is asked again by itself.")
+	}
+	return groups, nil
+}
+
 // groupsOfRole are the IDs of the groups that a machine of that role is in.
 func groupsOfRole(scope cloud.Scope, role string, all []securityGroup) []string {
 	out := []string{}

@@ -147,6 +147,7 @@ func (c *Cloud) Held(cluster string) []cloud.Object {
 	if t != nil && t.balancer != nil {
 		out = append(out, cloud.Object{Kind: jeroboam.KindBalancer, Name: t.names[jeroboam.KindBalancer], CloudID: t.balancer.CloudID})
 	}
+	out = append(out, t.heldAddresses()...)
 	out = append(out, t.heldCredentials()...)
 	if t != nil && t.network != nil {
 		out = append(out, cloud.Object{Kind: jeroboam.KindNetwork, Name: t.names[jeroboam.KindNetwork], CloudID: t.network.ID})
@@ -171,6 +172,9 @@ func (c *Cloud) Delete(ctx context.Context, scope cloud.Scope, object cloud.Obje
 			return c.deleteBalancer(t)
 		case jeroboam.KindNetwork:
 			return t.deleteNetwork()
+		case jeroboam.KindAddress:
+			delete(t.addresses, object.Name)
+			return nil
 		case jeroboam.KindCredential:
 			delete(t.credentials, object.Name)
 			return nil
@@ -201,7 +205,7 @@ func (c *Cloud) deleteBalancer(t *tenant) error {
 }
 
 func (t *tenant) deleteNetwork() error {
-	if n := len(t.machines); n > 0 || t.balancer != nil {
+	if n := len(t.machines); n > 0 || t.balancer != nil || len(t.addresses) > 0 {
 		return jeroboam.Errorf(jeroboam.Conflict, "in-use", "The network is used by %d machines.", n)
 	}
 	t.network = nil

@@ -24,6 +24,8 @@ func (c *Cloud) Remember(scope cloud.Scope, ledger []jeroboam.Resource, machines
 		case jeroboam.KindBalancer:
 			t.names[r.Kind] = r.Name
 			t.balancer = &balancer{Balancer: cloud.Balancer{CloudID: r.CloudID, Address: r.Attributes["address"]}}
+		case jeroboam.KindAddress:
+			t.addresses[r.Name] = cloud.Address{CloudID: r.CloudID, Address: r.Attributes["address"]}
 		case jeroboam.KindCredential:
 			t.credentials[r.Name] = cloud.Credential{CloudID: r.CloudID}
 		case jeroboam.KindMachine:

@@ -73,6 +73,7 @@ type tenant struct {
 	network     *cloud.Network
 	names       map[string]string // of network and balancer, by kind
 	balancer    *balancer
+	addresses   map[string]cloud.Address    // by name
 	machines    map[string]*machine         // by name
 	credentials map[string]cloud.Credential // by name
 	subnet      int
@@ -105,16 +106,17 @@ func New(o Options) *Cloud {
 var (
 	_ cloud.Cloud       = (*Cloud)(nil)
 	_ cloud.Balancers   = (*Cloud)(nil)
+	_ cloud.Addresses   = (*Cloud)(nil)
 	_ cloud.Credentials = (*Cloud)(nil)
 	_ cloud.Catalogue   = (*Cloud)(nil)
 	_ cloud.Sweeper     = (*Cloud)(nil)
 	_ cloud.Watcher     = (*Cloud)(nil)
 )
 
-// Capabilities tells what the model has: balancers, volumes, and credentials if
-// its options say so.
+// Capabilities tells what the model has: balancers, addresses, volumes, and
+// credentials if its options say so.
 func (c *Cloud) Capabilities() cloud.Capabilities {
-	return cloud.Capabilities{Balancers: true, Volumes: true, Credentials: c.options.Credentials, Labels: cloud.VolumeLabels()}
+	return cloud.Capabilities{Balancers: true, Addresses: true, Volumes: true, Credentials: c.options.Credentials, Labels: cloud.VolumeLabels()}
 }
 
 // do is the frame of every call: it takes its time, and fails if it shall.
@@ -184,7 +186,7 @@ func (c *Cloud) tenant(s cloud.Scope) *tenant {
 	if t == nil {
 		c.subnets++
 		t = &tenant{scope: s, machines: map[string]*machine{}, names: map[string]string{}, subnet: c.subnets,
-			credentials: map[string]cloud.Credential{}}
+			credentials: map[string]cloud.Credential{}, addresses: map[string]cloud.Address{}}
 		c.world[s.Cluster] = t
 	}
 	return t
@@ -192,7 +194,7 @@ func (c *Cloud) tenant(s cloud.Scope) *tenant {
 
 // tidy drops a tenant that holds nothing; c.mu is held.
 func (c *Cloud) tidy(cluster string) {
-	if t := c.world[cluster]; t != nil && t.network == nil && t.balancer == nil && len(t.machines)+len(t.credentials) == 0 {
+	if t := c.world[cluster]; t != nil && t.network == nil && t.balancer == nil && len(t.machines)+len(t.credentials)+len(t.addresses) == 0 {
 		delete(c.world, cluster)
 	}
 }
@@ -205,6 +207,9 @@ func (t *tenant) address() string {
 	}
 	if t.balancer != nil {
 		taken[t.balancer.Address] = true
+	}
+	for _, a := range t.addresses {
+		taken[a.Address] = true
 	}
 	for n := 2; ; n++ { // .1 is the gateway
 		address := fmt.Sprintf("10.%d.%d.%d", 64+t.subnet>>4&127, t.subnet&15<<4|n>>8, n&255)

@@ -148,8 +148,9 @@ func monitoredClouds(all []driver) map[string]cloud.Cloud {
 func serviceDrivers(all []driver) []service.Driver {
 	out := make([]service.Driver, len(all))
 	for i, d := range all {
+		can := d.cloud.Capabilities()
 		out[i] = service.Driver{Driver: d.Driver, Engine: d.coe, Catalogue: d.cloud, Preflight: d.cloud,
-			Labels: d.cloud.Capabilities().Labels, Credentials: d.cloud.Capabilities().Credentials, Volumes: d.cloud.Capabilities().Volumes}
+			Labels: can.Labels, Credentials: can.Credentials, Volumes: can.Volumes, Addresses: can.Addresses}
 	}
 	return out
 }

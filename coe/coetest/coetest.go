@@ -35,6 +35,7 @@ func Run(t *testing.T, c Pure) {
 			testConfigs(t, c, Cluster(c.Traits(), size[0], size[1]))
 		})
 	}
+	t.Run("config 3+1 with a virtual address", func(t *testing.T) { testVirtual(t, c) })
 }
 
 // RunLive runs the suite's live part, against a cluster that does not answer.

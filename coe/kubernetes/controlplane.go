@@ -105,17 +105,28 @@ func (m machine) controlPlaneFiles(masters []jeroboam.Machine) ([]node.File, err
 	local := apiURL(loopback)
 	return append(secrets, etcdCA, frontProxyCA,
 		m.etcdConfig(masters),
-		jsonFile(controlPlaneFile, object{
-			"etcd":              etcdFile,
-			"apiserver":         m.apiServerFlags(),
-			"controllerManager": m.controllerFlags(),
-			"scheduler":         m.schedulerFlags(),
-			"leaderElect":       len(masters) > 1,
-		}),
+		m.controlPlaneConfig(masters),
 		kubeconfig(adminKubeconfig, local, named(m.certificates, certAdmin)),
 		kubeconfig(controllersKubeconfig, local, named(m.certificates, certControllers)),
 		kubeconfig(schedulerKubeconfig, local, named(m.certificates, certScheduler)),
 	), nil
+}
+
+// controlPlaneConfig is the file of distro/kubernetes' controlplane program.
+func (m machine) controlPlaneConfig(masters []jeroboam.Machine) node.File {
+	config := object{
+		"etcd":              etcdFile,
+		"apiserver":         m.apiServerFlags(),
+		"controllerManager": m.controllerFlags(),
+		"scheduler":         m.schedulerFlags(),
+		"leaderElect":       len(masters) > 1,
+	}
+	if m.VirtualAddress != "" {
+		// The administrator's kubeconfig: roles of its own would come too late,
+		// by the API server that is waited for.
+		config["virtualAddress"] = object{"address": m.VirtualAddress, "node": m.Machine.Status.Address, "kubeconfig": adminKubeconfig}
+	}
+	return jsonFile(controlPlaneFile, config)
 }
 
 // secretFiles hold the cluster's secrets.

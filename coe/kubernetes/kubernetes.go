@@ -50,6 +50,7 @@ func (*COE) Traits() coe.Traits {
 			{Name: secretEncryption, Kind: coe.Random32},
 		},
 		OddMasters:     true,
+		VirtualAddress: true,
 		Administrators: "system:masters",
 		Labels:         ownLabels(),
 		PodNetwork:     labelPods,

@@ -200,6 +200,22 @@ func TestAnAgentLeadsToTheAPIAndOnAWorkerNowhere(t *testing.T) {
 	}
 }
 
+func TestAVirtualAddressIsTheControlPlanes(t *testing.T) {
+	in := coetest.Cluster(kubernetes.New().Traits(), 3, 1)[1]
+	in.APIHost, in.VirtualAddress = "10.0.0.8", "10.0.0.8"
+	master := configOf(t, in)
+	var told struct {
+		VirtualAddress struct{ Address, Node, Kubeconfig string }
+	}
+	if err := json.Unmarshal([]byte(fileOf(t, master, "/etc/kubernetes/controlplane.yaml")), &told); err != nil {
+		t.Fatal(err)
+	}
+	own := in.Machine.Status.Address
+	if v := told.VirtualAddress; v.Address != "10.0.0.8" || v.Node != own || !strings.Contains(fileOf(t, master, v.Kubeconfig), "https://127.0.0.1:6443") {
+		t.Errorf("the control plane is told %+v", v)
+	}
+}
+
 func TestWhatIsNotKnownYetIsWaitedFor(t *testing.T) {
 	traits := kubernetes.New().Traits()
 	for name, change := range map[string]func(*coe.Input){

@@ -18,7 +18,7 @@ type Plain struct{}
 func (Plain) Traits() coe.Traits {
 	return coe.Traits{Name: "sim", NetworkDrivers: []string{"sim"}, APIPort: 6443, Scheme: "https",
 		Authorities: []string{jeroboam.AuthorityMain}, Secrets: []coe.SecretSpec{{Name: "encryption", Kind: coe.Random32}},
-		OddMasters: true, Administrators: "administrators"}
+		OddMasters: true, VirtualAddress: true, Administrators: "administrators"}
 }
 
 // Check accepts every template.
@@ -54,6 +54,9 @@ func (Plain) Config(in coe.Input) (node.Config, error) {
 		}
 	}
 	slices.Sort(peers[2:])
+	if in.VirtualAddress != "" {
+		peers = append(peers, "--virtual", in.VirtualAddress)
+	}
 	c.Services = append(c.Services, node.Service{Name: "api", Command: peers})
 	return c, nil
 }

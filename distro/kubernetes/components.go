@@ -42,6 +42,9 @@ func (c Config) components() ([]component, error) {
 		scheduling.run = elected(scheduling, flagValue(c.Scheduler, "kubeconfig"))
 	}
 	parts := []component{api, controllers, scheduling}
+	if c.VirtualAddress != nil { // the first to stop: another node's API server takes over
+		parts = append(parts, c.VirtualAddress.component())
+	}
 	if c.Etcd == "" {
 		return parts, nil
 	}

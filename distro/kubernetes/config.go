@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"strings"
 
@@ -24,9 +25,21 @@ type Config struct {
 	// lease of their name in kube-system: needed with more than one control
 	// plane node. Their own --leader-elect is always off.
 	LeaderElect bool `json:"leaderElect,omitempty"`
+	// VirtualAddress is what one of several control-plane nodes has at a time.
+	VirtualAddress *VirtualAddress `json:"virtualAddress,omitempty"`
 	// GCPercent is Go's GOGC for the whole process, 50 when zero. Lower saves
 	// memory and costs time. The environment variable GOGC has precedence.
 	GCPercent int `json:"gcPercent,omitempty"`
+}
+
+// VirtualAddress is an address of the API that goes from node to node.
+type VirtualAddress struct {
+	Address netip.Addr `json:"address"` // IPv4
+	// Node is an address that this node has: the interface that has it gets the
+	// virtual one, too.
+	Node netip.Addr `json:"node"`
+	// Kubeconfig leads to the API server of this process, and may use the lease.
+	Kubeconfig string `json:"kubeconfig"`
 }
 
 // LoadConfig reads and checks the file at path.
@@ -57,6 +70,10 @@ func (c Config) Validate() error {
 		return fmt.Errorf("scheduler: no --kubeconfig=PATH")
 	case c.GCPercent < 0:
 		return fmt.Errorf("gcPercent: %d is negative", c.GCPercent)
+	case c.VirtualAddress != nil && !(c.VirtualAddress.Address.Is4() && c.VirtualAddress.Node.Is4()):
+		return fmt.Errorf("virtualAddress: %s and %s are not two IPv4 addresses", c.VirtualAddress.Address, c.VirtualAddress.Node)
+	case c.VirtualAddress != nil && c.VirtualAddress.Kubeconfig == "":
+		return fmt.Errorf("virtualAddress: no kubeconfig")
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -16,6 +17,7 @@ apiserver: [--secure-port=6443]
 controllerManager: [--kubeconfig=/k, --v=2]
 scheduler: [--kubeconfig=/s]
 leaderElect: true
+virtualAddress: {address: 10.0.0.5, node: 10.0.0.10, kubeconfig: /a}
 gcPercent: 70
 `
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -23,7 +25,8 @@ gcPercent: 70
 	}
 	got, err := LoadConfig(path)
 	want := Config{Etcd: "/etc/etcd.yaml", APIServer: []string{"--secure-port=6443"}, ControllerManager: []string{"--kubeconfig=/k", "--v=2"},
-		Scheduler: []string{"--kubeconfig=/s"}, LeaderElect: true, GCPercent: 70}
+		Scheduler: []string{"--kubeconfig=/s"}, LeaderElect: true, GCPercent: 70,
+		VirtualAddress: &VirtualAddress{Address: netip.MustParseAddr("10.0.0.5"), Node: netip.MustParseAddr("10.0.0.10"), Kubeconfig: "/a"}}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
@@ -35,7 +38,9 @@ func TestLoadConfigRefuses(t *testing.T) {
 		"no flags for the API server": {"{}", "apiserver: no flags"},
 		"no way to the API server":    {"apiserver: [--v=1]", "controllerManager: no --kubeconfig"},
 		"none for the scheduler":      {"{apiserver: [--v=1], controllerManager: [--kubeconfig=x]}", "scheduler: no --kubeconfig"},
-		"a negative GC percentage":    {"{apiserver: [--v=1], controllerManager: [--kubeconfig=x], scheduler: [--kubeconfig=x], gcPercent: -1}", "negative"},
+		"a virtual address without an own one": {"{apiserver: [--v=1], controllerManager: [--kubeconfig=x], scheduler: [--kubeconfig=x], virtualAddress: {address: 10.0.0.5, kubeconfig: x}}",
+			"not two IPv4 addresses"},
+		"a negative GC percentage": {"{apiserver: [--v=1], controllerManager: [--kubeconfig=x], scheduler: [--kubeconfig=x], gcPercent: -1}", "negative"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

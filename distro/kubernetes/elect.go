@@ -29,7 +29,7 @@ var errLeaseLost = errors.New("the lease was lost")
 func elected(c component, kubeconfig string) func(context.Context, func()) error {
 	return func(ctx context.Context, ready func()) error {
 		ready() // Standing by is a good state: another holds the lease.
-		lease, err := newLease(c.name, kubeconfig)
+		lease, err := newLease(c.name, kubeconfig, "_"+string(uuid.NewUUID()), renewDeadline)
 		if err != nil {
 			return err
 		}
@@ -88,7 +88,9 @@ func newElector(lease resourcelock.Interface, won chan<- struct{}) (*leaderelect
 	})
 }
 
-func newLease(name, kubeconfig string) (resourcelock.Interface, error) {
+// newLease is the lease of a name in kube-system, for a holder called like the
+// host and what follows.
+func newLease(name, kubeconfig, suffix string, deadline time.Duration) (resourcelock.Interface, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	if err != nil {
 		return nil, fmt.Errorf("kubeconfig: %w", err)
@@ -97,6 +99,6 @@ func newLease(name, kubeconfig string) (resourcelock.Interface, error) {
 	if err != nil {
 		return nil, err
 	}
-	identity := resourcelock.ResourceLockConfig{Identity: host + "_" + string(uuid.NewUUID())}
-	return resourcelock.NewFromKubeconfig(resourcelock.LeasesResourceLock, "kube-system", name, identity, config, renewDeadline)
+	identity := resourcelock.ResourceLockConfig{Identity: host + suffix}
+	return resourcelock.NewFromKubeconfig(resourcelock.LeasesResourceLock, "kube-system", name, identity, config, deadline)
 }

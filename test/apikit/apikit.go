@@ -65,7 +65,7 @@ func New(t testing.TB, options ...Option) *House {
 	so := service.Options{
 		Store: h.Store, Drivers: []service.Driver{{
 			Driver: jeroboam.Driver{Name: Driver, ServerType: "vm", Distro: "fedora-coreos", COE: COE, Cloud: "testcloud"},
-			Engine: Engine{}, Catalogue: Catalogue{}, Preflight: Catalogue{}, Credentials: true, Volumes: true,
+			Engine: Engine{}, Catalogue: Catalogue{}, Preflight: Catalogue{}, Credentials: true, Volumes: true, Addresses: true,
 		}},
 		Signer: h.Keys, Versions: versions, CheckUpgrade: checkUpgrade, Host: "ctl1", Now: h.Clock.Now, NewID: h.newID,
 	}
@@ -174,7 +174,7 @@ type Engine struct{}
 func (Engine) Traits() coe.Traits {
 	return coe.Traits{Name: COE, NetworkDrivers: []string{"flannel", "calico"}, VolumeDrivers: []string{"cinder"}, APIPort: 6443,
 		Scheme: "https", Authorities: []string{jeroboam.AuthorityMain, jeroboam.AuthorityEtcd, jeroboam.AuthorityFrontProxy},
-		OddMasters: true, Labels: labels}
+		OddMasters: true, VirtualAddress: true, Labels: labels}
 }
 
 // labels are of every type whose value is not mere text.

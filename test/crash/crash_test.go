@@ -8,6 +8,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 	cloudsim "github.com/jeroboam-cloud/jeroboam/cloud/sim"
 	coesim "github.com/jeroboam-cloud/jeroboam/coe/sim"
+	"github.com/jeroboam-cloud/jeroboam/plan"
 )
 
 // verb is one change of a cluster: what must be there before, the change, and
@@ -28,6 +29,8 @@ func verbs() []verb {
 			func(w *world) { w.requireWhole(jeroboam.CreateComplete, 1, 2) }},
 		{"create with three control-plane nodes", func(*world) {}, func(w *world) string { return w.create(3, 1) },
 			func(w *world) { w.requireWhole(jeroboam.CreateComplete, 3, 1) }},
+		{"create with a virtual address", func(*world) {}, func(w *world) string { w.address = string(plan.OnVirtual); return w.create(1, 1) },
+			func(w *world) { w.requireWhole(jeroboam.CreateComplete, 1, 1) }},
 		{"grow", created(1, 1), func(w *world) string { return w.resize(3) },
 			func(w *world) { w.requireWhole(jeroboam.UpdateComplete, 1, 3) }},
 		{"shrink", created(1, 3), func(w *world) string { return w.resize(1, "DEMO-1-worker-0") },

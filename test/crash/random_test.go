@@ -24,13 +24,14 @@ type event struct {
 // script is a random life: a create, then events, then perhaps a delete.
 type script struct {
 	Masters, Workers int
+	Address          string // choice of the API's
 	Events           []event
 	Delete           bool
 }
 
 func drawScript(t *rapid.T) script {
 	s := script{Masters: rapid.SampledFrom([]int{1, 3}).Draw(t, "masters"), Workers: rapid.IntRange(0, 3).Draw(t, "workers"),
-		Delete: rapid.Bool().Draw(t, "delete")}
+		Address: rapid.SampledFrom([]string{"", "virtual"}).Draw(t, "address"), Delete: rapid.Bool().Draw(t, "delete")}
 	for range rapid.IntRange(0, 8).Draw(t, "events") {
 		e := event{After: time.Duration(rapid.IntRange(0, 1500).Draw(t, "ms")) * time.Millisecond,
 			Kind:  rapid.SampledFrom([]string{"resize", "resize", "masters", "kill", "lose", "crash", "crash", "outage"}).Draw(t, "kind"),
@@ -99,6 +100,7 @@ func play(t *testing.T, s script) (story string) {
 		}
 		story = witness.said
 	}()
+	w.address = s.Address
 	last := w.create(s.Masters, s.Workers)
 	masters, workers := s.Masters, s.Workers
 	state := jeroboam.CreateComplete

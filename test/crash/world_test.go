@@ -20,6 +20,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/engine"
 	"github.com/jeroboam-cloud/jeroboam/monitor"
 	"github.com/jeroboam-cloud/jeroboam/node"
+	"github.com/jeroboam-cloud/jeroboam/plan"
 	"github.com/jeroboam-cloud/jeroboam/store"
 	"github.com/jeroboam-cloud/jeroboam/store/memory"
 )
@@ -34,6 +35,8 @@ type world struct {
 	life  *life
 	ops   int
 	digit string // of which the bundle's digest is made
+	// address is the choice of the API's; "": none.
+	address string
 	// watched has the monitor look after the cluster, too.
 	watched bool
 	given   *given                            // to agents
@@ -189,7 +192,7 @@ func (w *world) create(masters, workers int) string {
 	err := w.life.store.Update(context.Background(), func(tx store.Tx) error {
 		c := jeroboam.Cluster{ID: clusterID, Project: "p1", Name: "Demo_1", CreatedAt: time.Now(), Spec: jeroboam.ClusterSpec{
 			Driver: "k8s_sim", COE: "sim", Version: "1", Image: "sim", Flavor: "small", MasterFlavor: "small",
-			MasterLBEnabled: masters > 1}}
+			MasterLBEnabled: masters > 1 && w.address == "", Labels: map[string]string{plan.LabelAddress.Name: w.address}}}
 		for _, g := range []jeroboam.NodeGroup{
 			{ID: "g-master", Name: jeroboam.DefaultMaster, Role: jeroboam.RoleMaster, Spec: jeroboam.NodeGroupSpec{Count: masters}},
 			{ID: "g-worker", Name: jeroboam.DefaultWorker, Role: jeroboam.RoleWorker, Spec: jeroboam.NodeGroupSpec{Count: workers}},

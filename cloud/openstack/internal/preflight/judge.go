@@ -108,10 +108,7 @@ func (i Image) disk() int {
 
 // inside minds the addresses of the network that machines stand on.
 func inside(want Demand, f Facts) []error {
-	needed := len(want.Machines)
-	if want.Balancer {
-		needed++
-	}
+	needed := len(want.Machines) + one(want.Balancer) + one(want.Address)
 	room, remedy := f.Inside, "Use another network or subnet, or fewer nodes."
 	if own := want.Shared.CIDR; own != "" {
 		room, remedy = roomOf(own), "Set the label fixed_subnet_cidr to a larger network."

@@ -78,6 +78,8 @@ func TestProblems(t *testing.T) {
 		"a flavor without a disk sets no limit, and one that nobody knows none at all": {Demand{Machines: append(machines(1, func(m *Machine) { m.Flavor.DiskGB = 0 }), machines(1, func(m *Machine) { m.Flavor = jeroboam.Flavor{} })...)},
 			Facts{Images: map[string]Image{"i": {Status: "active", MinDiskGB: 20, MinRAMMB: 512}}}, nil},
 		"a network that is nearly full": {Demand{Machines: machines(3), Balancer: true}, Facts{Inside: &Room{"lan", 3}}, []string{"addresses: The network lan has 3 addresses left; 4 are needed."}},
+		"a network without room for a virtual address": {Demand{Machines: machines(3), Address: true}, Facts{Inside: &Room{"lan", 3}, Neutron: Quotas{"port": {7, 10}}},
+			[]string{"quota: The project may have 10 ports; it has 7 and needs 4 more.", "addresses: The network lan has 3 addresses left; 4 are needed."}},
 		"a network that would be too small": {Demand{Machines: machines(6), Shared: Shared{New: true, CIDR: "10.0.0.0/29", Router: true}}, Facts{},
 			[]string{"addresses: The network 10.0.0.0/29 has 5 addresses left; 6 are needed."}},
 		"an outside that is full": {Demand{Machines: machines(2, public), Shared: own}, Facts{Outside: &Room{"wan", 2}}, []string{"addresses: The network wan has 2 addresses left; 3 are needed."}},

@@ -35,7 +35,7 @@ func ofNetworks(want Demand, f Facts) []need {
 		{f.Neutron, "network", "networks", own},
 		{f.Neutron, "subnet", "subnets", own},
 		{f.Neutron, "router", "routers", router},
-		{f.Neutron, "port", "ports", len(want.Machines) + router + one(want.Balancer)}, // a router's port inside, and a balancer's
+		{f.Neutron, "port", "ports", len(want.Machines) + router + one(want.Balancer) + one(want.Address)}, // a router's port inside, and that of the API's address
 		{f.Neutron, "security_group", "security groups", len(want.Shared.Security)},
 		{f.Neutron, "security_group_rule", "security group rules", rules},
 		{f.Neutron, "floatingip", "floating addresses", floating(want)},

@@ -11,7 +11,8 @@ import "github.com/jeroboam-cloud/jeroboam/cloud"
 type Demand struct {
 	Machines []Machine
 	Balancer bool
-	Entry    bool // a floating address that leads to the balancer
+	Address  bool // a virtual one
+	Entry    bool // a floating address that leads to the balancer or the virtual address
 	Shared   Shared
 }
 
