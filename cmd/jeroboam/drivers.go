@@ -148,7 +148,8 @@ func monitoredClouds(all []driver) map[string]cloud.Cloud {
 func serviceDrivers(all []driver) []service.Driver {
 	out := make([]service.Driver, len(all))
 	for i, d := range all {
-		out[i] = service.Driver{Driver: d.Driver, Engine: d.coe, Catalogue: d.cloud, Preflight: d.cloud,
+		dependents, _ := d.cloud.(cloud.Dependents)
+		out[i] = service.Driver{Driver: d.Driver, Engine: d.coe, Catalogue: d.cloud, Preflight: d.cloud, Dependents: dependents,
 			Labels: d.cloud.Capabilities().Labels, Credentials: d.cloud.Capabilities().Credentials, Volumes: d.cloud.Capabilities().Volumes}
 	}
 	return out
