@@ -181,9 +181,11 @@ func (a *app) clusterDelete() *cobra.Command {
 	c := &cobra.Command{Use: "delete CLUSTER", Short: "Delete a cluster and everything it is made of", Args: exactly("CLUSTER")}
 	c.Flags().BoolVar(&keep, "keep-data", false, "let the volumes, snapshots and shares of its claims stay: the default, unless its label data_on_delete says otherwise")
 	c.Flags().BoolVar(&remove, "remove-data", false, "delete them too")
-	c.MarkFlagsMutuallyExclusive("keep-data", "remove-data")
 	wait.flags(c.Flags())
 	c.RunE = func(c *cobra.Command, args []string) error {
+		if keep && remove {
+			return usage("Choose one of them.", "The flags --keep-data and --remove-data contradict each other.")
+		}
 		s, err := a.client()
 		if err != nil {
 			return err

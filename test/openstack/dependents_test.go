@@ -2,6 +2,7 @@ package openstack
 
 import (
 	"context"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,8 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack"
 	"github.com/gophercloud/gophercloud/v2/openstack/blockstorage/v3/snapshots"
 	"github.com/gophercloud/gophercloud/v2/openstack/blockstorage/v3/volumes"
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/volumeattach"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/networks"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
 
@@ -35,6 +38,7 @@ func TestWhatRealClustersMadeForThemselvesGoesWithThem(t *testing.T) {
 	for name, id := range ids {
 		h.await(id, jeroboam.CreateComplete)
 		h.beget(id, name)
+		h.attach(id, name+"-worker-0")
 	}
 	p, err := h.client.Rehearse(t.Context(), func(c *client.Client) error { return c.DeleteCluster(t.Context(), ids["kept"], "") })
 	h.must(err)
@@ -123,6 +127,30 @@ func (h *house) beget(id, name string) {
 	h.keystone.Beget(login, id, network, subnet)
 }
 
+// attach gives a server of the cluster the volume that it has made.
+func (h *house) attach(id, server string) {
+	h.Helper()
+	nova, cinder := h.keystone.Nova(h.project), h.keystone.Cinder(h.project)
+	pages, err := servers.List(nova, servers.ListOpts{Name: server}).AllPages(h.Context())
+	h.must(err)
+	found, err := servers.ExtractServers(pages)
+	h.must(err)
+	if pages, err = volumes.List(cinder, volumes.ListOpts{Metadata: map[string]string{"cinder.csi.openstack.org/cluster": id}}).AllPages(h.Context()); err != nil {
+		h.Fatal(err)
+	}
+	made, err := volumes.ExtractVolumes(pages)
+	h.must(err)
+	if len(found) != 1 || len(made) != 1 {
+		h.Fatalf("servers %+v, volumes %+v", found, made)
+	}
+	h.must(volumeattach.Create(h.Context(), nova, found[0].ID, volumeattach.CreateOpts{VolumeID: made[0].ID}).Err)
+	h.until(func(ctx context.Context) bool {
+		v, err := volumes.Get(ctx, cinder, made[0].ID).Extract()
+		h.must(err)
+		return v.Status == "in-use"
+	})
+}
+
 // network is the one of that name, and its subnet.
 func (h *house) network(neutron *gophercloud.ServiceClient, name string) (network, subnet string) {
 	h.Helper()
@@ -188,10 +216,21 @@ func (h *house) dropData() {
 // gone waits until show finds nothing.
 func (h *house) gone(show func(context.Context) error) {
 	h.Helper()
+	h.until(func(ctx context.Context) bool {
+		err := show(ctx)
+		if gone := gophercloud.ResponseCodeIs(err, http.StatusNotFound); gone {
+			return true
+		}
+		h.must(err)
+		return false
+	})
+}
+
+func (h *house) until(yes func(context.Context) bool) {
+	h.Helper()
 	ticker := time.NewTicker(200 * time.Millisecond)
 	defer ticker.Stop()
-	for err := show(h.Context()); !gophercloud.ResponseCodeIs(err, 404); err = show(h.Context()) {
-		h.must(err)
+	for !yes(h.Context()) {
 		<-ticker.C
 	}
 }
