@@ -42,8 +42,8 @@ func TestAnOperatorDeletesWhatNobodyElseCan(t *testing.T) {
 	for _, end := range ends {
 		h.await(ids[end.name], jeroboam.CreateComplete)
 		h.keyed(ids[end.name], end.name)
-		h.beget(ids[end.name], end.name)
 	}
+	h.beget(ids["gone"], "gone")
 	h.client = h.as(testbed.User{Name: "admin", Password: "admin-pw"}, "admin")
 	for _, end := range ends {
 		scope := cloud.Scope{Cluster: ids[end.name], Project: h.projectID, Name: end.name}
