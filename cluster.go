@@ -48,10 +48,20 @@ type ClusterSpec struct {
 	MasterLBEnabled   bool              `json:"master_lb_enabled"`
 	TLSDisabled       bool              `json:"tls_disabled,omitempty"`
 	Deleted           bool              `json:"deleted,omitempty"`    // delete was asked for; there is no way back
+	Data              DataWish          `json:"data,omitempty"`       // of a deleted one
 	Rotation          int               `json:"rotation,omitempty"`   // generation wanted of all certificate authorities
 	Rotations         map[string]int    `json:"rotations,omitempty"`  // of some, by name, as many generations more
 	Credential        int               `json:"credential,omitempty"` // generation wanted of the cloud's credential
 }
+
+// DataWish says what becomes of the volumes, snapshots and shares that a cluster
+// has made for itself when it is deleted.
+type DataWish string
+
+const (
+	KeepData   DataWish = "keep"
+	RemoveData DataWish = "remove"
+)
 
 // Generation is the generation that is wanted of a certificate authority; the
 // first is 0.

@@ -11,12 +11,46 @@ const (
 	KindCredential = "credential" // of the cluster, for what runs on its nodes
 )
 
+// Kinds of what a cluster makes for itself in its cloud, by programs that run on
+// its nodes: see cloud.Dependents.
+const (
+	KindLoadBalancer    = "load-balancer" // of a Service
+	KindFloatingAddress = "floating-address"
+	KindSecurityGroup   = "security-group"
+	KindPort            = "port"
+	KindVolume          = "volume" // of a claim
+	KindSnapshot        = "snapshot"
+	KindShare           = "share"
+	KindShareSnapshot   = "share-snapshot"
+)
+
+// MadeByCluster reports whether objects of the kind are made by clusters
+// themselves.
+func MadeByCluster(kind string) bool {
+	switch kind {
+	case KindLoadBalancer, KindFloatingAddress, KindSecurityGroup, KindPort:
+		return true
+	}
+	return HoldsData(kind)
+}
+
+// HoldsData reports whether such an object holds what cannot be made again. The
+// others only serve.
+func HoldsData(kind string) bool {
+	switch kind {
+	case KindVolume, KindSnapshot, KindShare, KindShareSnapshot:
+		return true
+	}
+	return false
+}
+
 // ResourceState is how sure the ledger is of an object.
 type ResourceState string
 
 const (
 	ResourceIntended ResourceState = "intended" // written before the cloud was asked
 	ResourceMade     ResourceState = "made"     // the cloud confirmed it
+	ResourceKept     ResourceState = "kept"     // it holds data and stays when its cluster goes
 )
 
 // Resource is a line of the ledger: one cloud object of one cluster. Nothing
@@ -29,6 +63,8 @@ type Resource struct {
 	Name      string        `json:"name"`
 	CloudID   string        `json:"cloud_id,omitempty"`
 	State     ResourceState `json:"state"`
+	SizeGB    int           `json:"size_gb,omitempty"` // of what a cluster made for itself
+	Of        string        `json:"of,omitempty"`      // what that is for: "namespace/name" of a Service or a claim
 	CreatedAt time.Time     `json:"created_at"`
 	// Attributes is what was last asked of the object and what the cloud
 	// answered, in the words of the engine, e.g. "cidr", "address", "backends".

@@ -139,7 +139,7 @@ func checkRollback(r *request) error {
 }
 
 func deleteCluster(s *server, r *request) (reply, error) {
-	return done(s.Service.DeleteCluster(r.Context(), r.caller, r.vars["cluster"]))
+	return done(s.Service.DeleteCluster(r.Context(), r.caller, r.vars["cluster"], jeroboam.DataWish(r.query.Get(wire.DataArg))))
 }
 
 func resizeCluster(s *server, r *request) (reply, error) {

@@ -16,7 +16,7 @@ func clusterPlan(s *server, r *request) (reply, error) {
 // rehearse answers what the route's change would do.
 func (s *server) rehearse(rt *route, r *request) (reply, error) {
 	var warnings []string
-	p, err := s.Service.Rehearse(func(stage *service.Service) error {
+	p, err := s.Service.Rehearse(r.Context(), func(stage *service.Service) error {
 		scene := *s
 		scene.Service = stage
 		rep, err := rt.do(&scene, r)
@@ -45,7 +45,8 @@ func planOf(p service.Plan) wire.Plan {
 			}
 		}
 		if e, does := step.Effect(p.Cluster); does {
-			line.Changes = &wire.ResourceChange{Action: e.Verb, Kind: e.Kind, Name: e.Name, Flavor: e.Flavor, Image: e.Image}
+			line.Changes = &wire.ResourceChange{Action: e.Verb, Kind: e.Kind, Name: e.Name, Flavor: e.Flavor, Image: e.Image,
+				ID: e.CloudID, SizeGB: e.SizeGB, Of: e.Of}
 		}
 		shown.Steps = append(shown.Steps, line)
 	}

@@ -50,7 +50,7 @@ func routes() []route {
 		{verb: "GET", path: "/v1/clusters/detail", do: detailClusters, args: page},
 		{verb: "GET", path: "/v1/clusters/{cluster}", do: showCluster},
 		{verb: "PATCH", path: "/v1/clusters/{cluster}", do: updateCluster, args: []string{"rollback"}, plans: true},
-		{verb: "DELETE", path: "/v1/clusters/{cluster}", do: deleteCluster, plans: true},
+		{verb: "DELETE", path: "/v1/clusters/{cluster}", do: deleteCluster, args: []string{wire.DataArg}, plans: true},
 		{verb: "POST", path: "/v1/clusters/{cluster}/actions/resize", do: resizeCluster, since: resize, method: "resize", plans: true},
 		{verb: "POST", path: "/v1/clusters/{cluster}/actions/upgrade", do: upgradeCluster, since: resize, method: "upgrade", plans: true},
 

@@ -177,9 +177,15 @@ func (a *app) clusterRetry() *cobra.Command {
 
 func (a *app) clusterDelete() *cobra.Command {
 	wait := waiting{}
+	var keep, remove bool
 	c := &cobra.Command{Use: "delete CLUSTER", Short: "Delete a cluster and everything it is made of", Args: exactly("CLUSTER")}
+	c.Flags().BoolVar(&keep, "keep-data", false, "let the volumes, snapshots and shares of its claims stay: the default, unless its label data_on_delete says otherwise")
+	c.Flags().BoolVar(&remove, "remove-data", false, "delete them too")
 	wait.flags(c.Flags())
 	c.RunE = func(c *cobra.Command, args []string) error {
+		if keep && remove {
+			return usage("Choose one of them.", "The flags --keep-data and --remove-data contradict each other.")
+		}
 		s, err := a.client()
 		if err != nil {
 			return err
@@ -188,7 +194,9 @@ func (a *app) clusterDelete() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		asked, err := a.ask(c.Context(), s, wait, func(s *client.Client) error { return s.DeleteCluster(c.Context(), cluster.UUID) })
+		asked, err := a.ask(c.Context(), s, wait, func(s *client.Client) error {
+			return s.DeleteCluster(c.Context(), cluster.UUID, dataWish(keep, remove))
+		})
 		if !asked || err != nil {
 			return err
 		}
@@ -198,6 +206,16 @@ func (a *app) clusterDelete() *cobra.Command {
 		return a.printer().Text(wire.UUID{UUID: cluster.UUID}, "The cluster %s %s.", cluster.Name, wait.deleted())
 	}
 	return c
+}
+
+func dataWish(keep, remove bool) jeroboam.DataWish {
+	switch {
+	case keep:
+		return jeroboam.KeepData
+	case remove:
+		return jeroboam.RemoveData
+	}
+	return ""
 }
 
 // change calls the service for something that takes time, waits if that is

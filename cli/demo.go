@@ -281,7 +281,7 @@ func (a *app) deleteClusters(ctx context.Context) {
 	}
 	for _, c := range all {
 		a.say("Deleting the cluster %s", c.Name)
-		if err := s.DeleteCluster(ctx, c.UUID); err != nil {
+		if err := s.DeleteCluster(ctx, c.UUID, ""); err != nil {
 			continue
 		}
 	}

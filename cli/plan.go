@@ -40,8 +40,21 @@ func effect(c *wire.ResourceChange) string {
 		return ""
 	}
 	text := fmt.Sprintf("%s %s %s", c.Action, c.Kind, c.Name)
+	var more []string
 	if c.Flavor != "" {
-		text += fmt.Sprintf(" (%s, %s)", c.Flavor, c.Image)
+		more = append(more, c.Flavor, c.Image)
+	}
+	if c.ID != "" && c.ID != c.Name {
+		more = append(more, c.ID)
+	}
+	if c.SizeGB > 0 {
+		more = append(more, fmt.Sprintf("%d GB", c.SizeGB))
+	}
+	if c.Of != "" {
+		more = append(more, "of "+c.Of)
+	}
+	if len(more) > 0 {
+		text += " (" + strings.Join(more, ", ") + ")"
 	}
 	return text
 }

@@ -107,7 +107,7 @@ func TestALifeByOurClient(t *testing.T) {
 	if all, err := c.Clusters(ctx); err != nil || len(all) != 1 || all[0].NodeCount != 2 || all[0].ClusterID != id {
 		t.Errorf("%+v, %v", all, err)
 	}
-	if err := c.DeleteCluster(ctx, "demo"); err != nil {
+	if err := c.DeleteCluster(ctx, "demo", ""); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Events(ctx, id, 0, func(wire.Event) error { return nil }); err != nil {
@@ -230,7 +230,7 @@ func TestAStreamThatBreaksIsTakenUpAgain(t *testing.T) {
 		if !broken {
 			broken = true
 			h.api.CloseClientConnections()
-			return c.DeleteCluster(ctx, id)
+			return c.DeleteCluster(ctx, id, "")
 		}
 		return nil
 	})

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/api/wire"
 )
 
@@ -112,9 +113,14 @@ func (c *Client) RetryCluster(ctx context.Context, cluster string) (string, erro
 	return c.change(ctx, "POST", at("clusters", cluster, "actions", "retry"), nil)
 }
 
-// DeleteCluster asks for the end of a cluster.
-func (c *Client) DeleteCluster(ctx context.Context, cluster string) error {
-	return c.call(ctx, "DELETE", at("clusters", cluster), nil, nil)
+// DeleteCluster asks for the end of a cluster. A wish of "" for its data leaves
+// that to the cluster's label.
+func (c *Client) DeleteCluster(ctx context.Context, cluster string, data jeroboam.DataWish) error {
+	path := at("clusters", cluster)
+	if data != "" {
+		path += "?" + url.Values{wire.DataArg: {string(data)}}.Encode()
+	}
+	return c.call(ctx, "DELETE", path, nil, nil)
 }
 
 // ClusterPlan tells what is still to be done for a cluster.

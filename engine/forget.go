@@ -13,6 +13,10 @@ func (e *Engine) forgetCluster(tx store.Tx, op jeroboam.Operation) error {
 	if err := quota.ForgetCluster(tx, op.Cluster); err != nil {
 		return err
 	}
+	kept, err := store.List[jeroboam.Resource](tx, store.Query{Parent: op.Cluster})
+	if err != nil {
+		return err
+	}
 	for _, kind := range []string{store.KindNodeGroup, store.KindMachine, store.KindResource, store.KindAuthority, store.KindToken, store.KindSealed} {
 		if err := dropAll(tx, kind, op.Cluster); err != nil {
 			return err
@@ -24,8 +28,7 @@ func (e *Engine) forgetCluster(tx store.Tx, op jeroboam.Operation) error {
 	if err := e.journal.End(tx, op, jeroboam.OperationComplete, nil); err != nil {
 		return err
 	}
-	return e.journal.Tell(tx, op, jeroboam.Event{Type: journal.TypeCluster,
-		State: deleteComplete, Message: "The cluster is gone."})
+	return e.journal.Tell(tx, op, jeroboam.Event{Type: journal.TypeCluster, State: deleteComplete, Message: farewell(kept)})
 }
 
 // deleteComplete is never a state of a record: the record is gone by then.

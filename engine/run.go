@@ -22,6 +22,7 @@ type run struct {
 	flights map[string]*flight                 // by step name
 	landed  chan landing
 	lines   journal.Lines
+	written chan struct{} // closed when what the turn says is in the journal
 	// unconfigurable is why machines cannot be configured.
 	unconfigurable error
 	watch          watch

@@ -90,7 +90,16 @@ func (r *run) begin(ctx context.Context, s *snapshot, d Driver, step plan.Step) 
 		r.lines.Say(step.Name, journal.Entry{State: jeroboam.StepRunning})
 	}
 	t := task{run: r, snap: s, driver: d, step: step, op: *r.op.Load()}
-	r.launch(ctx, step, t.do)
+	written := r.written
+	r.launch(ctx, step, func(ctx context.Context) error {
+		// Else a quick one ends its line before the turn says that it runs.
+		select {
+		case <-written:
+			return t.do(ctx)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
 }
 
 // occupied reports whether a step under way is about the same thing: a machine

@@ -114,18 +114,19 @@ func (t task) deleteObject(ctx context.Context) error {
 	})
 }
 
-// clearNetwork finds by the tag what the ledger does not know, because a network
-// goes only when nothing is on it.
+// clearNetwork finds what the ledger does not know, because a network goes only
+// when nothing is on it.
 func (t task) clearNetwork(ctx context.Context) error {
 	all, err := t.listTagged(ctx)
 	if err != nil {
 		return err
 	}
 	all = slices.DeleteFunc(all, func(o cloud.Object) bool { return o.Kind == jeroboam.KindNetwork })
-	if len(all) == 0 {
-		return nil
+	dependents, err := t.dependents(ctx)
+	if err != nil {
+		return err
 	}
-	return t.adopt(ctx, all)
+	return t.adopt(ctx, all, dependents)
 }
 
 func (t task) listTagged(ctx context.Context) ([]cloud.Object, error) {
@@ -167,16 +168,20 @@ func (t task) forgetGroup(ctx context.Context) error {
 	})
 }
 
-// sweep ends a delete: it asks the cloud what is left under the cluster's tag,
-// has that deleted first, and then forgets the cluster and all its records.
+// sweep ends a delete: it asks the cloud what is left of the cluster, has that
+// deleted first, and then forgets the cluster and all its records.
 // Operations, steps and events stay, for those who waited for the end.
 func (t task) sweep(ctx context.Context) error {
 	left, err := t.listTagged(ctx)
 	if err != nil {
 		return err
 	}
-	if len(left) > 0 {
-		return t.adopt(ctx, left)
+	dependents, err := t.dependents(ctx)
+	if err != nil {
+		return err
+	}
+	if err := t.adopt(ctx, left, dependents); err != nil {
+		return err
 	}
 	if err := t.run.Vault.Forget(ctx, t.run.id); err != nil {
 		return fmt.Errorf("forget secrets: %w", err)
@@ -189,8 +194,12 @@ func (t task) sweep(ctx context.Context) error {
 	return nil
 }
 
-// adopt writes objects that the ledger did not know into it, to be deleted.
-func (t task) adopt(ctx context.Context, objects []cloud.Object) error {
+// adopt writes objects that the ledger did not know into it, to be deleted or
+// kept. It is done when there are none.
+func (t task) adopt(ctx context.Context, objects []cloud.Object, dependents []jeroboam.Resource) error {
+	if len(objects)+len(dependents) == 0 {
+		return nil
+	}
 	err := t.run.update(ctx, func(tx store.Tx) error {
 		for _, o := range objects {
 			attributes := map[string]string{attributeID: o.ID}
@@ -201,10 +210,10 @@ func (t task) adopt(ctx context.Context, objects []cloud.Object) error {
 				return err
 			}
 		}
-		return nil
+		return putNew(tx, dependents)
 	})
 	if err != nil {
 		return err
 	}
-	return wait(fmt.Sprintf("%d objects were left in the cloud", len(objects)))
+	return wait(fmt.Sprintf("%d objects were left in the cloud", len(objects)+len(dependents)))
 }

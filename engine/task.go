@@ -62,6 +62,8 @@ func (t task) do(ctx context.Context) error {
 		return t.remove(ctx)
 	case plan.DeleteObject:
 		return t.deleteObject(ctx)
+	case plan.Keep:
+		return t.keep(ctx)
 	case plan.ForgetGroup:
 		return t.forgetGroup(ctx)
 	case plan.Sweep:

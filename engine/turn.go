@@ -194,12 +194,14 @@ func (r *run) advance(ctx context.Context, s *snapshot, d Driver, steps []plan.S
 	if cause := r.hopeless(steps); cause != nil {
 		return r.abandon(ctx, cause)
 	}
+	r.written = make(chan struct{})
 	r.start(ctx, s, d, steps)
 	planned := names(steps)
 	r.lines.Finish(func(name string) bool { return planned[name] || r.flights[name] != nil })
 	if err := r.record(ctx, s, d); err != nil {
 		return true, 0, err
 	}
+	close(r.written)
 	leave, after = r.horizon(steps)
 	return leave, after, nil
 }

@@ -4,10 +4,14 @@ import "github.com/jeroboam-cloud/jeroboam"
 
 // Effect is what a step does to an object of the cloud.
 type Effect struct {
-	Verb          string // EffectMake, EffectStart or EffectDelete
+	Verb          string // EffectMake, EffectStart, EffectDelete or EffectKeep
 	Kind          string // jeroboam.KindMachine, …
 	Name          string
 	Flavor, Image string // of a machine that is made
+	// Of what a cluster made for itself, as in jeroboam.Resource.
+	CloudID string
+	SizeGB  int
+	Of      string
 }
 
 // What a step may do to an object.
@@ -15,6 +19,7 @@ const (
 	EffectMake   = "make"
 	EffectStart  = "start" // of a machine that was made before and does not run
 	EffectDelete = "delete"
+	EffectKeep   = "keep" // it outlives its cluster
 )
 
 // Effect tells what the step does to the cloud; false: nothing.
@@ -35,7 +40,17 @@ func (s Step) Effect(cluster jeroboam.Cluster) (Effect, bool) {
 		}
 		return e, true
 	case DeleteObject:
-		return Effect{Verb: EffectDelete, Kind: s.Object.Kind, Name: s.Object.Name}, true
+		return s.parting(EffectDelete), true
+	case Keep:
+		return s.parting(EffectKeep), true
 	}
 	return Effect{}, false
+}
+
+func (s Step) parting(verb string) Effect {
+	e := Effect{Verb: verb, Kind: s.Object.Kind, Name: s.Object.Name}
+	if jeroboam.MadeByCluster(e.Kind) {
+		e.CloudID, e.SizeGB, e.Of = s.Object.CloudID, s.Object.SizeGB, s.Object.Of
+	}
+	return e
 }

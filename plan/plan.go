@@ -58,6 +58,7 @@ const (
 	Drain           Action = "drain"     // move the work off a node
 	Remove          Action = "remove"    // make the COE forget a node
 	DeleteObject    Action = "delete"    // from the cloud, then from the ledger
+	Keep            Action = "keep"      // write down that an object outlives its cluster
 	ForgetGroup     Action = "forget"    // the record of an emptied group
 	Sweep           Action = "sweep"     // nothing is left under the tag; forget the cluster
 )
@@ -69,7 +70,7 @@ type Step struct {
 	Needs    []string
 	Action   Action
 	Machine  jeroboam.Machine  // of an action on a machine; without an ID when it is yet to be written down
-	Object   jeroboam.Resource // what DeleteObject deletes
+	Object   jeroboam.Resource // what DeleteObject deletes and Keep keeps
 	Group    string            // NodeGroup.ID of an action on a group
 	Targets  []string          // machine IDs that Select marks; names of authorities
 	Backends []string          // addresses that SetBackends sets

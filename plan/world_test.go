@@ -24,8 +24,9 @@ type world struct {
 	made    int             // machines ever written down
 	done    int             // steps
 	swept   bool
-	version int            // of the configs
-	batch   map[string]int // the largest that a group ever had, by its ID
+	hidden  []jeroboam.Resource // what the cluster made for itself and nobody knows yet
+	version int                 // of the configs
+	batch   map[string]int      // the largest that a group ever had, by its ID
 	clock   time.Time
 }
 
@@ -44,8 +45,14 @@ func newWorld(t *rapid.T) *world {
 	w.desired.Groups[0].Spec.Count = rapid.SampledFrom([]int{1, 3, 5}).Draw(t, "masters")
 	w.desired.Groups[1].Spec.Count = rapid.IntRange(0, 4).Draw(t, "workers")
 	w.actual.Lost = map[string]bool{}
+	w.desired.Cluster.Spec.Data = rapid.SampledFrom([]jeroboam.DataWish{"", jeroboam.KeepData, jeroboam.RemoveData}).Draw(t, "data")
+	for _, kind := range rapid.SliceOfDistinct(rapid.SampledFrom(begotten), rapid.ID[string]).Draw(t, "made by the cluster") {
+		w.hidden = append(w.hidden, jeroboam.Resource{Kind: kind, Name: kind, State: jeroboam.ResourceMade})
+	}
 	return w
 }
+
+var begotten = []string{jeroboam.KindPort, jeroboam.KindSecurityGroup, jeroboam.KindLoadBalancer, jeroboam.KindVolume, jeroboam.KindSnapshot, jeroboam.KindFloatingAddress}
 
 // plan asks for what is left and checks the answer's own rules.
 func (w *world) plan() []plan.Step {
@@ -183,8 +190,10 @@ func (w *world) undo(s plan.Step, m *jeroboam.Machine) {
 		w.delete(s)
 	case plan.ForgetGroup:
 		w.desired.Groups = slices.DeleteFunc(w.desired.Groups, func(g jeroboam.NodeGroup) bool { return g.ID == s.Group })
+	case plan.Keep:
+		w.line(s.Object.Kind, s.Object.Name).State = jeroboam.ResourceKept
 	case plan.Sweep:
-		w.swept = true
+		w.swept = !w.uncover()
 	default:
 		w.change(s, m)
 	}
@@ -219,15 +228,44 @@ func (w *world) makeMachine(want jeroboam.Machine) {
 
 func (w *world) delete(s plan.Step) {
 	r := s.Object
-	if r.Kind == jeroboam.KindNetwork && len(w.actual.Ledger) > 1 {
-		w.Fatalf("the network is deleted under %+v", w.actual.Ledger)
+	left := slices.DeleteFunc(slices.Clone(w.actual.Ledger), func(l jeroboam.Resource) bool { return l.State == jeroboam.ResourceKept || l.Kind == jeroboam.KindNetwork })
+	if r.Kind == jeroboam.KindNetwork && len(left) > 0 {
+		w.Fatalf("the network is deleted under %+v", left)
 	}
+	if r.Kind == jeroboam.KindNetwork && w.uncover() {
+		return
+	}
+	w.requireParting(r)
 	if m := w.find(s.Machine.Name); m != nil {
 		w.requireNotInUse(s, *m)
 		delete(w.actual.Lost, m.ID)
 	}
 	w.actual.Machines = slices.DeleteFunc(w.actual.Machines, func(m jeroboam.Machine) bool { return m.Name == s.Machine.Name })
 	w.actual.Ledger = slices.DeleteFunc(w.actual.Ledger, func(l jeroboam.Resource) bool { return l.Kind == r.Kind && l.Name == r.Name })
+}
+
+// uncover brings to light what the cluster has made for itself.
+func (w *world) uncover() bool {
+	found := len(w.hidden) > 0
+	w.actual.Ledger, w.hidden = append(w.actual.Ledger, w.hidden...), nil
+	return found
+}
+
+// requireParting: no data goes that was not given up, nothing before what hangs
+// on it, and nothing that a machine would make again.
+func (w *world) requireParting(r jeroboam.Resource) {
+	if jeroboam.HoldsData(r.Kind) && w.desired.Cluster.Spec.Data != jeroboam.RemoveData {
+		w.Fatalf("the %s is deleted though nobody gave it up", r.Kind)
+	}
+	if jeroboam.MadeByCluster(r.Kind) && len(w.actual.Machines) > 0 {
+		w.Fatalf("the %s is deleted while there are machines", r.Kind)
+	}
+	first := map[string]string{jeroboam.KindVolume: jeroboam.KindSnapshot, jeroboam.KindPort: jeroboam.KindLoadBalancer, jeroboam.KindSecurityGroup: jeroboam.KindLoadBalancer}[r.Kind]
+	for _, l := range w.actual.Ledger {
+		if l.Kind == first || r.Kind == jeroboam.KindNetwork && jeroboam.MadeByCluster(l.Kind) && !jeroboam.HoldsData(l.Kind) {
+			w.Fatalf("the %s is deleted before the %s", r.Kind, l.Kind)
+		}
+	}
 }
 
 func (w *world) find(name string) *jeroboam.Machine {

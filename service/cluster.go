@@ -250,8 +250,13 @@ func (s *Service) checkTotal(nodes int) error {
 }
 
 // DeleteCluster asks for the end of a cluster, from any state. Asking again
-// while it goes on changes nothing; asking again after a failure tries again.
-func (s *Service) DeleteCluster(ctx context.Context, caller jeroboam.Caller, ident string) error {
+// while it goes on changes no more than the wish for its data; asking again
+// after a failure tries again. A wish of "" is the one before, or that of the
+// cluster's label.
+func (s *Service) DeleteCluster(ctx context.Context, caller jeroboam.Caller, ident string, data jeroboam.DataWish) error {
+	if err := checkDataWish(data); err != nil {
+		return err
+	}
 	return s.Store.Update(ctx, func(tx store.Tx) error {
 		c, err := s.visible(tx, caller, ident, "cluster:delete_all_projects")
 		if err != nil {
@@ -260,8 +265,10 @@ func (s *Service) DeleteCluster(ctx context.Context, caller jeroboam.Caller, ide
 		if err := s.allow(caller, "cluster:delete", c.Project, c.User); err != nil {
 			return err
 		}
+		before := c.Spec.Data
+		c.Spec.Data = dataWish(c.Spec, data)
 		if c.Spec.Deleted && c.Status.State == jeroboam.DeleteInProgress {
-			return nil
+			return s.rethink(tx, c, before)
 		}
 		c.Spec.Deleted = true
 		if err := s.leaveAll(tx, c); err != nil {

@@ -26,7 +26,7 @@ func TestAClusterThatGoesLeavesItsFederationsAtOnce(t *testing.T) {
 	member := federate(t, h.Service, service.FederationRequest{Name: "members", Members: []string{"one", two.ID}})
 	host := federate(t, h.Service, service.FederationRequest{Name: "hosted", Host: "one", Members: []string{"two"}})
 	apart := federate(t, h.Service, service.FederationRequest{Name: "apart", Members: []string{"two"}})
-	if err := h.Service.DeleteCluster(t.Context(), olga, one.ID); err != nil {
+	if err := h.Service.DeleteCluster(t.Context(), olga, one.ID, ""); err != nil {
 		t.Fatal(err)
 	}
 	for _, f := range []jeroboam.Federation{member, host, apart} {

@@ -18,6 +18,12 @@ import (
 var minNodes = jeroboam.Label{Name: "min_node_count", Type: jeroboam.LabelInt, Default: "0", Since: "0.1",
 	Meaning: "Fewest nodes that the default worker group may be resized to.", Effect: "the least size of default-worker"}
 
+// dataOnDelete is obeyed here too: see DeleteCluster.
+var dataOnDelete = jeroboam.Label{Name: "data_on_delete", Type: jeroboam.LabelEnum, Values: []string{string(jeroboam.KeepData), string(jeroboam.RemoveData)},
+	Default: string(jeroboam.KeepData), Since: "0.1",
+	Meaning: "What becomes of the volumes, snapshots and shares that a cluster has made for its claims when it is deleted and the request does not say.",
+	Effect:  "the deletion of clusters"}
+
 // labelRegistry is every label there is, by name: all of them, and those of each
 // COE that a driver serves.
 type labelRegistry struct {
@@ -26,7 +32,7 @@ type labelRegistry struct {
 }
 
 func newLabelRegistry(drivers []Driver) labelRegistry {
-	r := labelRegistry{append(coe.Magnum(), minNodes, jeroboam.APIAccess, plan.LabelAddress), map[string][]jeroboam.Label{}}
+	r := labelRegistry{append(coe.Magnum(), minNodes, dataOnDelete, jeroboam.APIAccess, plan.LabelAddress), map[string][]jeroboam.Label{}}
 	for _, d := range drivers {
 		for _, l := range slices.Concat(d.Engine.Traits().Labels, d.Labels) {
 			r.obeyed(l, d.COE)

@@ -17,18 +17,22 @@ type Plan struct {
 	Cluster   jeroboam.Cluster
 	Operation jeroboam.Operation // the zero Operation when none was asked for
 	Steps     []plan.Step
+	desired   plan.Desired // what Steps are made of
+	actual    plan.Actual
 }
 
 // Rehearse lets verb ask for a change as it would of s, and takes everything
 // back: nothing is kept, nobody is woken. It returns what would have to be
 // done, or the error that the change would meet. A Plan without a cluster
 // means that there would be nothing to do.
-func (s *Service) Rehearse(verb func(*Service) error) (Plan, error) {
+func (s *Service) Rehearse(ctx context.Context, verb func(*Service) error) (Plan, error) {
 	scene := &scene{Backend: s.Store, service: s}
 	options := s.Options
 	options.Store = scene
-	err := verb(&Service{Options: options, started: s.started, labels: s.labels})
-	return scene.plan, err
+	if err := verb(&Service{Options: options, started: s.started, labels: s.labels}); err != nil {
+		return scene.plan, err
+	}
+	return s.withDependents(ctx, scene.plan)
 }
 
 // scene is a store that forgets each transaction as soon as it knows what would
@@ -121,7 +125,7 @@ func (s *Service) planIn(tx store.Tx, cluster string) (Plan, error) {
 	}
 	actual.Digests = digests(desired, actual, p.Operation)
 	actual.Disrupted = disrupted(d, desired, actual)
-	p.Steps = plan.Next(desired, actual)
+	p.desired, p.actual, p.Steps = desired, actual, plan.Next(desired, actual)
 	return p, nil
 }
 

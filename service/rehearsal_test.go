@@ -42,9 +42,9 @@ func TestARehearsalLeavesNothing(t *testing.T) {
 			_, err := s.ResizeCluster(t.Context(), olga, "demo", service.Resize{Count: 5})
 			return err
 		},
-		"delete": func(s *service.Service) error { return s.DeleteCluster(t.Context(), olga, "demo") },
+		"delete": func(s *service.Service) error { return s.DeleteCluster(t.Context(), olga, "demo", "") },
 	} {
-		p, err := h.Service.Rehearse(verb)
+		p, err := h.Service.Rehearse(t.Context(), verb)
 		if err != nil || p.Operation.Verb != name || len(p.Steps) == 0 {
 			t.Errorf("%s: %+v, %v", name, p, err)
 		}
@@ -52,14 +52,14 @@ func TestARehearsalLeavesNothing(t *testing.T) {
 			t.Errorf("after the rehearsal of %s: %d records, want %d", name, len(after), len(before))
 		}
 	}
-	_, err := h.Service.Rehearse(func(s *service.Service) error {
+	_, err := h.Service.Rehearse(t.Context(), func(s *service.Service) error {
 		_, err := s.ResizeCluster(t.Context(), olga, "demo", service.Resize{Count: -1})
 		return err
 	})
 	if jeroboam.KindOf(err) != jeroboam.Invalid {
 		t.Errorf("a wish that is refused: %v", err)
 	}
-	p, err := h.Service.Rehearse(func(s *service.Service) error {
+	p, err := h.Service.Rehearse(t.Context(), func(s *service.Service) error {
 		_, err := s.Cluster(t.Context(), olga, "demo")
 		return err
 	})

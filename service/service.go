@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/coe"
 	"github.com/jeroboam-cloud/jeroboam/identity"
 	"github.com/jeroboam-cloud/jeroboam/quota"
@@ -50,6 +51,7 @@ type Driver struct {
 	Engine      Engine
 	Catalogue   Catalogue
 	Preflight   Preflight
+	Dependents  cloud.Dependents // nil: clusters make nothing for themselves there
 	Labels      []jeroboam.Label // that its cloud obeys
 	Credentials bool             // the cloud gives each cluster a credential of its own
 	Volumes     bool             // and machines volumes

@@ -159,7 +159,7 @@ func TestWhatEachStateAccepts(t *testing.T) {
 			_, err := s(h).RotateCredential(t.Context(), olga, id)
 			return err
 		}},
-		"delete": {states, func(h *apikit.House, id string) error { return s(h).DeleteCluster(t.Context(), olga, id) }},
+		"delete": {states, func(h *apikit.House, id string) error { return s(h).DeleteCluster(t.Context(), olga, id, "") }},
 	}
 	for name, verb := range verbs {
 		for _, state := range states {
@@ -216,7 +216,7 @@ func TestEachChangeIsOneOperationAndWakesTheEngine(t *testing.T) {
 	}
 	h.Clock.Advance(time.Minute)
 	for range 3 { // more than one wish is one operation
-		if err := h.Service.DeleteCluster(t.Context(), olga, "demo"); err != nil {
+		if err := h.Service.DeleteCluster(t.Context(), olga, "demo", ""); err != nil {
 			t.Fatal(err)
 		}
 	}

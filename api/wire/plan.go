@@ -22,9 +22,17 @@ type PlanStep struct {
 
 // ResourceChange is what a step does to an object of the cloud.
 type ResourceChange struct {
-	Action string `json:"action"` // make, start, delete
+	Action string `json:"action"` // make, start, delete, keep
 	Kind   string `json:"kind"`
 	Name   string `json:"name"`
 	Flavor string `json:"flavor_id,omitempty"`
 	Image  string `json:"image_id,omitempty"`
+	// Of what the cluster made for itself: a volume, a balancer of a Service, …
+	ID     string `json:"id,omitempty"` // the cloud's
+	SizeGB int    `json:"size,omitempty"`
+	Of     string `json:"of,omitempty"` // "namespace/name" of the claim or Service
 }
+
+// DataArg is the query argument of a cluster's deletion that says what becomes
+// of its data: keep or remove.
+const DataArg = "data"

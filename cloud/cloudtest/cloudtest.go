@@ -33,6 +33,9 @@ type Harness struct {
 	Project string
 	// Full, if the cloud has a limit that the test can meet, is a demand beyond it.
 	Full *cloud.Demand
+	// Beget makes, as a cluster would for itself, one of each kind that the cloud
+	// has, the same for each cluster. nil: clusters make nothing here.
+	Beget func(scope cloud.Scope, network cloud.Network)
 }
 
 // Run tests the cloud; open makes a fresh, empty one for each test.
@@ -58,6 +61,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"an address is kept from machines and found again", address},
 		{"a credential is ensured once, and two live side by side", credentials},
 		{"volumes are made with their machine, found with it and gone with it", volumes},
+		{"what a cluster made for itself is found and told from another's", dependents},
 		{"the catalogue finds what exists and names it when asked for another", catalogue},
 		{"a sweep lists every cluster that has something", sweep},
 		{"check lets pass what fits and refuses what does not", check},

@@ -10,14 +10,16 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/dependents"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/mark"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/pace"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/volume"
 )
 
-// Delete removes a credential, or a machine, a balancer, an address or the network
-// with all that belongs to it. What takes long is "deleting" until it is gone.
+// Delete removes a credential, what a cluster has made for itself, or a machine,
+// a balancer, an address or the network with all that belongs to it. What takes
+// long is "deleting" until it is gone.
 func (c *Cloud) Delete(ctx context.Context, scope cloud.Scope, object cloud.Object) error {
 	switch object.Kind {
 	case jeroboam.KindMachine:
@@ -30,6 +32,9 @@ func (c *Cloud) Delete(ctx context.Context, scope cloud.Scope, object cloud.Obje
 		return c.deleteCredential(ctx, scope, object)
 	case jeroboam.KindBalancer:
 		return c.lookAfter(ctx, scope, func(p *project) error { return p.deleteBalancer(ctx, scope, object) })
+	}
+	if jeroboam.MadeByCluster(object.Kind) {
+		return c.lookAfter(ctx, scope, func(p *project) error { return dependents.Delete(ctx, p.seen(), object) })
 	}
 	return jeroboam.Errorf(jeroboam.Invalid, "kind", "The cloud knows no kind %q.", object.Kind)
 }
@@ -150,8 +155,8 @@ func (p *project) deleteVolume(ctx context.Context, v volumes.Volume) error {
 	return volume.Drop(ctx, p.volume, v)
 }
 
-// deleteNetwork removes all that machines share. Neutron refuses while there are
-// machines.
+// deleteNetwork removes all that machines share, unless others use it. Neutron
+// refuses while there are machines.
 func (c *Cloud) deleteNetwork(ctx context.Context, p *project, scope cloud.Scope) error {
 	done, err := c.turn(ctx, scope.Cluster)
 	if err != nil {
@@ -163,6 +168,9 @@ func (c *Cloud) deleteNetwork(ctx context.Context, p *project, scope cloud.Scope
 		if h, err = p.shared(ctx, scope); err != nil {
 			return err
 		}
+	}
+	if err := p.alone(ctx, scope, h.footing.networks); err != nil {
+		return err
 	}
 	for _, f := range h.floating {
 		if err := p.dropFloating(ctx, f); err != nil {

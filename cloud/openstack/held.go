@@ -19,6 +19,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/pagination"
 
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/dependents"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/mark"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/octavia"
@@ -41,6 +42,8 @@ type held struct {
 	groups   together.Asks[servergroups.ServerGroup]
 	balanced together.Asks[octavia.LoadBalancer]
 	habits   octavia.Habits
+
+	dependents dependents.Asks
 }
 
 // of asks about one cluster and keeps what bears its mark. In doubt it asks

@@ -79,6 +79,7 @@ var (
 	_ cloud.Balancers = (*Cloud)(nil)
 
 	_ cloud.Credentials = (*Cloud)(nil)
+	_ cloud.Dependents  = (*Cloud)(nil)
 )
 
 // New returns an OpenStack that has not been spoken to yet.

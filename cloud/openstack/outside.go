@@ -38,7 +38,8 @@ func (c *Cloud) outside(ctx context.Context, scope cloud.Scope) (*project, error
 		return nil, err
 	}
 	p := &project{id: scope.Project, user: own.user, abroad: true,
-		compute: own.compute, network: own.network, image: own.image, volume: own.volume, balance: own.balance}
+		compute: own.compute, network: own.network, image: own.image, volume: own.volume,
+		balance: own.balance, share: own.share}
 	_, err = p.serversOf(ctx, scope) // Nova refuses others, where Neutron shows them less
 	return p, err
 }

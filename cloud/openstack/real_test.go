@@ -17,7 +17,8 @@ import (
 // site is the testbed as this package's tests use it.
 type site struct {
 	*testbed.Keystone
-	project  string
+	name     string                     // of the project
+	project  string                     // its ID
 	admin    *gophercloud.ServiceClient // of Nova, in the project
 	provider *testbed.Provider          // of load balancers
 }
@@ -27,7 +28,7 @@ func open(t *testing.T) site {
 	k := testbed.Start(t, "glance", "placement", "nova", "neutron", "cinder", "octavia")
 	name := k.NewProject("cloud")
 	k.LetAdminIn(name)
-	s := site{Keystone: k, project: k.Project(name), provider: k.Balance(name)}
+	s := site{Keystone: k, name: name, project: k.Project(name), provider: k.Balance(name)}
 	nova, err := openstack.NewComputeV2(k.Login("admin", "admin-pw", name), gophercloud.EndpointOpts{Availability: gophercloud.AvailabilityInternal})
 	if err != nil {
 		t.Fatal(err)
@@ -53,6 +54,7 @@ func (s site) cloud() *cloudopenstack.Cloud {
 
 func TestARealCloudConforms(t *testing.T) {
 	s := open(t)
+	login := s.Login("admin", "admin-pw", s.name)
 	cloudtest.Run(t, func(t *testing.T) cloudtest.Harness {
 		return cloudtest.Harness{
 			Open: func() cloud.Cloud { return s.cloud() },
@@ -62,6 +64,7 @@ func TestARealCloudConforms(t *testing.T) {
 				}
 			},
 			Flavor: "m1.tiny", Image: "fedora-coreos", Project: s.project, Patience: 5 * time.Minute,
+			Beget: func(scope cloud.Scope, n cloud.Network) { s.Beget(login, scope.Cluster, n.ID, n.Subnet) },
 		}
 	})
 }

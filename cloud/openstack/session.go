@@ -167,6 +167,7 @@ type project struct {
 	image   *gophercloud.ServiceClient
 	volume  *gophercloud.ServiceClient // nil: the cloud has no Cinder
 	balance *gophercloud.ServiceClient // nil: the cloud has no Octavia
+	share   *gophercloud.ServiceClient // nil: the cloud has no Manila
 
 	held    held // what is asked of it
 	flavors together.Memo[jeroboam.Flavor]
@@ -179,6 +180,9 @@ type project struct {
 // here: tags at boot (2.52), policies of server groups as one word (2.64) and
 // types of boot volumes (2.67). OpenStack Stein has it.
 const computeVersion = "2.67"
+
+// shareVersion is the least that Manila's driver for Kubernetes works with.
+const shareVersion = "2.37"
 
 // at returns the services as the scope's session sees them.
 func (c *Cloud) at(ctx context.Context, scope cloud.Scope) (*project, error) {
@@ -216,6 +220,7 @@ func (c *Cloud) open(provider *gophercloud.ProviderClient) (*project, error) {
 		{&p.image, openstack.NewImageV2, "Glance", true},
 		{&p.volume, openstack.NewBlockStorageV3, "Cinder", false},
 		{&p.balance, openstack.NewLoadBalancerV2, "Octavia", false},
+		{&p.share, openstack.NewSharedFileSystemV2, "Manila", false},
 	} {
 		made, err := s.make(provider, c.options.Endpoint)
 		switch {
@@ -229,5 +234,8 @@ func (c *Cloud) open(provider *gophercloud.ProviderClient) (*project, error) {
 		}
 	}
 	p.compute.Microversion = computeVersion
+	if p.share != nil {
+		p.share.Microversion = shareVersion
+	}
 	return p, nil
 }

@@ -160,6 +160,9 @@ func (c *Cloud) Delete(ctx context.Context, scope cloud.Scope, object cloud.Obje
 	return c.do(ctx, Call{Name: "Delete", Cluster: scope.Cluster, Object: object.Name}, func() error {
 		c.mu.Lock()
 		defer c.mu.Unlock()
+		if jeroboam.MadeByCluster(object.Kind) {
+			return c.deleteDependent(scope.Cluster, object)
+		}
 		t := c.world[scope.Cluster]
 		if t == nil {
 			return nil
@@ -171,7 +174,7 @@ func (c *Cloud) Delete(ctx context.Context, scope cloud.Scope, object cloud.Obje
 		case jeroboam.KindBalancer:
 			return c.deleteBalancer(t)
 		case jeroboam.KindNetwork:
-			return t.deleteNetwork()
+			return c.deleteNetwork(t)
 		case jeroboam.KindAddress:
 			delete(t.addresses, object.Name)
 			return nil
@@ -204,9 +207,14 @@ func (c *Cloud) deleteBalancer(t *tenant) error {
 	return nil
 }
 
-func (t *tenant) deleteNetwork() error {
+func (c *Cloud) deleteNetwork(t *tenant) error {
 	if n := len(t.machines); n > 0 || t.balancer != nil || len(t.addresses) > 0 {
 		return jeroboam.Errorf(jeroboam.Conflict, "in-use", "The network is used by %d machines.", n)
+	}
+	for _, kind := range []string{jeroboam.KindLoadBalancer, jeroboam.KindPort} {
+		if c.has(t.scope.Cluster, kind) {
+			return jeroboam.Errorf(jeroboam.Conflict, "in-use", "The network is used by a %s that the cluster made.", kind)
+		}
 	}
 	t.network = nil
 	return nil

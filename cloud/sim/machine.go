@@ -123,6 +123,7 @@ func (c *Cloud) findOrMake(scope cloud.Scope, spec cloud.MachineSpec) (cloud.Mac
 	m.address = t.address()
 	c.start(m)
 	t.machines[spec.Name] = m
+	c.settle(scope.Cluster, spec)
 	return m.shown(), nil
 }
 

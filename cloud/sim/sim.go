@@ -65,6 +65,8 @@ type Cloud struct {
 	world   map[string]*tenant // by cluster ID
 	waiters map[chan string]struct{}
 	turns   map[string]*turn
+	// dependents are what clusters have made for themselves, by cluster ID.
+	dependents map[string][]*dependent
 }
 
 // tenant is what the cloud holds for one cluster.
@@ -98,7 +100,7 @@ func New(o Options) *Cloud {
 		o.Images = []jeroboam.Image{{ID: "sim", Name: "sim", Distro: "sim"}}
 	}
 	c := &Cloud{options: o, random: rand.New(rand.NewPCG(o.Seed, 1)), world: map[string]*tenant{},
-		waiters: map[chan string]struct{}{}, turns: map[string]*turn{}}
+		waiters: map[chan string]struct{}{}, turns: map[string]*turn{}, dependents: map[string][]*dependent{}}
 	c.fleet = simagent.New(simagent.Options{Boot: o.Boot, Apply: o.Apply, Start: o.Start, Sign: o.Sign, Takes: c.takes})
 	return c
 }
@@ -111,6 +113,7 @@ var (
 	_ cloud.Catalogue   = (*Cloud)(nil)
 	_ cloud.Sweeper     = (*Cloud)(nil)
 	_ cloud.Watcher     = (*Cloud)(nil)
+	_ cloud.Dependents  = (*Cloud)(nil)
 )
 
 // Capabilities tells what the model has: balancers, addresses, volumes, and

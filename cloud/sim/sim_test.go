@@ -26,7 +26,13 @@ func TestConformance(t *testing.T) {
 				}
 			}
 		}
-		return cloudtest.Harness{Open: func() cloud.Cloud { return c }, Stop: stop, Flavor: "small", Image: "sim",
+		beget := func(scope cloud.Scope, _ cloud.Network) {
+			for _, make := range makers {
+				c.Beget(scope.Cluster, make(scope.Cluster)...)
+			}
+			c.Beget(scope.Cluster, made(jeroboam.KindSecurityGroup, "lb-sg", scope.Cluster, 0, "default/web"), made(jeroboam.KindPort, "stray", scope.Cluster, 0, ""))
+		}
+		return cloudtest.Harness{Beget: beget, Open: func() cloud.Cloud { return c }, Stop: stop, Flavor: "small", Image: "sim",
 			Full: &cloud.Demand{Machines: make([]cloud.MachineSpec, 7)}}
 	})
 }

@@ -149,7 +149,8 @@ func serviceDrivers(all []driver) []service.Driver {
 	out := make([]service.Driver, len(all))
 	for i, d := range all {
 		can := d.cloud.Capabilities()
-		out[i] = service.Driver{Driver: d.Driver, Engine: d.coe, Catalogue: d.cloud, Preflight: d.cloud,
+		dependents, _ := d.cloud.(cloud.Dependents)
+		out[i] = service.Driver{Driver: d.Driver, Engine: d.coe, Catalogue: d.cloud, Preflight: d.cloud, Dependents: dependents,
 			Labels: can.Labels, Credentials: can.Credentials, Volumes: can.Volumes, Addresses: can.Addresses}
 	}
 	return out

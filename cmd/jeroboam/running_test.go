@@ -213,12 +213,13 @@ func followEvents(ts *testscript.TestScript, _ bool, args []string) {
 	r.stream = response.Body
 }
 
-// endOfEvents wants the stream to have ended well.
+// endOfEvents wants the stream to end well; what came is in "events".
 func endOfEvents(ts *testscript.TestScript, _ bool, _ []string) {
 	r := runningOf(ts)
-	_, err := io.Copy(io.Discard, r.stream)
+	came, err := io.ReadAll(r.stream)
 	ts.Check(err)
 	ts.Check(r.stream.Close())
+	ts.Check(os.WriteFile(ts.MkAbs("events"), came, 0o600))
 }
 
 // signalService sends the service a signal: "signal TERM".

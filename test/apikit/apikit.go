@@ -65,7 +65,8 @@ func New(t testing.TB, options ...Option) *House {
 	so := service.Options{
 		Store: h.Store, Drivers: []service.Driver{{
 			Driver: jeroboam.Driver{Name: Driver, ServerType: "vm", Distro: "fedora-coreos", COE: COE, Cloud: "testcloud"},
-			Engine: Engine{}, Catalogue: Catalogue{}, Preflight: Catalogue{}, Credentials: true, Volumes: true, Addresses: true,
+			Engine: Engine{}, Catalogue: Catalogue{}, Preflight: Catalogue{}, Dependents: Catalogue{},
+			Credentials: true, Volumes: true, Addresses: true,
 		}},
 		Signer: h.Keys, Versions: versions, CheckUpgrade: checkUpgrade, Host: "ctl1", Now: h.Clock.Now, NewID: h.newID,
 	}
@@ -264,4 +265,15 @@ func (Catalogue) FindSubnet(_ context.Context, _, name string) error {
 
 func missing(what, name, have string) error {
 	return jeroboam.Errorf(jeroboam.NotFound, what, "There is no %s %s.", what, name).WithRemedy("There are: %s.", have)
+}
+
+// Dependents are those of clusters that are called stateful.
+func (Catalogue) Dependents(_ context.Context, scope cloud.Scope) ([]cloud.Dependent, error) {
+	if scope.Name != "stateful" {
+		return nil, nil
+	}
+	return []cloud.Dependent{
+		{Object: cloud.Object{Kind: jeroboam.KindVolume, Name: "pvc-1", CloudID: "volume-1"}, SizeGB: 10, Of: "default/data"},
+		{Object: cloud.Object{Kind: jeroboam.KindLoadBalancer, Name: "kube_service_web", CloudID: "balancer-1"}, Of: "default/web"},
+	}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/cloud"
 	cloudsim "github.com/jeroboam-cloud/jeroboam/cloud/sim"
 	coesim "github.com/jeroboam-cloud/jeroboam/coe/sim"
 	"github.com/jeroboam-cloud/jeroboam/plan"
@@ -43,8 +44,20 @@ func verbs() []verb {
 			func(w *world) { w.requireWhole(jeroboam.UpdateComplete, 1, 1); w.requireGeneration(1) }},
 		{"rotate the credential", created(1, 1), func(w *world) string { return w.renew() },
 			func(w *world) { w.requireWhole(jeroboam.UpdateComplete, 1, 1); w.requireCredential("Demo_1-1") }},
-		{"delete", created(3, 2), func(w *world) string { return w.remove() },
-			func(w *world) { w.requireGone() }},
+		{"delete", begotten(created(3, 2)), func(w *world) string { return w.remove() },
+			func(w *world) { w.requireGone(); w.requireLeft("snapshot", "volume") }},
+		{"delete with the data", begotten(created(1, 1)), func(w *world) string { return w.removeAll() },
+			func(w *world) { w.requireGone(); w.requireLeft() }},
+	}
+}
+
+// begotten lets the cluster make things for itself.
+func begotten(before func(*world)) func(*world) {
+	return func(w *world) {
+		before(w)
+		for _, kind := range []string{jeroboam.KindPort, jeroboam.KindVolume, jeroboam.KindSnapshot, jeroboam.KindLoadBalancer} {
+			w.cloud.Beget(clusterID, cloud.Dependent{Object: cloud.Object{Kind: kind, Name: kind, CloudID: kind}})
+		}
 	}
 }
 

@@ -223,6 +223,13 @@ func (w *world) remove() string {
 	return w.request(jeroboam.VerbDelete, func(c *jeroboam.Cluster, _ []*jeroboam.NodeGroup) { c.Spec.Deleted = true })
 }
 
+// removeAll gives up the data too.
+func (w *world) removeAll() string {
+	return w.request(jeroboam.VerbDelete, func(c *jeroboam.Cluster, _ []*jeroboam.NodeGroup) {
+		c.Spec.Deleted, c.Spec.Data = true, jeroboam.RemoveData
+	})
+}
+
 // ended reports whether an operation has.
 func (w *world) ended(op string) func() bool {
 	return func() bool { return w.operation(op).State.Ended() }
@@ -340,5 +347,21 @@ func (w *world) requireGone() {
 	_, err := read(w, func(tx store.Tx) (jeroboam.Cluster, error) { return store.Get[jeroboam.Cluster](tx, clusterID) })
 	if jeroboam.KindOf(err) != jeroboam.NotFound {
 		w.t.Errorf("the cluster's record is left (%v)", err)
+	}
+}
+
+// requireLeft: of what the cluster has made for itself these kinds are left, and
+// the journal tells that they were kept.
+func (w *world) requireLeft(kinds ...string) {
+	w.t.Helper()
+	var left []string
+	for _, d := range w.cloud.Begotten(clusterID) {
+		left = append(left, d.Kind)
+		if !strings.Contains(w.journal(), "keep "+d.Kind+" "+d.Name) {
+			w.t.Errorf("the journal does not tell that %s was kept", d.Name)
+		}
+	}
+	if slices.Sort(left); !slices.Equal(left, kinds) {
+		w.t.Errorf("left is %q, want %q\n%s", left, kinds, w.journal())
 	}
 }

@@ -132,7 +132,7 @@ func (tr *trouble) live(ctx context.Context, i int) error {
 			_, err := tr.client.ResizeCluster(ctx, id, wire.Resize{NodeCount: 3 - nodes})
 			return err
 		}},
-		{"delete", "", func() error { return tr.client.DeleteCluster(ctx, id) }},
+		{"delete", "", func() error { return tr.client.DeleteCluster(ctx, id, "") }},
 	}
 	for _, s := range steps {
 		if err := tr.insist(ctx, s.ask); err != nil {

@@ -36,12 +36,14 @@ func TestAnOperatorDeletesWhatNobodyElseCan(t *testing.T) {
 	template := h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: "public", KeypairID: h.keypair(), MasterLBEnabled: true,
 		Labels: map[string]string{"boot_volume_size": "1", "etcd_volume_size": "1", "availability_zone": "nova"}})
 	for _, end := range ends {
-		ids[end.name] = h.create(wire.ClusterCreate{Name: end.name, ClusterTemplateID: template}, 1, 1)
+		ids[end.name] = h.create(wire.ClusterCreate{Name: end.name, ClusterTemplateID: template,
+			MergeLabels: true, Labels: map[string]string{"data_on_delete": "remove"}}, 1, 1)
 	}
 	for _, end := range ends {
 		h.await(ids[end.name], jeroboam.CreateComplete)
 		h.keyed(ids[end.name], end.name)
 	}
+	h.beget(ids["gone"], "gone")
 	h.client = h.as(testbed.User{Name: "admin", Password: "admin-pw"}, "admin")
 	for _, end := range ends {
 		scope := cloud.Scope{Cluster: ids[end.name], Project: h.projectID, Name: end.name}

@@ -174,7 +174,8 @@ func (h *house) serve(auth gophercloud.AuthOptions) {
 
 func (h *house) driver(name, serverType string, kind coe.COE) service.Driver {
 	return service.Driver{Driver: jeroboam.Driver{Name: name, ServerType: serverType, Distro: "fedora-coreos", COE: "kubernetes", Cloud: "openstack"},
-		Engine: kind, Catalogue: h.cloud, Preflight: h.cloud, Labels: h.cloud.Capabilities().Labels, Addresses: true}
+		Engine: kind, Catalogue: h.cloud, Preflight: h.cloud, Dependents: h.cloud, Labels: h.cloud.Capabilities().Labels,
+		Credentials: h.cloud.Capabilities().Credentials, Volumes: true, Addresses: true}
 }
 
 // template makes a template that the clusters of the test are made from.

@@ -26,7 +26,7 @@ func (h *house) everything() []string {
 		key, path string
 	}{
 		{nova, "servers", "servers" + of + "&all_tenants=1"}, {nova, "server_groups", "os-server-groups?all_projects=1"},
-		{cinder, "volumes", "volumes" + of + "&all_tenants=1"},
+		{cinder, "volumes", "volumes" + of + "&all_tenants=1"}, {cinder, "snapshots", "snapshots" + of + "&all_tenants=1"},
 		{neutron, "networks", "networks" + of}, {neutron, "subnets", "subnets" + of},
 		{neutron, "routers", "routers" + of}, {neutron, "ports", "ports" + of},
 		{neutron, "floatingips", "floatingips" + of}, {neutron, "security_groups", "security-groups" + of},

@@ -198,7 +198,7 @@ func TestTwentyRealClustersAtOnce(t *testing.T) {
 
 func (h *house) delete(id string) {
 	h.Helper()
-	if err := h.client.DeleteCluster(h.Context(), id); err != nil {
+	if err := h.client.DeleteCluster(h.Context(), id, ""); err != nil {
 		h.Error(err)
 		return
 	}

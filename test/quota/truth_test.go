@@ -169,7 +169,7 @@ func (w *world) ask(t *testing.T, wish wish) {
 	case "ungroup":
 		err = w.verbs.DeleteNodeGroup(ctx, olga, name, group)
 	case "delete":
-		err = w.verbs.DeleteCluster(ctx, olga, name)
+		err = w.verbs.DeleteCluster(ctx, olga, name, "")
 	case "kill":
 		w.kill(name, wish.Count)
 	}
