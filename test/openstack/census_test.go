@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,7 +41,18 @@ func (c *census) RoundTrip(r *http.Request) (*http.Response, error) {
 	kind := fmt.Sprintf("%-8s %-6s %s", testbed.Service(r.URL.Host), r.Method, ids.ReplaceAllString(versions.ReplaceAllString(r.URL.Path, ""), "/*"))
 	c.calls[kind]++
 	c.mu.Unlock()
-	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { c.under(1) }, PutIdleConn: func(error) { c.under(-1) }}
+	var has atomic.Bool // a connection; one that breaks is not given back
+	leave := func(error) {
+		if has.CompareAndSwap(true, false) {
+			c.under(-1)
+		}
+	}
+	defer leave(nil)
+	trace := &httptrace.ClientTrace{PutIdleConn: leave, GotConn: func(httptrace.GotConnInfo) {
+		if has.CompareAndSwap(false, true) {
+			c.under(1)
+		}
+	}}
 	return c.next.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
 }
 

@@ -4,13 +4,16 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 )
 
-// Memo remembers answers for a while. Errors are not remembered. The zero value
-// is ready.
+// Memo remembers answers for a while; who asks while another does waits for the
+// same answer. Errors are not remembered. The zero value is ready.
 type Memo[T any] struct {
-	mu    sync.Mutex
-	known map[string]kept[T]
+	flights singleflight.Group
+	mu      sync.Mutex
+	known   map[string]kept[T]
 }
 
 type kept[T any] struct {
@@ -26,7 +29,8 @@ func (m *Memo[T]) Get(ctx context.Context, key string, life time.Duration, ask f
 	if ok && time.Now().Before(have.until) {
 		return have.value, nil
 	}
-	v, err := ask(ctx)
+	fresh, err, _ := m.flights.Do(key, func() (any, error) { return ask(context.WithoutCancel(ctx)) }) // nobody's own: see Asks
+	v, _ := fresh.(T)
 	if err != nil {
 		return v, err
 	}

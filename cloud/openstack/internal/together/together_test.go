@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -157,5 +158,25 @@ func TestAMemoForgets(t *testing.T) {
 		if c := get(); c != 2 {
 			t.Errorf("got %d", c)
 		}
+	})
+}
+
+func TestWhoAsksAMemoWhileAnotherDoesGetsTheSameAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var memo Memo[int]
+		var asked atomic.Int64
+		answer := make(chan struct{})
+		var all sync.WaitGroup
+		for range 50 {
+			all.Go(func() {
+				v, err := memo.Get(t.Context(), "key", time.Minute, func(context.Context) (int, error) { <-answer; return int(asked.Add(1)), nil })
+				if v != 1 || err != nil {
+					t.Errorf("got %d (%v)", v, err)
+				}
+			})
+		}
+		synctest.Wait()
+		close(answer)
+		all.Wait()
 	})
 }
