@@ -28,7 +28,7 @@ func open(t *testing.T) site {
 	name := k.NewProject("cloud")
 	k.LetAdminIn(name)
 	s := site{Keystone: k, project: k.Project(name), provider: k.Balance(name)}
-	nova, err := openstack.NewComputeV2(k.Login("admin", "admin-pw", name), gophercloud.EndpointOpts{Availability: gophercloud.AvailabilityInternal})
+	nova, err := openstack.NewComputeV2(k.Login(k.Operator.Name, k.Operator.Password, name), k.Endpoint)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,10 +38,7 @@ func open(t *testing.T) site {
 
 func (s site) options() cloudopenstack.Options {
 	return cloudopenstack.Options{
-		Auth: gophercloud.AuthOptions{IdentityEndpoint: s.URL, Username: "admin", Password: "admin-pw", DomainID: "default",
-			Scope: &gophercloud.AuthScope{ProjectName: "admin", DomainID: "default"}},
-		Endpoint: gophercloud.EndpointOpts{Region: "RegionOne", Availability: gophercloud.AvailabilityInternal},
-		Watch:    time.Second,
+		Auth: s.As(s.Operator, ""), Endpoint: s.Endpoint, Watch: time.Second,
 	}
 }
 
@@ -53,6 +50,7 @@ func (s site) cloud() *cloudopenstack.Cloud {
 
 func TestARealCloudConforms(t *testing.T) {
 	s := open(t)
+	things := s.Things()
 	cloudtest.Run(t, func(t *testing.T) cloudtest.Harness {
 		return cloudtest.Harness{
 			Open: func() cloud.Cloud { return s.cloud() },
@@ -61,7 +59,7 @@ func TestARealCloudConforms(t *testing.T) {
 					t.Fatal(err)
 				}
 			},
-			Flavor: "m1.tiny", Image: "fedora-coreos", Project: s.project, Patience: 5 * time.Minute,
+			Flavor: things.Flavor, Image: things.Image, Project: s.project, Patience: 5 * time.Minute,
 		}
 	})
 }
