@@ -36,12 +36,11 @@ admin() { OS_CLIENT_CONFIG_FILE=/etc/osbed/clouds.yaml OS_CLOUD=osbed-admin open
 jeroboam() { OS_CLIENT_CONFIG_FILE=$work/clouds.yaml OS_CLOUD=real-vm bin/jeroboam "$@"; }
 ours_in_cloud() { admin $1 list $2 -f value -c ID -c Name | grep ' real-vm' || true; }
 
-scheduler= serve=
+serve=
 finish() {
 	code=$?
 	trap - EXIT INT TERM
 	[ "$code" = 0 ] || trouble
-	if [ -n "$scheduler" ]; then kill "$scheduler" 2>/dev/null || true; fi
 	if [ -n "$serve" ]; then
 		jeroboam cluster delete real-vm --wait --timeout 10m >/dev/null 2>&1 || true
 		kill "$serve" 2>/dev/null && wait "$serve" || true
@@ -68,17 +67,15 @@ trouble() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 
-# Neutron gives a network no DHCP where it was made before the agent was known,
-# which happens to the testbed on a busy host.
-schedule() {
-	until [ -e /etc/osbed/clouds.yaml ]; do sleep 1; done
-	until agent=$(admin network agent list --agent-type dhcp -f value -c ID 2>/dev/null) && [ -n "$agent" ] &&
-		admin network show private >/dev/null 2>&1; do sleep 2; done
-	[ -n "$(admin network agent list --network private -f value -c ID)" ] || admin network agent add network --dhcp "$agent" private || true
-}
-schedule 2>/dev/null &
-scheduler=$!
-"$testbed/up" --virt qemu >"$work/testbed.log" 2>&1
+"$testbed/up" --virt qemu --install-only >"$work/testbed.log" 2>&1
+say "the packages are there"
+# On a busy host the testbed makes its networks before Neutron knows all agents,
+# and waits in vain for DHCP and the router; agents that begin anew care for both.
+up() { "$@" "$testbed/up" --virt qemu >>"$work/testbed.log" 2>&1; }
+if ! up timeout 240; then
+	"$testbed/down" neutron-dhcp neutron-l3 >>"$work/testbed.log"
+	up
+fi
 say "OpenStack with QEMU is up"
 
 test/openstack/image.sh "$image"
