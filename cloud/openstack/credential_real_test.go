@@ -68,7 +68,7 @@ func secretFor(text string) jeroboam.Secret { return jeroboam.Secret(strings.Rep
 
 func TestARealCredentialHasTheLeastRoles(t *testing.T) {
 	s := open(t)
-	c, scope := s.as(s.User("admin", "admin"), func(*cloudopenstack.Options) {}), s.newcomer()
+	c, scope := s.as(s.User(s.Operator.Project, "admin"), func(*cloudopenstack.Options) {}), s.newcomer()
 	made, err := c.EnsureCredential(t.Context(), scope, cloud.CredentialSpec{Name: "keyed-1", Secret: secretFor("a")})
 	if err != nil {
 		t.Fatal(err)
@@ -133,15 +133,15 @@ func TestARealRotation(t *testing.T) {
 	}
 }
 
-func TestWhoMayNotGiveHimselfRolesIsToldTheRemedy(t *testing.T) {
+func TestWhoMayNotGiveHimselfRealRolesIsToldTheRemedy(t *testing.T) {
 	s := open(t)
 	for _, at := range []struct {
 		name   string
 		user   testbed.User
 		change func(*cloudopenstack.Options)
 	}{
-		{"an administrator who shall not", s.User("admin", "admin"), func(o *cloudopenstack.Options) { o.GivenRoles = true }},
-		{"no administrator", s.User("admin", "member"), func(*cloudopenstack.Options) {}},
+		{"an administrator who shall not", s.User(s.Operator.Project, "admin"), func(o *cloudopenstack.Options) { o.GivenRoles = true }},
+		{"no administrator", s.User(s.Operator.Project, "member"), func(*cloudopenstack.Options) {}},
 	} {
 		_, err := s.as(at.user, at.change).EnsureCredential(t.Context(), s.newcomer(), cloud.CredentialSpec{Name: "keyed-1", Secret: secretFor("a")})
 		e, _ := jeroboam.AsError(err)
@@ -151,11 +151,11 @@ func TestWhoMayNotGiveHimselfRolesIsToldTheRemedy(t *testing.T) {
 	}
 }
 
-// TestWhoSeesNothingDoesNotSayThereIsNothing: Neutron shows who is no
+// TestWhoSeesNothingOfARealCloudDoesNotSayThereIsNothing: Neutron shows who is no
 // administrator an empty list of what a project has that he is not in.
-func TestWhoSeesNothingDoesNotSayThereIsNothing(t *testing.T) {
+func TestWhoSeesNothingOfARealCloudDoesNotSayThereIsNothing(t *testing.T) {
 	s := open(t)
-	have, err := s.as(s.User("admin", "member"), func(*cloudopenstack.Options) {}).List(t.Context(), s.newcomer())
+	have, err := s.as(s.User(s.Operator.Project, "member"), func(*cloudopenstack.Options) {}).List(t.Context(), s.newcomer())
 	if jeroboam.KindOf(err) != jeroboam.Forbidden {
 		t.Errorf("got %v, %v", have, err)
 	}

@@ -16,7 +16,7 @@ import (
 // pairs there.
 func TestARealNetworkWithoutPortSecurityIsUsedAsItIs(t *testing.T) {
 	s := open(t)
-	neutron, off := s.Neutron("admin"), false
+	neutron, off := s.Neutron(s.Operator.Project), false
 	open, err := networks.Create(t.Context(), neutron, portsecurity.NetworkCreateOptsExt{PortSecurityEnabled: &off,
 		CreateOptsBuilder: networks.CreateOpts{Name: "unguarded", ProjectID: s.project}}).Extract()
 	if err != nil {

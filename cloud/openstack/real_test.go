@@ -29,7 +29,7 @@ func open(t *testing.T) site {
 	name := k.NewProject("cloud")
 	k.LetAdminIn(name)
 	s := site{Keystone: k, name: name, project: k.Project(name), provider: k.Balance(name)}
-	nova, err := openstack.NewComputeV2(k.Login("admin", "admin-pw", name), gophercloud.EndpointOpts{Availability: gophercloud.AvailabilityInternal})
+	nova, err := openstack.NewComputeV2(k.Login(k.Operator.Name, k.Operator.Password, name), k.Endpoint)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,10 +39,7 @@ func open(t *testing.T) site {
 
 func (s site) options() cloudopenstack.Options {
 	return cloudopenstack.Options{
-		Auth: gophercloud.AuthOptions{IdentityEndpoint: s.URL, Username: "admin", Password: "admin-pw", DomainID: "default",
-			Scope: &gophercloud.AuthScope{ProjectName: "admin", DomainID: "default"}},
-		Endpoint: gophercloud.EndpointOpts{Region: "RegionOne", Availability: gophercloud.AvailabilityInternal},
-		Watch:    time.Second,
+		Auth: s.As(s.Operator, ""), Endpoint: s.Endpoint, Watch: time.Second,
 	}
 }
 
@@ -54,7 +51,8 @@ func (s site) cloud() *cloudopenstack.Cloud {
 
 func TestARealCloudConforms(t *testing.T) {
 	s := open(t)
-	login := s.Login("admin", "admin-pw", s.name)
+	things := s.Things()
+	login := s.Login(s.Operator.Name, s.Operator.Password, s.name)
 	cloudtest.Run(t, func(t *testing.T) cloudtest.Harness {
 		return cloudtest.Harness{
 			Open: func() cloud.Cloud { return s.cloud() },
@@ -63,7 +61,7 @@ func TestARealCloudConforms(t *testing.T) {
 					t.Fatal(err)
 				}
 			},
-			Flavor: "m1.tiny", Image: "fedora-coreos", Project: s.project, Patience: 5 * time.Minute,
+			Flavor: things.Flavor, Image: things.Image, Project: s.project, Patience: 5 * time.Minute,
 			Beget: func(scope cloud.Scope, n cloud.Network) { s.Beget(login, scope.Cluster, n.ID, n.Subnet) },
 		}
 	})

@@ -19,7 +19,7 @@ func disks() []cloud.Volume {
 // volumes are those of the project, as "name state", whoever made them.
 func (s site) volumes() []string {
 	s.Helper()
-	pages, err := volumes.List(s.Cinder("admin"), volumes.ListOpts{AllTenants: true, TenantID: s.project}).AllPages(s.Context())
+	pages, err := volumes.List(s.Cinder(s.Operator.Project), volumes.ListOpts{AllTenants: true, TenantID: s.project}).AllPages(s.Context())
 	if err != nil {
 		s.Fatal(err)
 	}

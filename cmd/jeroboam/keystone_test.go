@@ -92,7 +92,7 @@ func TestServeWithARealBarbican(t *testing.T) {
 	k := testbed.Start(t, "barbican")
 	site, prefix := realSite(t, k), "test-"+rand.Text()
 	site.settings["JEROBOAM_VAULT"], site.settings["JEROBOAM_BARBICAN_PREFIX"] = vaultBarbican, prefix
-	project, err := openstack.NewKeyManagerV1(k.Login("admin", "admin-pw", "admin"), gophercloud.EndpointOpts{})
+	project, err := openstack.NewKeyManagerV1(k.Login(k.Operator.Name, k.Operator.Password, k.Operator.Project), k.Endpoint)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func TestServeWithARealBarbican(t *testing.T) {
 
 // realSite has a user of its own for the service.
 func realSite(t *testing.T, k *testbed.Keystone) keystoneSite {
-	own := k.User("admin", "admin")
+	own := k.User(k.Operator.Project, "admin")
 	find := func(p *gophercloud.ProviderClient, region string) *gophercloud.ServiceClient {
 		client, err := openstack.NewContainerInfraV1(p, gophercloud.EndpointOpts{Region: region})
 		if err != nil {
@@ -140,11 +140,14 @@ func realSite(t *testing.T, k *testbed.Keystone) keystoneSite {
 		url: k.URL,
 		settings: map[string]string{
 			"JEROBOAM_KEYSTONE_AUTH_URL": k.URL, "JEROBOAM_KEYSTONE_USERNAME": own.Name,
-			"JEROBOAM_KEYSTONE_PROJECT": "admin", "JEROBOAM_KEYSTONE_PASSWORD": own.Password.Reveal(),
+			"JEROBOAM_KEYSTONE_PROJECT": k.Operator.Project, "JEROBOAM_KEYSTONE_PASSWORD": own.Password.Reveal(),
 		},
 		clients: func(url string) (alice, bob *gophercloud.ServiceClient) {
 			region := k.Register(url)
-			return find(k.Login("alice", "alice-pw", "physics"), region), find(k.Login("bob", "bob-pw", "it"), region)
+			member := func(a testbed.Account) *gophercloud.ServiceClient {
+				return find(k.Login(a.Name, a.Password, a.Project), region)
+			}
+			return member(k.Members[0]), member(k.Members[1])
 		},
 	}
 }

@@ -21,10 +21,7 @@ import (
 func realSite(t *testing.T, k *testbed.Keystone) *identitytest.Site {
 	t.Helper()
 	var moved atomic.Int64
-	a := keystone.New(keystone.Options{Auth: gophercloud.AuthOptions{
-		IdentityEndpoint: k.URL, Username: "admin", Password: "admin-pw", DomainID: "default",
-		Scope: &gophercloud.AuthScope{ProjectName: "admin", DomainID: "default"},
-	}, Now: func() time.Time { return time.Now().Add(time.Duration(moved.Load())) }})
+	a := keystone.New(keystone.Options{Auth: k.As(k.Operator, ""), Now: func() time.Time { return time.Now().Add(time.Duration(moved.Load())) }})
 	t.Cleanup(a.CloseIdle)
 	t.Cleanup(http.DefaultClient.CloseIdleConnections)
 	account := func(role string, project string, held ...string) identitytest.Account {
@@ -35,8 +32,8 @@ func realSite(t *testing.T, k *testbed.Keystone) *identitytest.Site {
 	}
 	return &identitytest.Site{
 		Auth: a, URL: k.URL, Pass: func(d time.Duration) { moved.Add(int64(d)) },
-		Admin: account("admin", "it", "admin", "member", "reader"), Member: account("member", "physics", "member", "reader"),
-		Reader: account("reader", "physics", "reader"),
+		Admin: account("admin", k.Members[1].Project, "admin", "member", "reader"), Member: account("member", k.Members[0].Project, "member", "reader"),
+		Reader: account("reader", k.Members[0].Project, "reader"),
 	}
 }
 
@@ -48,11 +45,11 @@ func TestTheSuiteWithARealKeystone(t *testing.T) {
 func TestARealKeystonesScopes(t *testing.T) {
 	k := testbed.Start(t)
 	s := realSite(t, k)
-	ofSystem, err := s.Auth.Authenticate(t.Context(), k.LoginFor("admin", "admin-pw", &gophercloud.AuthScope{System: true}).Token())
+	ofSystem, err := s.Auth.Authenticate(t.Context(), k.LoginFor(k.Operator.Name, k.Operator.Password, &gophercloud.AuthScope{System: true}).Token())
 	if err != nil || !ofSystem.SystemScope || ofSystem.ProjectID != "" || ofSystem.ScopeDomainID != "" || !ofSystem.Has("admin") {
 		t.Errorf("the system: %+v, %v", ofSystem, err)
 	}
-	u := k.User("physics", "reader")
+	u := k.User(k.Members[0].Project, "reader")
 	k.Grant(u, "reader", roles.AssignOpts{UserID: u.ID, DomainID: "default"})
 	ofDomain, err := s.Auth.Authenticate(t.Context(), k.LoginFor(u.Name, u.Password, &gophercloud.AuthScope{DomainID: "default"}).Token())
 	if err != nil || ofDomain.ScopeDomainID != "default" || ofDomain.ProjectID != "" || ofDomain.SystemScope || !slices.Equal(ofDomain.Roles, []string{"reader"}) {

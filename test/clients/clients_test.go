@@ -43,11 +43,12 @@ func TestTranscriptsWithARealKeystone(t *testing.T) {
 	playAll(t, func(t *testing.T) site {
 		k := *k
 		k.T = t
-		alice, boss := k.User("physics", "member"), k.User("admin", "admin")
+		project, ops := k.Members[0].Project, k.Operator.Project
+		alice, boss := k.User(project, "member"), k.User(ops, "admin")
 		s := k.Serve(nil)
 		region := k.Register(s.URL)
-		return site{s.URL, served.CloudIn(k.URL, region, alice.Name, alice.Password, "physics"),
-			served.CloudIn(k.URL, region, boss.Name, boss.Password, "admin")}
+		return site{s.URL, served.CloudIn(k.URL, region, alice.Name, alice.Password, project),
+			served.CloudIn(k.URL, region, boss.Name, boss.Password, ops)}
 	})
 }
 

@@ -26,7 +26,7 @@ const magnum = "127.0.0.1:9511"
 
 // TestTheSameAsARealMagnum needs the testbed with Magnum: make compare-magnum.
 func TestTheSameAsARealMagnum(t *testing.T) {
-	k := testbed.Start(t)
+	k := testbed.StartOwn(t)
 	if c, err := net.DialTimeout("tcp", magnum, time.Second); err != nil {
 		t.Skipf("the testbed runs without Magnum: %v", err)
 	} else if err := c.Close(); err != nil {

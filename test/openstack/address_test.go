@@ -17,7 +17,7 @@ import (
 func TestRealControlPlaneNodesMayTakeOneAddress(t *testing.T) {
 	h := open(t)
 	before := h.everything()
-	template := h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: "public",
+	template := h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: h.things.External,
 		Labels: map[string]string{"api_address": "virtual", "server_group_policies": "soft-anti-affinity"}}) // the testbed has one hypervisor
 	var id string
 	var c wire.Cluster

@@ -35,8 +35,11 @@ func TestBenchBesideMagnum(t *testing.T) {
 		t.Skip("measures: set JEROBOAM_BENCH_CLUSTERS, or run make bench-openstack")
 	}
 	h := open(t)
+	if !h.keystone.Testbed {
+		t.Skip("needs the testbed's Magnum: OS_CLOUD names another cloud")
+	}
 	no := false
-	template := h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: "public", FloatingIPEnabled: &no})
+	template := h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: h.things.External, FloatingIPEnabled: &no})
 	magnum := h.magnum()
 	t.Logf("%-10s %8s %-7s %9s %9s %14s %14s", "", "at once", "", "seconds", "calls each", "CPU s each", "cloud CPU s each")
 	for _, text := range strings.Fields(counts) {
@@ -155,7 +158,8 @@ type magnum struct {
 // magnum makes a template there for the length of the test.
 func (h *house) magnum() magnum {
 	h.Helper()
-	api, err := openstack.NewContainerInfraV1(h.keystone.Login("alice", "alice-pw", "physics"), gophercloud.EndpointOpts{Region: "RegionOne", Availability: gophercloud.AvailabilityInternal})
+	alice := h.keystone.Members[0]
+	api, err := openstack.NewContainerInfraV1(h.keystone.Login(alice.Name, alice.Password, alice.Project), h.keystone.Endpoint)
 	if err != nil {
 		h.Fatal(err)
 	}

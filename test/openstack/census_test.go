@@ -82,7 +82,7 @@ func (c *census) take() string {
 func TestTheCallsOfARealCluster(t *testing.T) {
 	h := open(t)
 	no := false
-	template := h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: "public", FloatingIPEnabled: &no})
+	template := h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: h.things.External, FloatingIPEnabled: &no})
 	h.census.take()
 	began := time.Now()
 	id := h.create(wire.ClusterCreate{Name: "counted", ClusterTemplateID: template}, 1, 1)

@@ -30,7 +30,7 @@ import (
 func TestWhatRealClustersMadeForThemselvesGoesWithThem(t *testing.T) {
 	h := open(t)
 	before, no := h.everything(), false
-	template := h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: "public", FloatingIPEnabled: &no})
+	template := h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: h.things.External, FloatingIPEnabled: &no})
 	ids := map[string]string{}
 	for name, labels := range map[string]map[string]string{"kept": nil, "removed": nil, "labelled": {"data_on_delete": "remove"}} {
 		ids[name] = h.create(wire.ClusterCreate{Name: name, ClusterTemplateID: template, Labels: labels}, 1, 1)
@@ -88,7 +88,7 @@ func TestWhatRealClustersMadeForThemselvesGoesWithThem(t *testing.T) {
 func TestARealNetworkIsNotTakenFromWhoElseUsesIt(t *testing.T) {
 	h := open(t)
 	before, no := h.everything(), false
-	id := h.create(wire.ClusterCreate{Name: "shared", ClusterTemplateID: h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: "public", FloatingIPEnabled: &no})}, 1, 0)
+	id := h.create(wire.ClusterCreate{Name: "shared", ClusterTemplateID: h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: h.things.External, FloatingIPEnabled: &no})}, 1, 0)
 	h.await(id, jeroboam.CreateComplete)
 	neutron := h.keystone.Neutron("admin")
 	network, _ := h.network(neutron, "shared")

@@ -62,15 +62,17 @@ func TestRealClustersLiveThroughFaults(t *testing.T) {
 	tr.house = openBehind(t, func(k *testbed.Keystone) string {
 		var services []string
 		for _, name := range []string{"keystone", "glance", "nova", "neutron", "cinder", "octavia"} {
-			services = append(services, testbed.Address(name))
+			services = append(services, k.Address(name))
 		}
-		tr.proxy = faults.Open(t, uint64(seed), services...)
-		return tr.proxy.Front(testbed.Address("keystone")) + "/v3"
+		slices.Sort(services) // some have them all at one address
+		tr.proxy = faults.Open(t, uint64(seed), slices.Compact(services)...)
+		at := k.Address("keystone")
+		return tr.proxy.Front(at) + strings.TrimPrefix(k.URL, at)
 	})
 	tr.nova, tr.neutron, tr.octavia = tr.keystone.Nova(tr.project), tr.keystone.Neutron(tr.project), tr.keystone.Octavia(tr.project)
 	tr.nova.Microversion = "2.67"
 	before, no := tr.everything(), false
-	tr.template = tr.house.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: "public", FloatingIPEnabled: &no,
+	tr.template = tr.house.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: tr.things.External, FloatingIPEnabled: &no,
 		Labels: map[string]string{"server_group_policies": "soft-anti-affinity", "master_lb_floating_ip_enabled": "true", "etcd_volume_size": "1"}})
 	began := time.Now()
 	var all errgroup.Group

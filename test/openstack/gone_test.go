@@ -19,10 +19,10 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/test/testbed"
 )
 
-// TestAnOperatorDeletesWhatNobodyElseCan: whoever made a cluster is disabled,
+// TestAnOperatorDeletesRealClustersNobodyElseCan: whoever made a cluster is disabled,
 // then out of the project, then the project is disabled, then it is gone. Nobody
 // ever let the service in: it lets itself in.
-func TestAnOperatorDeletesWhatNobodyElseCan(t *testing.T) {
+func TestAnOperatorDeletesRealClustersNobodyElseCan(t *testing.T) {
 	h := open(t)
 	h.takeRole("admin", h.admin())
 	before := h.everything()
@@ -33,8 +33,10 @@ func TestAnOperatorDeletesWhatNobodyElseCan(t *testing.T) {
 		{"disabled", h.disableUser}, {"out", func() { h.takeRole("member", h.user.ID) }}, {"closed", h.disableProject}, {"gone", h.deleteProject},
 	}
 	ids := map[string]string{}
-	template := h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: "public", KeypairID: h.keypair(), MasterLBEnabled: true,
-		Labels: map[string]string{"boot_volume_size": "1", "etcd_volume_size": "1", "availability_zone": "nova"}})
+	labels := h.fromVolumes()
+	labels["etcd_volume_size"] = "1"
+	template := h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: h.things.External, KeypairID: h.keypair(), MasterLBEnabled: true,
+		Labels: labels})
 	for _, end := range ends {
 		ids[end.name] = h.create(wire.ClusterCreate{Name: end.name, ClusterTemplateID: template,
 			MergeLabels: true, Labels: map[string]string{"data_on_delete": "remove"}}, 1, 1)
@@ -44,7 +46,7 @@ func TestAnOperatorDeletesWhatNobodyElseCan(t *testing.T) {
 		h.keyed(ids[end.name], end.name)
 	}
 	h.beget(ids["gone"], "gone")
-	h.client = h.as(testbed.User{Name: "admin", Password: "admin-pw"}, "admin")
+	h.client = h.as(testbed.User{Name: h.keystone.Operator.Name, Password: h.keystone.Operator.Password}, h.keystone.Operator.Project)
 	for _, end := range ends {
 		scope := cloud.Scope{Cluster: ids[end.name], Project: h.projectID, Name: end.name}
 		had := h.list(h.cloud, scope)

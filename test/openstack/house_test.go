@@ -47,6 +47,7 @@ const (
 type house struct {
 	*testing.T
 	keystone  *testbed.Keystone
+	things    testbed.Things
 	project   string // name
 	projectID string
 	user      testbed.User
@@ -69,7 +70,7 @@ func open(t *testing.T) *house {
 func openBehind(t *testing.T, address func(*testbed.Keystone) string, change ...func(*cloudopenstack.Options)) *house {
 	t.Helper()
 	k := testbed.Start(t, "glance", "placement", "nova", "neutron", "cinder", "octavia")
-	h := &house{T: t, keystone: k, project: k.NewProject("clusters")}
+	h := &house{T: t, keystone: k, things: k.Things(), project: k.NewProject("clusters")}
 	k.LetAdminIn(h.project)
 	k.Balance(h.project)
 	h.projectID = k.Project(h.project)
@@ -94,14 +95,12 @@ func openBehind(t *testing.T, address func(*testbed.Keystone) string, change ...
 
 // login is that of the service.
 func (h *house) login() gophercloud.AuthOptions {
-	return gophercloud.AuthOptions{IdentityEndpoint: h.keystone.URL, Username: "admin", Password: "admin-pw", DomainID: "default",
-		Scope: &gophercloud.AuthScope{ProjectName: "admin", DomainID: "default"}}
+	return h.keystone.As(h.keystone.Operator, "")
 }
 
 // newCloud is the cloud as a service sees it that was just started.
 func (h *house) newCloud(change ...func(*cloudopenstack.Options)) *cloudopenstack.Cloud {
-	o := cloudopenstack.Options{Auth: h.login(), Watch: 5 * time.Second,
-		Endpoint: gophercloud.EndpointOpts{Region: "RegionOne", Availability: gophercloud.AvailabilityInternal}}
+	o := cloudopenstack.Options{Auth: h.login(), Watch: 5 * time.Second, Endpoint: h.keystone.Endpoint}
 	for _, f := range change {
 		f(&o)
 	}
@@ -143,7 +142,7 @@ func (h *house) serve(auth gophercloud.AuthOptions) {
 		Gateway: engine.Gateway{Remote: gateway, CA: "CA", Agent: node.Upgrade{Digest: strings.Repeat(digit, 32), SHA256: strings.Repeat(digit, 32)}},
 	})
 	m := monitor.New(monitor.Options{Store: db, Clouds: map[string]cloud.Cloud{driverName: h.cloud}, Access: e.Access})
-	hyper := &hypervisor{nova: h.keystone.Nova("admin"), project: h.projectID, fleet: fleet, gateway: gateway, running: map[string]string{}}
+	hyper := &hypervisor{nova: h.keystone.Nova(h.keystone.Operator.Project), project: h.projectID, fleet: fleet, gateway: gateway, running: map[string]string{}}
 	hyper.nova.Microversion = "2.67"
 	ctx, cancel := context.WithCancel(context.Background())
 	var ended sync.WaitGroup
@@ -181,8 +180,8 @@ func (h *house) driver(name, serverType string, kind coe.COE) service.Driver {
 // template makes a template that the clusters of the test are made from.
 func (h *house) template(in wire.TemplateCreate) string {
 	h.Helper()
-	in.COE, in.ImageID = "kubernetes", "fedora-coreos"
-	in.FlavorID = cmp.Or(in.FlavorID, "m1.tiny")
+	in.COE, in.ImageID = "kubernetes", h.things.Image
+	in.FlavorID = cmp.Or(in.FlavorID, h.things.Flavor)
 	in.MasterFlavorID = in.FlavorID
 	t, err := h.client.CreateTemplate(h.Context(), in)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 // gives every project is left out.
 func (h *house) everything() []string {
 	h.Helper()
-	nova, neutron, cinder := h.keystone.Nova("admin"), h.keystone.Neutron("admin"), h.keystone.Cinder("admin")
+	nova, neutron, cinder := h.keystone.Nova(h.keystone.Operator.Project), h.keystone.Neutron(h.keystone.Operator.Project), h.keystone.Cinder(h.keystone.Operator.Project)
 	nova.Microversion = "2.67"
 	of := "?project_id=" + h.projectID
 	all := []string{}
@@ -30,7 +30,7 @@ func (h *house) everything() []string {
 		{neutron, "networks", "networks" + of}, {neutron, "subnets", "subnets" + of},
 		{neutron, "routers", "routers" + of}, {neutron, "ports", "ports" + of},
 		{neutron, "floatingips", "floatingips" + of}, {neutron, "security_groups", "security-groups" + of},
-		{h.keystone.Octavia("admin"), "loadbalancers", "lbaas/loadbalancers" + of},
+		{h.keystone.Octavia(h.keystone.Operator.Project), "loadbalancers", "lbaas/loadbalancers" + of},
 		{h.keystone.Admin(), "application_credentials", "users/" + h.admin() + "/application_credentials"},
 	} {
 		for _, name := range h.names(kind.client, kind.path, kind.key) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -28,7 +29,7 @@ func (h *house) lap(what string, clusters int, do func()) {
 // not have.
 func (h *house) keypair() string {
 	h.Helper()
-	nova := h.keystone.Nova("admin")
+	nova := h.keystone.Nova(h.keystone.Operator.Project)
 	nova.Microversion = "2.67"
 	made, err := keypairs.Create(h.Context(), nova, keypairs.CreateOpts{Name: "mine", UserID: h.user.ID}).Extract()
 	if err != nil {
@@ -45,12 +46,12 @@ func (h *house) keypair() string {
 func TestARealClusterLives(t *testing.T) {
 	h := open(t)
 	before := h.everything()
-	template := h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: "public", KeypairID: h.keypair()})
+	template := h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: h.things.External, KeypairID: h.keypair()})
 	var id string
 	h.lap("create 1+3, floating addresses, a key pair", 1, func() {
 		id = h.create(wire.ClusterCreate{Name: "life", ClusterTemplateID: template}, 1, 3)
 		c := h.await(id, jeroboam.CreateComplete)
-		if len(c.NodeAddresses) != 3 || len(c.MasterAddresses) != 1 || c.MasterAddresses[0][:7] != "172.24." {
+		if len(c.NodeAddresses) != 3 || len(c.MasterAddresses) != 1 || !slices.Contains(h.floating(), c.MasterAddresses[0]) {
 			t.Errorf("the addresses are %v and %v", c.MasterAddresses, c.NodeAddresses)
 		}
 	})
@@ -74,13 +75,13 @@ func TestARealClusterLives(t *testing.T) {
 func TestARealClusterBehindABalancerLives(t *testing.T) {
 	h := open(t)
 	before := h.everything()
-	template := h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: "public", MasterLBEnabled: true,
+	template := h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: h.things.External, MasterLBEnabled: true,
 		Labels: map[string]string{"server_group_policies": "soft-anti-affinity"}}) // the testbed has one host
 	var id string
 	h.lap("create 3+2 behind a balancer", 1, func() {
 		id = h.create(wire.ClusterCreate{Name: "balanced", ClusterTemplateID: template}, 3, 2)
 		c := h.await(id, jeroboam.CreateComplete)
-		if c.APIAddress == nil || !strings.HasPrefix(*c.APIAddress, "https://172.24.4.") || len(c.MasterAddresses) != 3 {
+		if c.APIAddress == nil || !slices.ContainsFunc(h.floating(), func(a string) bool { return strings.HasPrefix(*c.APIAddress, "https://"+a+":") }) || len(c.MasterAddresses) != 3 {
 			t.Errorf("the API is at %v, of %v", c.APIAddress, c.MasterAddresses)
 		}
 	})
@@ -101,13 +102,38 @@ func TestARealClusterBehindABalancerLives(t *testing.T) {
 	}
 }
 
+// fromVolumes are the labels of clusters that boot from volumes.
+func (h *house) fromVolumes() map[string]string {
+	return map[string]string{"boot_volume_size": strconv.Itoa(h.things.DiskGB), "availability_zone": h.things.Zone}
+}
+
+// floating are the floating addresses of the project.
+func (h *house) floating() []string {
+	h.Helper()
+	var list struct {
+		FloatingIPs []struct {
+			Address string `json:"floating_ip_address"`
+		}
+	}
+	h.get(h.keystone.Neutron(h.keystone.Operator.Project), "floatingips?project_id="+h.projectID, &list)
+	var out []string
+	for _, f := range list.FloatingIPs {
+		out = append(out, f.Address)
+	}
+	return out
+}
+
 // TestRealVolumesAndAnExistingNetwork: a provider network without router and
 // floating addresses, and servers that boot from volumes and have more of them.
 func TestRealVolumesAndAnExistingNetwork(t *testing.T) {
 	h := open(t)
+	if h.things.Shared == "" {
+		t.Skip("this cloud has no shared network: set JEROBOAM_TEST_NETWORK")
+	}
 	before, no := h.everything(), false
-	template := h.template(wire.TemplateCreate{Name: "t", FixedNetwork: "private", FloatingIPEnabled: &no, DockerVolumeSize: 1,
-		Labels: map[string]string{"boot_volume_size": "1", "availability_zone": "nova", "etcd_volume_size": "2", "etcd_volume_type": "__DEFAULT__"}})
+	labels := h.fromVolumes()
+	labels["etcd_volume_size"], labels["etcd_volume_type"] = "2", "__DEFAULT__"
+	template := h.template(wire.TemplateCreate{Name: "t", FixedNetwork: h.things.Shared, FloatingIPEnabled: &no, DockerVolumeSize: 1, Labels: labels})
 	var id string
 	h.lap("create 1+1 from volumes, an existing network", 1, func() {
 		id = h.create(wire.ClusterCreate{Name: "volumes", ClusterTemplateID: template}, 1, 1)
@@ -135,7 +161,7 @@ func TestRealVolumesAndAnExistingNetwork(t *testing.T) {
 func TestARealQuotaIsToldAndWorkGoesOnWhenThereIsRoom(t *testing.T) {
 	h := open(t)
 	before, no := h.everything(), false
-	template := h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: "public", FloatingIPEnabled: &no})
+	template := h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: h.things.External, FloatingIPEnabled: &no})
 	id := h.create(wire.ClusterCreate{Name: "narrow", ClusterTemplateID: template}, 1, 2)
 	h.allow(2)
 	ticker := time.NewTicker(200 * time.Millisecond)
@@ -164,7 +190,7 @@ func TestARealQuotaIsToldAndWorkGoesOnWhenThereIsRoom(t *testing.T) {
 func (h *house) allow(servers int) {
 	h.Helper()
 	opts := quotasets.UpdateOpts{Instances: &servers}
-	if err := quotasets.Update(h.Context(), h.keystone.Nova("admin"), h.keystone.Project(h.project), opts).Err; err != nil {
+	if err := quotasets.Update(h.Context(), h.keystone.Nova(h.keystone.Operator.Project), h.keystone.Project(h.project), opts).Err; err != nil {
 		h.Fatal(err)
 	}
 }
@@ -174,7 +200,7 @@ func TestTwentyRealClustersAtOnce(t *testing.T) {
 	h := open(t)
 	before := h.everything()
 	no := false
-	template := h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: "public", FloatingIPEnabled: &no})
+	template := h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: h.things.External, FloatingIPEnabled: &no})
 	var ids []string
 	h.lap(fmt.Sprintf("create %d of 1+1 at once", clusters), clusters, func() {
 		for i := range clusters {

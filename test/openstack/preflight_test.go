@@ -31,8 +31,8 @@ func TestARealCloudRefusesWithEveryReason(t *testing.T) {
 	network := h.narrowNetwork()
 	image := h.uselessImage()
 	before := h.everything()
-	template, err := h.client.CreateTemplate(t.Context(), wire.TemplateCreate{Name: "t", COE: "kubernetes", ImageID: image, FlavorID: "m1.tiny", MasterFlavorID: "m1.tiny",
-		ExternalNetworkID: "public", FixedNetwork: network,
+	template, err := h.client.CreateTemplate(t.Context(), wire.TemplateCreate{Name: "t", COE: "kubernetes", ImageID: image, FlavorID: h.things.Flavor, MasterFlavorID: h.things.Flavor,
+		ExternalNetworkID: h.things.External, FixedNetwork: network,
 		Labels: map[string]string{"availability_zone": "atlantis", "boot_volume_size": "2", "boot_volume_type": "gold", "boot_volume_availability_zone": "atlantis"}})
 	h.must(err)
 	h.narrowQuotas()
@@ -90,7 +90,7 @@ func (h *house) narrowNetwork() string {
 // testbed's smallest machines besides.
 func (h *house) uselessImage() string {
 	h.Helper()
-	glance, err := openstack.NewImageV2(h.keystone.Login("admin", "admin-pw", h.project), gophercloud.EndpointOpts{Region: "RegionOne", Availability: gophercloud.AvailabilityInternal})
+	glance, err := openstack.NewImageV2(h.keystone.Login(h.keystone.Operator.Name, h.keystone.Operator.Password, h.project), h.keystone.Endpoint)
 	h.must(err)
 	i, err := images.Create(h.Context(), glance, images.CreateOpts{Name: "useless", ContainerFormat: "bare", DiskFormat: "raw", MinDisk: 5, MinRAM: 1024,
 		Properties: map[string]string{"os_distro": "fedora-coreos"}}).Extract()
@@ -106,8 +106,8 @@ func (h *house) uselessImage() string {
 func (h *house) narrowQuotas() {
 	h.Helper()
 	num := func(n int) *int { return &n }
-	nova, neutron, cinder := h.keystone.Nova("admin"), h.keystone.Neutron("admin"), h.keystone.Cinder("admin")
-	octavia := h.keystone.Octavia("admin")
+	nova, neutron, cinder := h.keystone.Nova(h.keystone.Operator.Project), h.keystone.Neutron(h.keystone.Operator.Project), h.keystone.Cinder(h.keystone.Operator.Project)
+	octavia := h.keystone.Octavia(h.keystone.Operator.Project)
 	h.Cleanup(func() {
 		ctx := context.Background()
 		h.wish(quotasets.Delete(ctx, nova, h.projectID).Err)

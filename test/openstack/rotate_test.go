@@ -20,7 +20,7 @@ import (
 func TestARealCredentialIsRotated(t *testing.T) {
 	h := open(t)
 	before, no := h.everything(), false
-	template := h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: "public", FloatingIPEnabled: &no})
+	template := h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: h.things.External, FloatingIPEnabled: &no})
 	id := h.create(wire.ClusterCreate{Name: "rotated", ClusterTemplateID: template}, 1, 1)
 	h.await(id, jeroboam.CreateComplete)
 	former := h.kept(id, "rotated-0")

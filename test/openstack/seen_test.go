@@ -14,7 +14,7 @@ import (
 // of it: "name size GB". They are looked at as the administrator.
 func (h *house) attached(want []string) {
 	h.Helper()
-	pages, err := volumes.List(h.keystone.Cinder("admin"), volumes.ListOpts{AllTenants: true, TenantID: h.projectID}).AllPages(h.Context())
+	pages, err := volumes.List(h.keystone.Cinder(h.keystone.Operator.Project), volumes.ListOpts{AllTenants: true, TenantID: h.projectID}).AllPages(h.Context())
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func (h *house) attached(want []string) {
 
 func (h *house) servers() []servers.Server {
 	h.Helper()
-	pages, err := servers.List(h.keystone.Nova("admin"), servers.ListOpts{AllTenants: true, TenantID: h.projectID}).AllPages(h.Context())
+	pages, err := servers.List(h.keystone.Nova(h.keystone.Operator.Project), servers.ListOpts{AllTenants: true, TenantID: h.projectID}).AllPages(h.Context())
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func (h *house) servers() []servers.Server {
 
 func (h *house) ports() []ports.Port {
 	h.Helper()
-	pages, err := ports.List(h.keystone.Neutron("admin"), ports.ListOpts{ProjectID: h.projectID}).AllPages(h.Context())
+	pages, err := ports.List(h.keystone.Neutron(h.keystone.Operator.Project), ports.ListOpts{ProjectID: h.projectID}).AllPages(h.Context())
 	if err != nil {
 		h.Fatal(err)
 	}

@@ -25,14 +25,14 @@ func TestBenchOneWideCluster(t *testing.T) {
 	h := openBehind(t, func(k *testbed.Keystone) string {
 		var services []string
 		for _, name := range []string{"keystone", "glance", "nova", "neutron", "cinder"} {
-			services = append(services, testbed.Address(name))
+			services = append(services, k.Address(name))
 		}
 		proxy = faults.Open(t, 1, services...)
 		proxy.Only(faults.TooMany)
-		return proxy.Front(testbed.Address("keystone")) + "/v3"
+		return proxy.Front(k.Address("keystone")) + "/v3"
 	}, func(o *cloudopenstack.Options) { o.AtOnce, o.PerSecond = atOnce, perSecond })
 	before, no := h.everything(), false
-	template := h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: "public", FloatingIPEnabled: &no})
+	template := h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: h.things.External, FloatingIPEnabled: &no})
 	lap := func(what string, do func()) {
 		proxy.Allow(refusals)
 		began, calls := time.Now(), h.cloud.Calls()

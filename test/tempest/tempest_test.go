@@ -34,7 +34,7 @@ const least = 57
 const concurrency = 4
 
 func TestRealTempest(t *testing.T) {
-	k := testbed.Start(t)
+	k := testbed.StartOwn(t)
 	if _, err := exec.LookPath("tempest"); err != nil {
 		t.Fatal("the tests need: apt-get install --no-install-recommends magnum-tempest-plugin")
 	}

@@ -47,7 +47,7 @@ func (k *Keystone) Beget(login *gophercloud.ProviderClient, cluster, network, su
 
 func (k *Keystone) of(login *gophercloud.ProviderClient, open opener) *gophercloud.ServiceClient {
 	k.Helper()
-	client, err := open(login, internal)
+	client, err := open(login, k.Endpoint)
 	k.must(err)
 	return client
 }

@@ -16,7 +16,7 @@ import (
 // that Neutron gives every project.
 func (k *Keystone) LetAdminIn(project string) {
 	k.Helper()
-	pages, err := users.List(k.admin, users.ListOpts{Name: "admin", DomainID: "default"}).AllPages(k.Context())
+	pages, err := users.List(k.admin, users.ListOpts{Name: k.Operator.Name, DomainID: "default"}).AllPages(k.Context())
 	if err != nil {
 		k.Fatal(err)
 	}
@@ -25,8 +25,8 @@ func (k *Keystone) LetAdminIn(project string) {
 		k.Fatalf("admin: %v, %v", admins, err)
 	}
 	id := k.Project(project)
-	k.Grant(User{Name: "admin"}, "admin", roles.AssignOpts{UserID: admins[0].ID, ProjectID: id})
-	neutron := k.Neutron("admin")
+	k.Grant(User{Name: k.Operator.Name}, "admin", roles.AssignOpts{UserID: admins[0].ID, ProjectID: id})
+	neutron := k.Neutron(k.Operator.Project)
 	k.Cleanup(func() { k.dropSecurityGroups(neutron, id) })
 }
 
@@ -47,9 +47,6 @@ func (k *Keystone) dropSecurityGroups(neutron *gophercloud.ServiceClient, projec
 		}
 	}
 }
-
-// internal names the endpoints that tests speak to.
-var internal = gophercloud.EndpointOpts{Region: "RegionOne", Availability: gophercloud.AvailabilityInternal}
 
 // Nova is the compute service as the administrator asks it in a project.
 func (k *Keystone) Nova(project string) *gophercloud.ServiceClient {
@@ -75,7 +72,7 @@ type opener func(*gophercloud.ProviderClient, gophercloud.EndpointOpts) (*gopher
 
 func (k *Keystone) service(open opener, project string) *gophercloud.ServiceClient {
 	k.Helper()
-	client, err := open(k.Login("admin", "admin-pw", project), internal)
+	client, err := open(k.Login(k.Operator.Name, k.Operator.Password, project), k.Endpoint)
 	if err != nil {
 		k.Fatal(err)
 	}

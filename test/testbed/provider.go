@@ -40,7 +40,10 @@ const (
 // Balance has the load balancers of a project made until the test ends.
 func (k *Keystone) Balance(project string) *Provider {
 	k.Helper()
-	p := &Provider{project: k.Project(project), octavia: k.Octavia("admin"), neutron: k.Neutron("admin")}
+	p := &Provider{project: k.Project(project), octavia: k.Octavia(k.Operator.Project), neutron: k.Neutron(k.Operator.Project)}
+	if !k.Testbed {
+		return p // that cloud makes its own
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var ended sync.WaitGroup
 	ended.Go(func() { p.run(ctx, func(err error) { k.Error(err) }) })

@@ -39,9 +39,9 @@ type site struct {
 func newSite(t *testing.T) *site {
 	k := testbed.Start(t, "barbican")
 	t.Cleanup(http.DefaultClient.CloseIdleConnections)
-	s := &site{T: t, k: k, user: k.User("physics", "creator"), prefix: "test-" + rand.Text()}
+	s := &site{T: t, k: k, user: k.User(k.Members[0].Project, "creator"), prefix: "test-" + rand.Text()}
 	var err error
-	if s.project, err = openstack.NewKeyManagerV1(k.Login(s.user.Name, s.user.Password, "physics"), gophercloud.EndpointOpts{}); err != nil {
+	if s.project, err = openstack.NewKeyManagerV1(k.Login(s.user.Name, s.user.Password, k.Members[0].Project), k.Endpoint); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -50,7 +50,7 @@ func newSite(t *testing.T) *site {
 func (s *site) options(db store.Backend, user testbed.User) barbican.Options {
 	return barbican.Options{Store: db, Prefix: s.prefix, Auth: gophercloud.AuthOptions{
 		IdentityEndpoint: s.k.URL, Username: user.Name, Password: user.Password.Reveal(), DomainID: "default",
-		Scope: &gophercloud.AuthScope{ProjectName: "physics", DomainID: "default"},
+		Scope: &gophercloud.AuthScope{ProjectName: s.k.Members[0].Project, DomainID: "default"},
 	}}
 }
 
@@ -166,7 +166,7 @@ func TestWhatACrashLeftInARealBarbicanIsFoundAgain(t *testing.T) {
 
 func TestARealBarbicansRefusalsSayWhatToDo(t *testing.T) {
 	s, db := newSite(t), memory.New()
-	reader := s.k.User("physics", "reader")
+	reader := s.k.User(s.k.Members[0].Project, "reader")
 	v, err := barbican.Open(ctx, s.options(db, reader))
 	if err != nil {
 		t.Fatal(err)
@@ -187,7 +187,7 @@ func TestARealBarbicansRefusalsSayWhatToDo(t *testing.T) {
 	if err := lost.Update(ctx, func(tx store.Tx) error { return store.Put(tx, &record) }); err != nil {
 		t.Fatal(err)
 	}
-	s.user = s.k.User("physics", "creator")
+	s.user = s.k.User(s.k.Members[0].Project, "creator")
 	_, err = s.open(t, lost).Get(ctx, "c1", "ca")
 	if e, ok := jeroboam.AsError(err); !ok || e.Kind != jeroboam.Unavailable || e.Reason != "barbican-lost" {
 		t.Errorf("%v", err)

@@ -48,8 +48,9 @@ func TestALifeByGophercloud(t *testing.T) {
 // token of it, and the simulated cloud.
 func TestALifeByGophercloudWithARealKeystone(t *testing.T) {
 	k := testbed.Start(t)
-	alice := k.User("physics", "member")
+	project := k.Members[0].Project
+	alice := k.User(project, "member")
 	region := k.Register(k.Serve(nil).URL)
-	life.Run(t, k.Login(alice.Name, alice.Password, "physics"),
+	life.Run(t, k.Login(alice.Name, alice.Password, project),
 		life.Options{COE: served.COE, Image: served.Image, Flavor: served.Flavor, Region: region})
 }
