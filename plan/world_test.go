@@ -228,7 +228,9 @@ func (w *world) makeMachine(want jeroboam.Machine) {
 
 func (w *world) delete(s plan.Step) {
 	r := s.Object
-	left := slices.DeleteFunc(slices.Clone(w.actual.Ledger), func(l jeroboam.Resource) bool { return l.State == jeroboam.ResourceKept || l.Kind == jeroboam.KindNetwork })
+	left := slices.DeleteFunc(slices.Clone(w.actual.Ledger), func(l jeroboam.Resource) bool {
+		return l.State == jeroboam.ResourceKept || l.Kind == jeroboam.KindNetwork
+	})
 	if r.Kind == jeroboam.KindNetwork && len(left) > 0 {
 		w.Fatalf("the network is deleted under %+v", left)
 	}
