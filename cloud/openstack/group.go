@@ -4,6 +4,7 @@ import (
 	"context"
 	"regexp"
 	"slices"
+	"time"
 
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servergroups"
@@ -44,11 +45,14 @@ func (m machine) ensureServerGroup(ctx context.Context) (string, error) {
 		return "", nil
 	}
 	name := mark.Group(m.scope, m.spec.Group)
-	done, err := m.turn(ctx, name)
-	if err != nil {
-		return "", err
-	}
-	defer done()
+	return m.project.placing.Get(ctx, name, groupLife, func(ctx context.Context) (string, error) { return m.findServerGroup(ctx, name) })
+}
+
+// groupLife is how long a server group is taken to be there: a minute of machines
+// that are made side by side.
+const groupLife = time.Minute
+
+func (m machine) findServerGroup(ctx context.Context, name string) (string, error) {
 	all, err := m.project.groupsOf(ctx, m.scope)
 	if err != nil {
 		return "", err

@@ -173,6 +173,7 @@ type project struct {
 	flavors together.Memo[jeroboam.Flavor]
 	images  together.Memo[jeroboam.Image]
 	outside together.Memo[string] // IDs of external networks
+	placing together.Memo[string] // IDs of server groups
 	memory  preflight.Memory
 }
 

@@ -39,6 +39,11 @@ func (m *Memo[T]) Get(ctx context.Context, key string, life time.Duration, ask f
 	if m.known == nil {
 		m.known = map[string]kept[T]{}
 	}
+	for key, old := range m.known { // nobody may ask for it again
+		if time.Now().After(old.until) {
+			delete(m.known, key)
+		}
+	}
 	m.known[key] = kept[T]{v, time.Now().Add(life)}
 	return v, nil
 }
