@@ -9,6 +9,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/dependents"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/mark"
 )
 
@@ -38,9 +39,14 @@ func (p *project) dependents(ctx context.Context, scope cloud.Scope, own []netwo
 
 // alone refuses to take a network away from who else uses it.
 func (p *project) alone(ctx context.Context, scope cloud.Scope, own []networks.Network) error {
-	others, err := dependents.Others(ctx, p.seen(), mark.Of(scope), idsOf(own))
-	if err != nil || len(others) == 0 {
+	others, leaving, err := dependents.Others(ctx, p.seen(), mark.Of(scope), idsOf(own))
+	switch {
+	case err != nil:
 		return err
+	case len(others) == 0 && leaving:
+		return fault.Deleting("load balancer on the network " + scope.Name)
+	case len(others) == 0:
+		return nil
 	}
 	return jeroboam.Errorf(jeroboam.Conflict, "network-in-use", "The network of %s is used by others: %s.", scope.Name, strings.Join(others, ", ")).
 		WithRemedy("Take them off the network, or delete them; then it goes on by itself.")

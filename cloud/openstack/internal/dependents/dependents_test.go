@@ -86,7 +86,8 @@ func crowd() *services {
 			{"id": "g3", "name": "mine", "description": "Security Group for default/web Service LoadBalancer in cluster " + mine}}},
 		"network/ports": object{"ports": []object{
 			{"id": "p1", "name": ""}, {"id": "p2", "name": "stray"}, {"id": "p3", "name": "stray"}, {"id": "p4", "description": "mark"},
-			{"id": "p5", "device_owner": "network:dhcp", "device_id": "dhcp"}, {"id": "p6", "device_owner": "compute:nova", "device_id": "bastion"}}},
+			{"id": "p5", "device_owner": "network:dhcp", "device_id": "dhcp"}, {"id": "p6", "device_owner": "compute:nova", "device_id": "bastion"},
+			{"id": "p7", "device_owner": "Octavia", "device_id": "lb-b5"}, {"id": "p8", "device_owner": "Octavia", "device_id": "lb-b9"}}},
 		"volume/volumes/detail": object{"volumes": []object{
 			{"id": "v1", "name": "pvc-1", "size": 5, "metadata": claim(keyVolume, mine)}, {"id": "v2", "name": "pvc-1", "size": 5, "metadata": claim(keyVolume, other)}, {"id": "v3"}}},
 		"volume/snapshots": object{"snapshots": []object{
@@ -123,11 +124,11 @@ func TestOnlyWhatTheClusterMadeIsFound(t *testing.T) {
 }
 
 func TestWhoElseUsesANetworkIsNamed(t *testing.T) {
-	got, err := Others(t.Context(), crowd().at(t), "mark", []string{"n1"})
-	if err != nil || !slices.Equal(got, []string{"port p6 of compute:nova bastion"}) {
-		t.Errorf("got %q, %v", got, err)
+	got, leaving, err := Others(t.Context(), crowd().at(t), "mark", []string{"n1"})
+	if want := []string{"port p6 of compute:nova bastion", "port p7 of Octavia lb-b5"}; err != nil || !slices.Equal(got, want) || !leaving {
+		t.Errorf("got %q, %v, %v", got, leaving, err)
 	}
-	if got, err := Others(t.Context(), crowd().at(t), "mark", nil); err != nil || got != nil {
+	if got, leaving, err := Others(t.Context(), crowd().at(t), "mark", nil); err != nil || got != nil || leaving {
 		t.Errorf("of no network of its own: %q, %v", got, err)
 	}
 }

@@ -108,16 +108,46 @@ func listPorts(ctx context.Context, p Project, mark string, networks []string) (
 }
 
 // Others tells who else has a port on the networks: what is attached there and
-// is not the cluster's, in words.
-func Others(ctx context.Context, p Project, mark string, networks []string) ([]string, error) {
+// is not the cluster's, in words; and whether there are ports of load balancers
+// that are on their way out, which Octavia takes away by itself.
+func Others(ctx context.Context, p Project, mark string, networks []string) (others []string, leaving bool, err error) {
 	all, err := portsOn(ctx, p, mark, networks)
-	var out []string
+	if err != nil {
+		return nil, false, err
+	}
+	staying, err := p.staying(ctx, all)
 	for _, port := range all {
-		if port.DeviceID != "" || port.DeviceOwner != "" {
-			out = append(out, "port "+port.ID+" of "+port.DeviceOwner+" "+port.DeviceID)
+		switch {
+		case port.DeviceOwner == ownerOctavia && !slices.ContainsFunc(staying, func(id string) bool { return strings.HasSuffix(port.Name, id) || strings.HasSuffix(port.DeviceID, id) }):
+			leaving = true
+		case port.DeviceID != "" || port.DeviceOwner != "":
+			others = append(others, strings.TrimSpace("port "+port.ID+" of "+port.DeviceOwner+" "+port.DeviceID))
 		}
 	}
-	return out, err
+	return others, leaving, err
+}
+
+// ownerOctavia owns the port of a load balancer's address, whose device is
+// "lb-<ID>" and whose name ends in the ID, too.
+const ownerOctavia = "Octavia"
+
+// staying are the IDs of the load balancers that nobody deletes, if there are
+// ports of any.
+func (p Project) staying(ctx context.Context, all []ports.Port) (ids []string, err error) {
+	if p.Balancer == nil || !slices.ContainsFunc(all, func(port ports.Port) bool { return port.DeviceOwner == ownerOctavia }) {
+		return nil, nil
+	}
+	pages, err := loadbalancers.List(p.Balancer, loadbalancers.ListOpts{ProjectID: p.ID}).AllPages(ctx)
+	if err != nil {
+		return nil, fault.Refuse("Octavia", "list load balancers", err)
+	}
+	have, err := loadbalancers.ExtractLoadBalancers(pages)
+	for _, b := range have {
+		if !strings.HasSuffix(b.ProvisioningStatus, "DELETE") {
+			ids = append(ids, b.ID)
+		}
+	}
+	return ids, err
 }
 
 // portsOn are those on the networks that neither bear the mark nor are Neutron's
