@@ -115,7 +115,7 @@ func Others(ctx context.Context, p Project, mark string, networks []string) (oth
 	if err != nil {
 		return nil, false, err
 	}
-	staying, err := p.staying(ctx, all)
+	staying, err := p.staying(ctx, mark, all)
 	for _, port := range all {
 		switch {
 		case port.DeviceOwner == ownerOctavia && !slices.ContainsFunc(staying, func(id string) bool { return strings.HasSuffix(port.Name, id) || strings.HasSuffix(port.DeviceID, id) }):
@@ -131,9 +131,9 @@ func Others(ctx context.Context, p Project, mark string, networks []string) (oth
 // "lb-<ID>" and whose name ends in the ID, too.
 const ownerOctavia = "Octavia"
 
-// staying are the IDs of the load balancers that nobody deletes, if there are
-// ports of any.
-func (p Project) staying(ctx context.Context, all []ports.Port) (ids []string, err error) {
+// staying are the IDs of the load balancers that stay, if there are ports of any:
+// not the cluster's own, and not what somebody has deleted.
+func (p Project) staying(ctx context.Context, mark string, all []ports.Port) (ids []string, err error) {
 	if p.Balancer == nil || !slices.ContainsFunc(all, func(port ports.Port) bool { return port.DeviceOwner == ownerOctavia }) {
 		return nil, nil
 	}
@@ -143,7 +143,7 @@ func (p Project) staying(ctx context.Context, all []ports.Port) (ids []string, e
 	}
 	have, err := loadbalancers.ExtractLoadBalancers(pages)
 	for _, b := range have {
-		if !strings.HasSuffix(b.ProvisioningStatus, "DELETE") {
+		if b.Description != mark && !strings.HasSuffix(b.ProvisioningStatus, "DELETE") {
 			ids = append(ids, b.ID)
 		}
 	}
