@@ -27,6 +27,10 @@ func TestAutoscaler(t *testing.T) {
 	s.run("cluster", "create", "scaled", "--template", "kubernetes", "--masters", "1", "--nodes", "1",
 		"--label", "auto_scaling_enabled=true", "--label", "max_node_count=3", "--merge-labels", "--wait")
 	c := s.open("scaled")
+	c.eventually(30*time.Second, "the autoscaler is applied", func() error {
+		_, err := c.tryKubectl("", "get", "-n", "kube-system", "deployment/cluster-autoscaler")
+		return err
+	})
 	c.bring(program)
 	c.hurry()
 	s.run("nodegroup", "create", "scaled", "empty", "--nodes", "0", "--max", "2", "--node-label", "for=guests", "--node-taint", "for=guests:NoSchedule", "--wait")
