@@ -1,7 +1,6 @@
 package service
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/coe"
 	"github.com/jeroboam-cloud/jeroboam/plan"
+	"github.com/jeroboam-cloud/jeroboam/service/internal/labels"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
@@ -24,67 +24,21 @@ var dataOnDelete = jeroboam.Label{Name: "data_on_delete", Type: jeroboam.LabelEn
 	Meaning: "What becomes of the volumes, snapshots and shares that a cluster has made for its claims when it is deleted and the request does not say.",
 	Effect:  "the deletion of clusters"}
 
-// labelRegistry is every label there is, by name: all of them, and those of each
-// COE that a driver serves.
-type labelRegistry struct {
-	all []jeroboam.Label
-	of  map[string][]jeroboam.Label
-}
-
-func newLabelRegistry(drivers []Driver) labelRegistry {
-	r := labelRegistry{append(coe.Magnum(), minNodes, dataOnDelete, jeroboam.APIAccess, plan.LabelAddress), map[string][]jeroboam.Label{}}
-	for _, d := range drivers {
-		for _, l := range slices.Concat(d.Engine.Traits().Labels, d.Labels) {
-			r.obeyed(l, d.COE)
-		}
-		r.of[d.COE] = nil
+func newLabelRegistry(drivers []Driver) labels.Registry {
+	sources := make([]labels.Source, len(drivers))
+	for i, d := range drivers {
+		sources[i] = labels.Source{COE: d.COE, Labels: slices.Concat(d.Engine.Traits().Labels, d.Labels)}
 	}
-	slices.SortStableFunc(r.all, func(a, b jeroboam.Label) int { return cmp.Compare(a.Name, b.Name) })
-	for coe := range r.of {
-		r.of[coe] = r.suiting(coe)
-	}
-	return r
-}
-
-// obeyed takes in a label that a COE, or a cloud that it runs on, obeys, in the
-// place of what was known of it without effect.
-func (r *labelRegistry) obeyed(l jeroboam.Label, coe string) {
-	at := slices.IndexFunc(r.all, func(known jeroboam.Label) bool {
-		return known.Name == l.Name && slices.Equal(known.COEs, []string{coe})
-	})
-	if at < 0 {
-		at = len(r.all)
-		r.all = append(r.all, l)
-	}
-	l.COEs = []string{coe}
-	r.all[at] = l
-}
-
-func (r labelRegistry) suiting(coe string) []jeroboam.Label {
-	return slices.DeleteFunc(slices.Clone(r.all), func(l jeroboam.Label) bool { return !l.Suits(coe) })
+	return labels.New(append(coe.Magnum(), minNodes, dataOnDelete, jeroboam.APIAccess, plan.LabelAddress), sources)
 }
 
 // Labels lists the labels of a COE by name, those of all COEs for "".
-func (s *Service) Labels(coe string) ([]jeroboam.Label, error) {
-	if coe == "" {
-		return slices.Clone(s.labels.all), nil
-	}
-	have := slices.Collect(maps.Keys(s.labels.of))
-	for _, l := range s.labels.all {
-		have = append(have, l.COEs...)
-	}
-	slices.Sort(have)
-	if !slices.Contains(have, coe) {
-		return nil, jeroboam.Errorf(jeroboam.Invalid, "coe", "There are no labels of the COE %s.", jeroboam.QuoteLabel(coe)).
-			WithRemedy("Use one of: %s.", strings.Join(slices.Compact(have), ", "))
-	}
-	return s.labels.suiting(coe), nil
-}
+func (s *Service) Labels(coe string) ([]jeroboam.Label, error) { return s.labels.List(coe) }
 
 // checkLabels refuses values that their labels cannot have and, if the operator
 // is strict, labels that do nothing.
 func (s *Service) checkLabels(coe string, labels map[string]string) error {
-	if err := jeroboam.CheckLabels(s.labels.of[coe], labels); err != nil {
+	if err := jeroboam.CheckLabels(s.labels.Of(coe), labels); err != nil {
 		return err
 	}
 	return s.refuseIdle(s.LabelWarnings(coe, labels))
@@ -93,7 +47,7 @@ func (s *Service) checkLabels(coe string, labels map[string]string) error {
 // checkGroupLabels does so for a group's labels, of which those of its cluster
 // have been judged.
 func (s *Service) checkGroupLabels(g NodeGroup) error {
-	if err := jeroboam.CheckLabels(s.labels.of[g.COE], g.ownLabels()); err != nil {
+	if err := jeroboam.CheckLabels(s.labels.Of(g.COE), g.ownLabels()); err != nil {
 		return err
 	}
 	return s.refuseIdle(s.GroupLabelWarnings(g))
@@ -111,8 +65,7 @@ func (s *Service) refuseIdle(warnings []string) error {
 // LabelWarnings tells in sentences which labels of a template or cluster have
 // no effect, by name; of very many the first ones and how many more.
 func (s *Service) LabelWarnings(coe string, labels map[string]string) []string {
-	known := s.labels.of[coe]
-	return warnings(labels, func(name string) string { return idle(known, coe, name) })
+	return s.labels.Idle(coe, labels)
 }
 
 // ClusterWarnings tells the same of a cluster, and which of its other wishes has
@@ -126,15 +79,9 @@ func (s *Service) ClusterWarnings(c jeroboam.Cluster) []string {
 }
 
 // GroupLabelWarnings does so for the labels that a group does not have from its
-// cluster. None of them has an effect: every label is read of the cluster.
+// cluster.
 func (s *Service) GroupLabelWarnings(g NodeGroup) []string {
-	known := s.labels.of[g.COE]
-	return warnings(g.ownLabels(), func(name string) string {
-		if text := idle(known, g.COE, name); text != "" {
-			return text
-		}
-		return fmt.Sprintf("The label %s has no effect on a node group: it is read of the cluster.", name)
-	})
+	return s.labels.IdleOfGroup(g.COE, g.ownLabels())
 }
 
 // ownLabels are the labels of a group that differ from its cluster's.
@@ -145,18 +92,6 @@ func (g NodeGroup) ownLabels() map[string]string {
 		return has && inherited == v
 	})
 	return own
-}
-
-// idle says why a label has no effect; "" if it has one.
-func idle(known []jeroboam.Label, coe, name string) string {
-	at := slices.IndexFunc(known, func(l jeroboam.Label) bool { return l.Name == name })
-	switch {
-	case at < 0:
-		return fmt.Sprintf("The label %s is unknown to %s clusters and has no effect.", jeroboam.QuoteLabel(name), coe)
-	case known[at].Effect == "":
-		return fmt.Sprintf("The label %s is known from Magnum and has no effect here.", name)
-	}
-	return ""
 }
 
 // checkCredential refuses what calls the cloud in the cluster's name where the
@@ -177,29 +112,6 @@ func checkCredential(d Driver, labels map[string]string) error {
 	return jeroboam.Errorf(jeroboam.Invalid, names[0], "What %s asks for calls the cloud, and the cloud of the driver %s gives clusters no credential for it.",
 		strings.Join(names, ", "), d.Name).
 		WithRemedy("Leave it out or set it to false, or use an image of a driver whose cloud gives credentials.")
-}
-
-// maxWarnings keeps answers and event streams readable however many labels
-// there are.
-const maxWarnings = 10
-
-func warnings(labels map[string]string, judge func(name string) string) []string {
-	var out []string
-	more := 0
-	for _, name := range slices.Sorted(maps.Keys(labels)) {
-		text := judge(name)
-		switch {
-		case text == "":
-		case len(out) < maxWarnings:
-			out = append(out, text)
-		default:
-			more++
-		}
-	}
-	if more > 0 {
-		out = append(out, fmt.Sprintf("%d more labels have no effect.", more))
-	}
-	return out
 }
 
 // Words of the warning events of this package.

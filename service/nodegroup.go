@@ -7,6 +7,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/quota"
+	"github.com/jeroboam-cloud/jeroboam/service/internal/placement"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
@@ -168,7 +169,7 @@ func (s *Service) checkGroup(c jeroboam.Cluster, g jeroboam.NodeGroup) error {
 	if err := checkBounds(g); err != nil {
 		return err
 	}
-	if err := checkPlacement(g); err != nil {
+	if err := placement.Check(g); err != nil {
 		return err
 	}
 	return s.checkGroupLabels(groupIn(c, g))
@@ -279,7 +280,7 @@ func (s *Service) changeGroup(tx store.Tx, caller jeroboam.Caller, c jeroboam.Cl
 	if err := checkBounds(g); err != nil {
 		return err
 	}
-	if err := checkPlacement(g); err != nil {
+	if err := placement.Check(g); err != nil {
 		return err
 	}
 	g.Status.State, g.Status.Reason, g.UpdatedAt = jeroboam.UpdateInProgress, "", s.now()

@@ -10,6 +10,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/plan"
+	"github.com/jeroboam-cloud/jeroboam/service/internal/refusal"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
@@ -27,19 +28,19 @@ const preflightPatience = 10 * time.Second
 // again.
 func (s *Service) preflight(ctx context.Context, d Driver, c jeroboam.Cluster, want cloud.Demand, missing error) error {
 	if len(want.Machines) == 0 && !want.Balancer && !want.Address {
-		return refusal(missing)
+		return refusal.Of(missing)
 	}
 	limited, stop := context.WithTimeout(ctx, preflightPatience)
 	defer stop()
-	problems := unjoin(d.Preflight.Check(limited, cloud.Scope{Cluster: c.ID, Project: c.Project, Name: c.Name}, want))
+	problems := refusal.Leaves(d.Preflight.Check(limited, cloud.Scope{Cluster: c.ID, Project: c.Project, Name: c.Name}, want))
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	problems = slices.DeleteFunc(problems, func(err error) bool { return !objects(err) })
+	problems = slices.DeleteFunc(problems, func(err error) bool { return !refusal.Objects(err) })
 	if len(problems) == 0 {
-		return refusal(missing)
+		return refusal.Of(missing)
 	}
-	return fmt.Errorf("preflight: %w", refusal(errors.Join(append(unjoin(missing), problems...)...)))
+	return fmt.Errorf("preflight: %w", refusal.Of(errors.Join(append(refusal.Leaves(missing), problems...)...)))
 }
 
 // preflightCluster asks for all of a new cluster.

@@ -16,6 +16,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/coe"
 	"github.com/jeroboam-cloud/jeroboam/identity"
 	"github.com/jeroboam-cloud/jeroboam/quota"
+	"github.com/jeroboam-cloud/jeroboam/service/internal/labels"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
@@ -85,7 +86,7 @@ type Signer interface {
 type Service struct {
 	Options
 	started  time.Time
-	labels   labelRegistry
+	labels   labels.Registry
 	clusters store.Memo[jeroboam.Cluster]   // as they are listed
 	groups   store.Memo[jeroboam.NodeGroup] // as they are shown with their clusters
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/service/internal/refusal"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
@@ -95,7 +96,7 @@ func (s *Service) checkTemplate(ctx context.Context, caller jeroboam.Caller, t *
 	if err := s.checkWishes(d, *t); err != nil {
 		return err
 	}
-	if err := refusal(checkResources(ctx, d, caller.ProjectID, *t)); err != nil {
+	if err := refusal.Of(checkResources(ctx, d, caller.ProjectID, *t)); err != nil {
 		return err
 	}
 	if publish && s.allow(caller, "clustertemplate:publish", t.Project, t.User) != nil {

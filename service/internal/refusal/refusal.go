@@ -1,4 +1,5 @@
-package service
+// Package refusal makes one answer of all that is against a wish.
+package refusal
 
 import (
 	"slices"
@@ -7,16 +8,16 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 )
 
-// refusal makes one error of all that is against a wish; the first decides of
+// Of makes one error of all that is against a wish; the first decides of
 // what sort it is. What is no fault of the wish comes before everything: nobody
 // knows then whether the rest is true.
-func refusal(err error) error {
-	all := unjoin(err)
+func Of(err error) error {
+	all := Leaves(err)
 	if len(all) <= 1 {
 		return err
 	}
 	for _, problem := range all {
-		if !objects(problem) {
+		if !Objects(problem) {
 			return problem
 		}
 	}
@@ -34,15 +35,15 @@ func refusal(err error) error {
 	return &one
 }
 
-// objects reports whether an error is about the wish, not about whoever was
+// Objects reports whether an error is about the wish, not about whoever was
 // asked.
-func objects(err error) bool {
+func Objects(err error) bool {
 	e, ours := jeroboam.AsError(err)
 	return ours && e.Kind != jeroboam.Unavailable && e.Kind != jeroboam.Timeout && e.Kind != jeroboam.Internal
 }
 
-// unjoin is the leaves of errors that were joined, in their order.
-func unjoin(err error) []error {
+// Leaves are the errors that were joined, in their order.
+func Leaves(err error) []error {
 	joined, ok := err.(interface{ Unwrap() []error })
 	switch {
 	case err == nil:
@@ -52,7 +53,7 @@ func unjoin(err error) []error {
 	}
 	var all []error
 	for _, e := range joined.Unwrap() {
-		all = append(all, unjoin(e)...)
+		all = append(all, Leaves(e)...)
 	}
 	return all
 }

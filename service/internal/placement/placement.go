@@ -1,4 +1,5 @@
-package service
+// Package placement judges the labels and taints that nodes shall bear.
+package placement
 
 import (
 	"regexp"
@@ -25,20 +26,20 @@ var (
 	labelPrefix     = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)
 )
 
-// checkPlacement judges the labels and taints that a group's nodes shall bear.
+// Check judges the labels and taints that a group's nodes shall bear.
 // A key or value that a node would refuse is refused here, before any is made.
-func checkPlacement(g jeroboam.NodeGroup) error {
+func Check(g jeroboam.NodeGroup) error {
 	if g.IsMaster() && len(g.Spec.NodeLabels)+len(g.Spec.NodeTaints) > 0 {
-		return conflictf("node_labels", "node_labels for %s is invalid (labels and taints cannot be set on role master).", g.Name)
+		return jeroboam.Errorf(jeroboam.Conflict, "node_labels", "node_labels for %s is invalid (labels and taints cannot be set on role master).", g.Name)
 	}
 	for key, v := range g.Spec.NodeLabels {
 		if why := labelFault(key, v); why != "" {
-			return conflictf("node_labels", "node_labels for %s is invalid (%s).", g.Name, why)
+			return jeroboam.Errorf(jeroboam.Conflict, "node_labels", "node_labels for %s is invalid (%s).", g.Name, why)
 		}
 	}
 	for _, t := range g.Spec.NodeTaints {
 		if !validKey(t.Key) || t.Value != "" && !labelName.MatchString(t.Value) {
-			return conflictf("node_taints", "node_taints for %s is invalid (%q is not a taint).", g.Name, t.Key+"="+t.Value)
+			return jeroboam.Errorf(jeroboam.Conflict, "node_taints", "node_taints for %s is invalid (%q is not a taint).", g.Name, t.Key+"="+t.Value)
 		}
 	}
 	return nil
