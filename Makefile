@@ -76,10 +76,10 @@ test-keystone: test-packages build-programs ## tests with a real Keystone, of th
 test-openstack: test-cloud test-tempest ## tests with a real OpenStack: the one that OS_CLOUD names, or the testbed in ../shared/testbed/openstack (root)
 
 .PHONY: test-cloud
-test-cloud: test-packages build-programs ## those of them that need no Tempest
+test-cloud: test-packages build-programs ## those of them that need no Tempest; SHORT=-short leaves out what takes long
 	@# the testbed's Keystone asks memcached through it
 	@[ -n "$$OS_CLOUD" ] || dpkg -s python3-pymemcache >/dev/null 2>&1 || apt-get install -y -q --no-install-recommends python3-pymemcache
-	JEROBOAM_TEST_OPENSTACK=1 $(GO) test -v -count 1 -timeout 40m -p 1 -run Real $(filter-out ./test/tempest,$(OPENSTACK))
+	JEROBOAM_TEST_OPENSTACK=1 $(GO) test -v -count 1 -timeout 40m -p 1 $(SHORT) -run Real $(filter-out ./test/tempest,$(OPENSTACK))
 
 # The packages whose tests use an OpenStack when they are asked to.
 OPENSTACK = $(shell grep -rl --include='*_test.go' testbed.Start . 2>/dev/null | xargs -r -n 1 dirname | sort -u)

@@ -19,6 +19,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 	cloudopenstack "github.com/jeroboam-cloud/jeroboam/cloud/openstack"
+	"github.com/jeroboam-cloud/jeroboam/test/testbed"
 )
 
 // life is a cluster on the testbed that the test takes away again.
@@ -145,6 +146,7 @@ func (l *lossy) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func TestRealAnswersThatAreLostDoubleNothing(t *testing.T) {
+	testbed.Long(t)
 	s := open(t)
 	o := s.options()
 	l := &lossy{auth: o.Auth, lost: map[string]bool{}, open: map[string]*gophercloud.ProviderClient{}}
@@ -180,6 +182,7 @@ func TestRealAnswersThatAreLostDoubleNothing(t *testing.T) {
 // TestARealBalancerThatFailedComesBackWithItsAddresses: who has certificates for
 // them, or calls them, does not notice.
 func TestARealBalancerThatFailedComesBackWithItsAddresses(t *testing.T) {
+	testbed.Long(t)
 	s := open(t)
 	life := s.life("front", s.cloud())
 	spec := cloud.BalancerSpec{Name: "front", Network: life.network(), Port: 6443, Backends: []string{"10.0.0.200"}, Public: cloud.Public{FloatingIP: true}}
@@ -210,6 +213,7 @@ func TestARealBalancerThatFailedComesBackWithItsAddresses(t *testing.T) {
 }
 
 func TestARealServerThatFindsNoHostIsToldOfAndMadeWhenItDoes(t *testing.T) {
+	testbed.Long(t)
 	s := open(t)
 	life := s.life("crowded", s.cloud())
 	n := life.network()
@@ -279,6 +283,7 @@ func (s spy) Session(ctx context.Context, scope cloud.Scope) (*gophercloud.Provi
 }
 
 func TestARealQuotaOfServerGroupsStopsNoWorker(t *testing.T) {
+	testbed.Long(t)
 	s := open(t)
 	name := s.NewProject("groups")
 	s.LetAdminIn(name)

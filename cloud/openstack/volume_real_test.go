@@ -9,6 +9,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/test/testbed"
 )
 
 // disks are the volumes of a control-plane machine.
@@ -37,6 +38,7 @@ func (s site) volumes() []string {
 
 // TestARealServerMadeAnewHasEtcdsVolumeAgain: somebody deletes the server.
 func TestARealServerMadeAnewHasEtcdsVolumeAgain(t *testing.T) {
+	testbed.Long(t)
 	s := open(t)
 	life := s.life("lost", s.cloud())
 	spec := life.spec("lost-master-0", life.network())

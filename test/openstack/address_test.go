@@ -10,11 +10,13 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/api/wire"
+	"github.com/jeroboam-cloud/jeroboam/test/testbed"
 )
 
 // TestRealControlPlaneNodesMayTakeOneAddress: three of them without a balancer,
 // with a floating address that leads to the one that they hand on.
 func TestRealControlPlaneNodesMayTakeOneAddress(t *testing.T) {
+	testbed.Long(t)
 	h := open(t)
 	before := h.everything()
 	template := h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: h.things.External,

@@ -8,10 +8,12 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/api/wire"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/test/testbed"
 )
 
 // TestRealBareMetalLives: the testbed's hypervisor pretends to be metal, too.
 func TestRealBareMetalLives(t *testing.T) {
+	testbed.Long(t)
 	h := open(t)
 	if !h.keystone.Testbed {
 		t.Skip("needs the testbed's flavor bm.standard: OS_CLOUD names another cloud")

@@ -21,6 +21,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/api/wire"
 	"github.com/jeroboam-cloud/jeroboam/client"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/test/testbed"
 )
 
 // TestWhatRealClustersMadeForThemselvesGoesWithThem: three clusters make, with
@@ -28,6 +29,7 @@ import (
 // and nobody says anything about its data, one with its data by word, and one by
 // its label.
 func TestWhatRealClustersMadeForThemselvesGoesWithThem(t *testing.T) {
+	testbed.Long(t)
 	h := open(t)
 	before, no := h.everything(), false
 	template := h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: h.things.External, FloatingIPEnabled: &no})
@@ -86,6 +88,7 @@ func TestWhatRealClustersMadeForThemselvesGoesWithThem(t *testing.T) {
 // TestARealNetworkIsNotTakenFromWhoElseUsesIt: somebody has attached a server of
 // his own to the cluster's network.
 func TestARealNetworkIsNotTakenFromWhoElseUsesIt(t *testing.T) {
+	testbed.Long(t)
 	h := open(t)
 	before, no := h.everything(), false
 	id := h.create(wire.ClusterCreate{Name: "shared", ClusterTemplateID: h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: h.things.External, FloatingIPEnabled: &no})}, 1, 0)

@@ -57,6 +57,7 @@ func setting(t *testing.T, name string, otherwise int) int {
 // the cloud's answers are spoilt: 10 of them, or JEROBOAM_TEST_LIVES, the first
 // and every tenth behind a balancer. The dice are JEROBOAM_TEST_SEED's.
 func TestRealClustersLiveThroughFaults(t *testing.T) {
+	testbed.Long(t)
 	lives, seed := setting(t, "JEROBOAM_TEST_LIVES", 10), setting(t, "JEROBOAM_TEST_SEED", 1)
 	tr := &trouble{}
 	tr.house = openBehind(t, func(k *testbed.Keystone) string {

@@ -23,6 +23,7 @@ import (
 // then out of the project, then the project is disabled, then it is gone. Nobody
 // ever let the service in: it lets itself in.
 func TestAnOperatorDeletesRealClustersNobodyElseCan(t *testing.T) {
+	testbed.Long(t)
 	h := open(t)
 	h.takeRole("admin", h.admin())
 	before := h.everything()

@@ -15,6 +15,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/api/wire"
+	"github.com/jeroboam-cloud/jeroboam/test/testbed"
 )
 
 // lap tells how long a part of the test took, and how many calls of the cloud.
@@ -73,6 +74,7 @@ func TestARealClusterLives(t *testing.T) {
 // TestARealClusterBehindABalancerLives: three control-plane nodes, whose API has
 // a floating address that leads to a load balancer.
 func TestARealClusterBehindABalancerLives(t *testing.T) {
+	testbed.Long(t)
 	h := open(t)
 	before := h.everything()
 	template := h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: h.things.External, MasterLBEnabled: true,
@@ -126,6 +128,7 @@ func (h *house) floating() []string {
 // TestRealVolumesAndAnExistingNetwork: a provider network without router and
 // floating addresses, and servers that boot from volumes and have more of them.
 func TestRealVolumesAndAnExistingNetwork(t *testing.T) {
+	testbed.Long(t)
 	h := open(t)
 	if h.things.Shared == "" {
 		t.Skip("this cloud has no shared network: set JEROBOAM_TEST_NETWORK")
@@ -159,6 +162,7 @@ func TestRealVolumesAndAnExistingNetwork(t *testing.T) {
 // TestARealQuotaIsToldAndWorkGoesOnWhenThereIsRoom: Nova's quota shrinks after
 // the request was accepted, and grows again.
 func TestARealQuotaIsToldAndWorkGoesOnWhenThereIsRoom(t *testing.T) {
+	testbed.Long(t)
 	h := open(t)
 	before, no := h.everything(), false
 	template := h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: h.things.External, FloatingIPEnabled: &no})
@@ -196,6 +200,7 @@ func (h *house) allow(servers int) {
 }
 
 func TestTwentyRealClustersAtOnce(t *testing.T) {
+	testbed.Long(t)
 	const clusters = 20
 	h := open(t)
 	before := h.everything()

@@ -12,12 +12,14 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/api/wire"
+	"github.com/jeroboam-cloud/jeroboam/test/testbed"
 )
 
 // TestARealCredentialIsRotated: what a cluster's nodes call the cloud with is
 // another one after PATCH /v1/credentials, the former is worth nothing any more,
 // and both are gone with the cluster.
 func TestARealCredentialIsRotated(t *testing.T) {
+	testbed.Long(t)
 	h := open(t)
 	before, no := h.everything(), false
 	template := h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: h.things.External, FloatingIPEnabled: &no})

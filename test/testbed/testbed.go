@@ -59,6 +59,15 @@ func Start(t *testing.T, services ...string) *Keystone {
 	return k
 }
 
+// Long leaves a test out of go test -short: continuous integration has to come to
+// an end.
+func Long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("takes a while: run without -short")
+	}
+}
+
 // StartOwn is Start where the test needs what only the testbed has.
 func StartOwn(t *testing.T, services ...string) *Keystone {
 	t.Helper()
