@@ -70,6 +70,19 @@ func (j Journal) show(tx store.Tx, op jeroboam.Operation) error {
 }
 
 func (j Journal) supersede(tx store.Tx, op jeroboam.Operation) error {
+	err := j.giveUp(tx, op, func(jeroboam.Step) Entry { return Entry{State: jeroboam.StepFailed, Message: supersededText} })
+	if err != nil {
+		return err
+	}
+	op.State, op.FinishedAt, op.Cause = jeroboam.OperationSuperseded, j.now(), nil
+	if err := store.Put(tx, &op); err != nil {
+		return err
+	}
+	return j.tellOperation(tx, op)
+}
+
+// giveUp ends the steps of an operation that are not done.
+func (j Journal) giveUp(tx store.Tx, op jeroboam.Operation, say func(jeroboam.Step) Entry) error {
 	steps, err := store.List[jeroboam.Step](tx, store.Query{Parent: op.ID})
 	if err != nil {
 		return err
@@ -78,15 +91,11 @@ func (j Journal) supersede(tx store.Tx, op jeroboam.Operation) error {
 		if ended(s.State) {
 			continue
 		}
-		if err := j.Write(tx, op, s.Name, Entry{State: jeroboam.StepFailed, Message: supersededText}); err != nil {
+		if err := j.Write(tx, op, s.Name, say(s)); err != nil {
 			return err
 		}
 	}
-	op.State, op.FinishedAt, op.Cause = jeroboam.OperationSuperseded, j.now(), nil
-	if err := store.Put(tx, &op); err != nil {
-		return err
-	}
-	return j.tellOperation(tx, op)
+	return nil
 }
 
 // Repair writes down the engine's own operation for a cluster that was whole
@@ -149,17 +158,10 @@ func (j Journal) Complete(tx store.Tx, op jeroboam.Operation) error {
 
 // Fail ends an operation; what it has made stays, to be resumed or deleted.
 func (j Journal) Fail(tx store.Tx, op jeroboam.Operation, cause *jeroboam.Cause) error {
-	steps, err := store.List[jeroboam.Step](tx, store.Query{Parent: op.ID})
-	if err != nil {
+	if err := j.giveUp(tx, op, func(s jeroboam.Step) Entry {
+		return Entry{State: jeroboam.StepFailed, Message: s.Message, Cause: s.Cause}
+	}); err != nil {
 		return err
-	}
-	for _, s := range steps {
-		if ended(s.State) {
-			continue
-		}
-		if err := j.Write(tx, op, s.Name, Entry{State: jeroboam.StepFailed, Message: s.Message, Cause: s.Cause}); err != nil {
-			return err
-		}
 	}
 	if err := j.End(tx, op, jeroboam.OperationFailed, cause); err != nil {
 		return err
