@@ -10,17 +10,13 @@ import (
 
 // EnsureAddress keeps an address that the machines may take whose ports have it
 // as an allowed address pair.
-func (c *Cloud) EnsureAddress(ctx context.Context, scope cloud.Scope, spec cloud.AddressSpec) (_ cloud.Address, err error) {
-	done, err := c.turn(ctx, scope.Cluster+"/"+jeroboam.KindAddress)
-	if err != nil {
-		return cloud.Address{}, err
-	}
-	defer done()
-	p, err := c.at(ctx, scope)
-	if err != nil {
-		return cloud.Address{}, err
-	}
-	defer func() { p.held.doubts.note(scope, err) }()
+func (c *Cloud) EnsureAddress(ctx context.Context, scope cloud.Scope, spec cloud.AddressSpec) (cloud.Address, error) {
+	return ensuring(ctx, c, scope, scope.Cluster+" "+jeroboam.KindAddress, func(p *project) (cloud.Address, error) {
+		return p.ensureAddress(ctx, scope, spec)
+	})
+}
+
+func (p *project) ensureAddress(ctx context.Context, scope cloud.Scope, spec cloud.AddressSpec) (cloud.Address, error) {
 	have, err := p.portsOf(ctx, scope)
 	if err != nil {
 		return cloud.Address{}, err
@@ -43,10 +39,7 @@ func (p *project) deleteAddress(ctx context.Context, scope cloud.Scope, object c
 		return err
 	}
 	for _, port := range virtual.Named(object.Name, all) {
-		if err := p.deleteFloating(ctx, scope, port.ID); err != nil {
-			return err
-		}
-		if err := p.dropPort(ctx, port); err != nil {
+		if err := p.deletePort(ctx, scope, port); err != nil {
 			return err
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/loadbalancers"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/floatingips"
@@ -15,24 +14,19 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/mark"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/octavia"
-	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/pace"
 )
 
 // EnsureBalancer implements cloud.Balancers with Octavia.
-func (c *Cloud) EnsureBalancer(ctx context.Context, scope cloud.Scope, spec cloud.BalancerSpec) (_ cloud.Balancer, err error) {
-	done, err := c.turn(ctx, scope.Cluster+" "+jeroboam.KindBalancer)
-	if err != nil {
-		return cloud.Balancer{}, err
-	}
-	defer done()
-	p, err := c.at(ctx, scope)
-	if err != nil {
-		return cloud.Balancer{}, err
-	}
+func (c *Cloud) EnsureBalancer(ctx context.Context, scope cloud.Scope, spec cloud.BalancerSpec) (cloud.Balancer, error) {
+	return ensuring(ctx, c, scope, scope.Cluster+" "+jeroboam.KindBalancer, func(p *project) (cloud.Balancer, error) {
+		return p.ensureBalancer(ctx, scope, spec)
+	})
+}
+
+func (p *project) ensureBalancer(ctx context.Context, scope cloud.Scope, spec cloud.BalancerSpec) (cloud.Balancer, error) {
 	if err := p.balances(); err != nil {
 		return cloud.Balancer{}, err
 	}
-	defer func() { p.held.doubts.note(scope, err) }()
 	have, err := p.balancersOf(ctx, scope)
 	if err != nil {
 		return cloud.Balancer{}, err
@@ -122,36 +116,21 @@ func (p *project) ensureEntry(ctx context.Context, scope cloud.Scope, public clo
 	return kept.FloatingIP, fault.Refuse("Neutron", "lead the floating address "+kept.FloatingIP+" to "+b.Name, err)
 }
 
-// deleteBalancer removes the floating address and the load balancer. It does not
-// take a list's word that one is gone whose ID is known.
+// deleteBalancer removes the floating address and the load balancer.
 func (p *project) deleteBalancer(ctx context.Context, scope cloud.Scope, object cloud.Object) error {
 	if p.balance == nil {
 		return nil
 	}
-	known := object.CloudID
-	for until := time.Now().Add(deleteWait); ; {
-		all, err := p.balancersOf(ctx, scope)
-		if err != nil {
-			return err
-		}
-		all = slices.DeleteFunc(all, func(b octavia.LoadBalancer) bool { return b.Name != object.Name })
-		there := len(all) > 0
-		if known != "" && !slices.ContainsFunc(all, func(b octavia.LoadBalancer) bool { return b.ID == known }) {
-			all = append(all, octavia.LoadBalancer{ID: known, Name: object.Name})
-		}
-		known = ""
-		for _, b := range all {
-			if err := p.dropBalancer(ctx, scope, b); err != nil {
-				return err
-			}
-		}
-		if !there {
-			return nil
-		}
-		if time.Now().After(until) || pace.Pause(ctx, deleteLook) != nil {
-			return fault.Deleting("load balancer " + object.Name)
-		}
-	}
+	return untilGone(ctx, farewell[octavia.LoadBalancer]{
+		what:  "load balancer " + object.Name,
+		known: octavia.LoadBalancer{ID: object.CloudID, Name: object.Name},
+		id:    func(b octavia.LoadBalancer) string { return b.ID },
+		list: func() ([]octavia.LoadBalancer, error) {
+			all, err := p.balancersOf(ctx, scope)
+			return slices.DeleteFunc(all, func(b octavia.LoadBalancer) bool { return b.Name != object.Name }), err
+		},
+		drop: func(b octavia.LoadBalancer) error { return p.dropBalancer(ctx, scope, b) },
+	})
 }
 
 func (p *project) dropBalancer(ctx context.Context, scope cloud.Scope, b octavia.LoadBalancer) error {

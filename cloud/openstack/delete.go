@@ -2,10 +2,11 @@ package openstack
 
 import (
 	"context"
-	"time"
+	"slices"
 
 	"github.com/gophercloud/gophercloud/v2/openstack/blockstorage/v3/volumes"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/jeroboam-cloud/jeroboam"
@@ -13,7 +14,6 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/dependents"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/mark"
-	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/pace"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/volume"
 )
 
@@ -39,13 +39,6 @@ func (c *Cloud) Delete(ctx context.Context, scope cloud.Scope, object cloud.Obje
 	return jeroboam.Errorf(jeroboam.Invalid, "kind", "The cloud knows no kind %q.", object.Kind)
 }
 
-// A call waits this long for a server to be gone, looking this often. All that
-// are deleted at the time share the looks.
-const (
-	deleteWait = 5 * time.Second
-	deleteLook = time.Second
-)
-
 // deleteMachine removes the server, and when that is gone what it stood on.
 func (p *project) deleteMachine(ctx context.Context, scope cloud.Scope, object cloud.Object) error {
 	is := func(name, id string) bool { return name == object.Name && (object.ID == "" || id == object.ID) }
@@ -58,41 +51,17 @@ func (p *project) deleteMachine(ctx context.Context, scope cloud.Scope, object c
 	return g.Wait()
 }
 
-// deleteServers does not take a list's word that a server is gone whose ID is
-// known: only Nova's 404 proves it.
 func (p *project) deleteServers(ctx context.Context, scope cloud.Scope, object cloud.Object, is func(name, id string) bool) error {
-	known := object.CloudID
-	for until := time.Now().Add(deleteWait); ; {
-		all, err := p.serversOf(ctx, scope)
-		if err != nil {
-			return err
-		}
-		there := false
-		for _, s := range all {
-			if !is(s.Name, s.Metadata[mark.KeyMachine]) {
-				continue
-			}
-			there = true
-			if s.ID == known {
-				known = ""
-			}
-			if err := p.deleteServer(ctx, s); err != nil {
-				return err
-			}
-		}
-		if known != "" {
-			if err := p.deleteServer(ctx, servers.Server{ID: known, Name: object.Name}); err != nil {
-				return err
-			}
-			known = ""
-		}
-		if !there {
-			return nil
-		}
-		if time.Now().After(until) || pace.Pause(ctx, deleteLook) != nil {
-			return fault.Deleting("machine " + object.Name)
-		}
-	}
+	return untilGone(ctx, farewell[servers.Server]{
+		what:  "machine " + object.Name,
+		known: servers.Server{ID: object.CloudID, Name: object.Name},
+		id:    func(s servers.Server) string { return s.ID },
+		list: func() ([]servers.Server, error) {
+			all, err := p.serversOf(ctx, scope)
+			return slices.DeleteFunc(all, func(s servers.Server) bool { return !is(s.Name, s.Metadata[mark.KeyMachine]) }), err
+		},
+		drop: func(s servers.Server) error { return p.deleteServer(ctx, s) },
+	})
 }
 
 func (p *project) deletePorts(ctx context.Context, scope cloud.Scope, is func(name, id string) bool) error {
@@ -104,14 +73,19 @@ func (p *project) deletePorts(ctx context.Context, scope cloud.Scope, is func(na
 		if !is(mark.PortOwner(port.Name)) {
 			continue
 		}
-		if err := p.deleteFloating(ctx, scope, port.ID); err != nil {
-			return err
-		}
-		if err := p.dropPort(ctx, port); err != nil {
+		if err := p.deletePort(ctx, scope, port); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// deletePort removes a port and the floating address that leads to it.
+func (p *project) deletePort(ctx context.Context, scope cloud.Scope, port ports.Port) error {
+	if err := p.deleteFloating(ctx, scope, port.ID); err != nil {
+		return err
+	}
+	return p.dropPort(ctx, port)
 }
 
 func (p *project) deleteFloating(ctx context.Context, scope cloud.Scope, port string) error {

@@ -13,28 +13,19 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/mark"
 )
 
-// Dependents lists what the cluster's own programs have made in its project. In
-// doubt it asks twice, as for what bears the mark.
+// Dependents lists what the cluster's own programs have made in its project.
 func (c *Cloud) Dependents(ctx context.Context, scope cloud.Scope) (all []cloud.Dependent, err error) {
 	err = c.lookAfter(ctx, scope, func(p *project) error {
 		own, err := p.networksOf(ctx, scope)
 		if err != nil {
 			return err
 		}
-		if all, err = p.dependents(ctx, scope, own); err != nil || !p.held.doubts.about(scope) {
-			return err
-		}
-		again, err := p.dependents(ctx, scope, own)
-		if len(again) > len(all) {
-			all = again
-		}
+		all, err = believed(&p.held.doubts, scope, func() ([]cloud.Dependent, error) {
+			return dependents.List(ctx, &p.held.dependents, p.seen(), scope.Cluster, mark.Of(scope), idsOf(own))
+		})
 		return err
 	})
 	return all, err
-}
-
-func (p *project) dependents(ctx context.Context, scope cloud.Scope, own []networks.Network) ([]cloud.Dependent, error) {
-	return dependents.List(ctx, &p.held.dependents, p.seen(), scope.Cluster, mark.Of(scope), idsOf(own))
 }
 
 // alone refuses to take a network away from who else uses it.

@@ -20,9 +20,10 @@ type doubts struct {
 	until map[string]time.Time // by cluster ID
 }
 
-// note remembers how a call for a cluster ended.
+// note remembers how a call for a cluster ended. What is on its way out, or what
+// the cloud cannot do at all, leaves no doubt.
 func (d *doubts) note(scope cloud.Scope, err error) {
-	if e, ours := jeroboam.AsError(err); err == nil || ours && e.Reason == fault.ReasonDeleting {
+	if e, ours := jeroboam.AsError(err); err == nil || ours && (e.Reason == fault.ReasonDeleting || e.Kind == jeroboam.Unsupported) {
 		return
 	}
 	d.mu.Lock()
@@ -43,4 +44,18 @@ func (d *doubts) about(scope cloud.Scope) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return time.Now().Before(d.until[scope.Cluster])
+}
+
+// believed asks about a cluster. In doubt it asks twice, and believes the answer
+// that knows more.
+func believed[T any](d *doubts, scope cloud.Scope, ask func() ([]T, error)) ([]T, error) {
+	answer, err := ask()
+	if err != nil || !d.about(scope) {
+		return answer, err
+	}
+	again, err := ask()
+	if len(again) > len(answer) {
+		answer = again
+	}
+	return answer, err
 }

@@ -46,11 +46,10 @@ type held struct {
 	dependents dependents.Asks
 }
 
-// of asks about one cluster and keeps what bears its mark. In doubt it asks
-// twice, and believes the answer that knows more.
+// of asks about one cluster and keeps what bears its mark.
 func of[T any](ctx context.Context, p *project, asks *together.Asks[T], scope cloud.Scope, bears func(T, string) bool,
 	service, what string, pager func(about []string) pagination.Pager, extract func(pagination.Page) ([]T, error)) ([]T, error) {
-	ask := func() ([]T, error) {
+	return believed(&p.held.doubts, scope, func() ([]T, error) {
 		all, err := asks.Get(ctx, mark.Of(scope), func(ctx context.Context, about []string) ([]T, error) {
 			pages, err := pager(about).AllPages(ctx)
 			if err != nil {
@@ -59,16 +58,7 @@ func of[T any](ctx context.Context, p *project, asks *together.Asks[T], scope cl
 			return extract(pages)
 		})
 		return slices.DeleteFunc(slices.Clone(all), func(v T) bool { return !bears(v, mark.Of(scope)) }), fault.Refuse(service, "list "+what, err)
-	}
-	answer, err := ask()
-	if err != nil || !p.held.doubts.about(scope) {
-		return answer, err
-	}
-	again, err := ask()
-	if len(again) > len(answer) {
-		answer = again
-	}
-	return answer, err
+	})
 }
 
 func (p *project) serversOf(ctx context.Context, scope cloud.Scope) ([]servers.Server, error) {

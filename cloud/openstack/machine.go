@@ -30,28 +30,23 @@ type machine struct {
 // EnsureMachine makes the machine, starts a stopped one, or finds it. A server
 // that failed is deleted, and told of; the next call makes another on the same
 // port, so with the same address.
-func (c *Cloud) EnsureMachine(ctx context.Context, scope cloud.Scope, spec cloud.MachineSpec) (_ cloud.Machine, err error) {
-	done, err := c.turn(ctx, scope.Cluster+"/"+spec.Name)
-	if err != nil {
-		return cloud.Machine{}, err
-	}
-	defer done()
-	p, err := c.at(ctx, scope)
-	if err != nil {
-		return cloud.Machine{}, err
-	}
-	defer func() { p.held.doubts.note(scope, err); p.held.lately.take(scope) }()
-	m := machine{Cloud: c, project: p, scope: scope, spec: spec}
+func (c *Cloud) EnsureMachine(ctx context.Context, scope cloud.Scope, spec cloud.MachineSpec) (cloud.Machine, error) {
+	return ensuring(ctx, c, scope, scope.Cluster+"/"+spec.Name, func(p *project) (cloud.Machine, error) {
+		return machine{Cloud: c, project: p, scope: scope, spec: spec}.ensure(ctx)
+	})
+}
+
+func (m machine) ensure(ctx context.Context) (cloud.Machine, error) {
 	have, err := m.find(ctx)
 	switch {
 	case err != nil:
 		return cloud.Machine{}, err
 	case have == nil:
 		return m.make(ctx)
-	case have.Metadata[mark.KeyMachine] != spec.ID:
-		return cloud.Machine{}, jeroboam.Errorf(jeroboam.Conflict, "name", "Another machine is called %s.", spec.Name)
+	case have.Metadata[mark.KeyMachine] != m.spec.ID:
+		return cloud.Machine{}, jeroboam.Errorf(jeroboam.Conflict, "name", "Another machine is called %s.", m.spec.Name)
 	case leaving(*have):
-		return cloud.Machine{}, fault.Deleting("machine " + spec.Name)
+		return cloud.Machine{}, fault.Deleting("machine " + m.spec.Name)
 	case have.Status == "ERROR":
 		return cloud.Machine{}, m.discard(ctx, *have)
 	}

@@ -40,17 +40,13 @@ func (p *project) footing(ctx context.Context, scope cloud.Scope) (f footing, er
 
 // EnsureNetwork makes or finds the cluster's network, or looks up the existing
 // one that was named, and makes or finds the security groups.
-func (c *Cloud) EnsureNetwork(ctx context.Context, scope cloud.Scope, spec cloud.NetworkSpec) (n cloud.Network, err error) {
-	done, err := c.turn(ctx, scope.Cluster)
-	if err != nil {
-		return cloud.Network{}, err
-	}
-	defer done()
-	p, err := c.at(ctx, scope)
-	if err != nil {
-		return cloud.Network{}, err
-	}
-	defer func() { p.held.doubts.note(scope, err); p.held.lately.take(scope) }()
+func (c *Cloud) EnsureNetwork(ctx context.Context, scope cloud.Scope, spec cloud.NetworkSpec) (cloud.Network, error) {
+	return ensuring(ctx, c, scope, scope.Cluster, func(p *project) (cloud.Network, error) {
+		return p.ensureNetwork(ctx, scope, spec)
+	})
+}
+
+func (p *project) ensureNetwork(ctx context.Context, scope cloud.Scope, spec cloud.NetworkSpec) (n cloud.Network, err error) {
 	have, err := p.footing(ctx, scope)
 	if err != nil {
 		return cloud.Network{}, err

@@ -124,3 +124,21 @@ func (c *Cloud) turn(ctx context.Context, key string) (done func(), err error) {
 	}
 	return done, err
 }
+
+// ensuring makes something of a cluster when it is the caller's turn at what has
+// the key, remembers whether that failed, and forgets what it makes untrue.
+func ensuring[T any](ctx context.Context, c *Cloud, scope cloud.Scope, key string, do func(*project) (T, error)) (made T, err error) {
+	done, err := c.turn(ctx, key)
+	if err != nil {
+		return made, err
+	}
+	defer done()
+	p, err := c.at(ctx, scope)
+	if err != nil {
+		return made, err
+	}
+	made, err = do(p)
+	p.held.doubts.note(scope, err)
+	p.held.lately.take(scope)
+	return made, err
+}
