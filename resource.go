@@ -56,7 +56,7 @@ const (
 // Resource is a line of the ledger: one cloud object of one cluster. Nothing
 // is created that has no line, and the line goes only after the object has.
 type Resource struct {
-	ID        string        `json:"id"` // cluster ID + "/" + kind + "/" + name
+	ID        string        `json:"id"` // see ResourceID
 	Cluster   string        `json:"cluster"`
 	Project   string        `json:"project"`
 	Kind      string        `json:"kind"`
@@ -72,3 +72,6 @@ type Resource struct {
 	Revision   int64             `json:"-"`
 	Seq        int64             `json:"-"`
 }
+
+// ResourceID is the ID of the line of a cluster's object.
+func ResourceID(cluster, kind, name string) string { return cluster + "/" + kind + "/" + name }

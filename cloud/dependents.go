@@ -30,6 +30,6 @@ type Dependent struct {
 
 // Line is how the ledger of the cluster writes it down.
 func (d Dependent) Line(cluster jeroboam.Cluster) jeroboam.Resource {
-	return jeroboam.Resource{ID: cluster.ID + "/" + d.Kind + "/" + d.Name, Cluster: cluster.ID, Project: cluster.Project,
+	return jeroboam.Resource{ID: jeroboam.ResourceID(cluster.ID, d.Kind, d.Name), Cluster: cluster.ID, Project: cluster.Project,
 		Kind: d.Kind, Name: d.Name, CloudID: d.CloudID, State: jeroboam.ResourceMade, SizeGB: d.SizeGB, Of: d.Of}
 }
