@@ -1,6 +1,9 @@
 package jeroboam
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Kinds of cloud object.
 const (
@@ -24,14 +27,28 @@ const (
 	KindShareSnapshot   = "share-snapshot"
 )
 
+// KindsMadeByCluster lists them, in the order in which their objects go.
+func KindsMadeByCluster() []string {
+	return []string{KindLoadBalancer, KindFloatingAddress, KindSecurityGroup, KindPort,
+		KindSnapshot, KindVolume, KindShareSnapshot, KindShare}
+}
+
 // MadeByCluster reports whether objects of the kind are made by clusters
 // themselves.
-func MadeByCluster(kind string) bool {
+func MadeByCluster(kind string) bool { return slices.Contains(KindsMadeByCluster(), kind) }
+
+// GoesAfter is the kind of which a cluster may have no object left when one of
+// kind goes: clouds refuse to delete what another object uses. "" is none.
+func GoesAfter(kind string) string {
 	switch kind {
-	case KindLoadBalancer, KindFloatingAddress, KindSecurityGroup, KindPort:
-		return true
+	case KindSecurityGroup, KindPort:
+		return KindLoadBalancer
+	case KindVolume:
+		return KindSnapshot
+	case KindShare:
+		return KindShareSnapshot
 	}
-	return HoldsData(kind)
+	return ""
 }
 
 // HoldsData reports whether such an object holds what cannot be made again. The
