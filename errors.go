@@ -105,6 +105,12 @@ func (c *Cause) Text() string {
 	return strings.TrimSpace(c.Detail + " " + c.Remedy)
 }
 
+// Err is the error that the cause was taken from, without the operator's part:
+// for who is told of it by another process.
+func (c *Cause) Err() *Error {
+	return &Error{Kind: c.Kind, Reason: c.Reason, Detail: c.Detail, Remedy: c.Remedy}
+}
+
 // CauseOf turns any error into what a user may see: the text of an error that
 // is not ours stays with the operator.
 func CauseOf(err error) *Cause {

@@ -1,6 +1,7 @@
 package jeroboam_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/jeroboam-cloud/jeroboam"
@@ -16,5 +17,12 @@ func TestACauseReadsAsWhatIsWrongAndWhatToDo(t *testing.T) {
 		if got := cause.Text(); got != want {
 			t.Errorf("%+v reads %q, not %q", cause, got, want)
 		}
+	}
+}
+
+func TestACauseKeepsOfAnErrorWhatAUserMaySee(t *testing.T) {
+	said := jeroboam.Errorf(jeroboam.QuotaExceeded, "quota", "No cores are left.").WithRemedy("Ask for more.")
+	if got := jeroboam.CauseOf(said.Wrap(errors.New("nova said 403"))).Err(); *got != *said {
+		t.Errorf("told of is %+v, not %+v", got, said)
 	}
 }
