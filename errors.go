@@ -3,6 +3,7 @@ package jeroboam
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Kind classifies an error by who must act and how a caller should react.
@@ -93,6 +94,21 @@ type Cause struct {
 	Reason string `json:"reason"`
 	Detail string `json:"detail"`
 	Remedy string `json:"remedy,omitempty"`
+}
+
+// Text is the cause as a user reads it: what is wrong, and what to do about it.
+// No cause has none.
+func (c *Cause) Text() string {
+	if c == nil {
+		return ""
+	}
+	return strings.TrimSpace(c.Detail + " " + c.Remedy)
+}
+
+// Err is the error that the cause was taken from, without the operator's part:
+// for who is told of it by another process.
+func (c *Cause) Err() *Error {
+	return &Error{Kind: c.Kind, Reason: c.Reason, Detail: c.Detail, Remedy: c.Remedy}
 }
 
 // CauseOf turns any error into what a user may see: the text of an error that

@@ -1,6 +1,9 @@
 package jeroboam
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Kinds of cloud object.
 const (
@@ -24,14 +27,28 @@ const (
 	KindShareSnapshot   = "share-snapshot"
 )
 
+// KindsMadeByCluster lists them, in the order in which their objects go.
+func KindsMadeByCluster() []string {
+	return []string{KindLoadBalancer, KindFloatingAddress, KindSecurityGroup, KindPort,
+		KindSnapshot, KindVolume, KindShareSnapshot, KindShare}
+}
+
 // MadeByCluster reports whether objects of the kind are made by clusters
 // themselves.
-func MadeByCluster(kind string) bool {
+func MadeByCluster(kind string) bool { return slices.Contains(KindsMadeByCluster(), kind) }
+
+// GoesAfter is the kind of which a cluster may have no object left when one of
+// kind goes: clouds refuse to delete what another object uses. "" is none.
+func GoesAfter(kind string) string {
 	switch kind {
-	case KindLoadBalancer, KindFloatingAddress, KindSecurityGroup, KindPort:
-		return true
+	case KindSecurityGroup, KindPort:
+		return KindLoadBalancer
+	case KindVolume:
+		return KindSnapshot
+	case KindShare:
+		return KindShareSnapshot
 	}
-	return HoldsData(kind)
+	return ""
 }
 
 // HoldsData reports whether such an object holds what cannot be made again. The
@@ -56,7 +73,7 @@ const (
 // Resource is a line of the ledger: one cloud object of one cluster. Nothing
 // is created that has no line, and the line goes only after the object has.
 type Resource struct {
-	ID        string        `json:"id"` // cluster ID + "/" + kind + "/" + name
+	ID        string        `json:"id"` // see ResourceID
 	Cluster   string        `json:"cluster"`
 	Project   string        `json:"project"`
 	Kind      string        `json:"kind"`
@@ -72,3 +89,6 @@ type Resource struct {
 	Revision   int64             `json:"-"`
 	Seq        int64             `json:"-"`
 }
+
+// ResourceID is the ID of the line of a cluster's object.
+func ResourceID(cluster, kind, name string) string { return cluster + "/" + kind + "/" + name }

@@ -1,8 +1,6 @@
 package autoscale
 
 import (
-	"strings"
-
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -30,7 +28,5 @@ func statusOf(err error) error {
 		return nil
 	}
 	cause := jeroboam.CauseOf(err)
-	return status.Error(codesOf[cause.Kind], sentence(cause))
+	return status.Error(codesOf[cause.Kind], cause.Text())
 }
-
-func sentence(c *jeroboam.Cause) string { return strings.TrimSpace(c.Detail + " " + c.Remedy) }

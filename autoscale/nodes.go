@@ -60,7 +60,7 @@ func statusIn(g group, m jeroboam.Machine, causes map[string]*jeroboam.Cause) *p
 	}
 	status := &protocol.InstanceStatus{InstanceState: protocol.InstanceStatus_instanceCreating}
 	if cause := causes[m.Name]; cause != nil {
-		status.ErrorInfo = &protocol.InstanceErrorInfo{ErrorCode: cause.Reason, ErrorMessage: sentence(cause), InstanceErrorClass: classOther}
+		status.ErrorInfo = &protocol.InstanceErrorInfo{ErrorCode: cause.Reason, ErrorMessage: cause.Text(), InstanceErrorClass: classOther}
 		if cause.Kind == jeroboam.QuotaExceeded {
 			status.ErrorInfo.InstanceErrorClass = classNoRoom
 		}

@@ -262,7 +262,7 @@ func (a *app) printOperations(all []wire.Operation) error {
 	p := a.printer()
 	rows := make([][]string, len(all))
 	for i, op := range all {
-		rows[i] = []string{op.UUID, op.Verb, op.Summary, string(op.State), moment(op.CreatedAt), took(op.StartedAt, op.FinishedAt), because(op.Cause)}
+		rows[i] = []string{op.UUID, op.Verb, op.Summary, string(op.State), moment(op.CreatedAt), took(op.StartedAt, op.FinishedAt), op.Cause.Text()}
 	}
 	err := p.List(map[string]any{"operations": all}, []string{"UUID", "VERB", "WHAT", "STATE", "ASKED", "TOOK", "CAUSE"}, rows)
 	if err != nil || !p.ForPeople() || len(all) == 0 {
@@ -271,7 +271,7 @@ func (a *app) printOperations(all []wire.Operation) error {
 	fmt.Fprintln(p.W)
 	steps := make([][]string, len(all[0].Steps))
 	for i, st := range all[0].Steps {
-		steps[i] = []string{st.Name, string(st.State), strconv.Itoa(st.Attempt), took(st.StartedAt, st.FinishedAt), st.Message, because(st.Cause)}
+		steps[i] = []string{st.Name, string(st.State), strconv.Itoa(st.Attempt), took(st.StartedAt, st.FinishedAt), st.Message, st.Cause.Text()}
 	}
 	return p.List(nil, []string{"STEP", "STATE", "ATTEMPT", "TOOK", "MESSAGE", "CAUSE"}, steps)
 }
@@ -288,7 +288,7 @@ func (a *app) clusterMachines() *cobra.Command {
 		}
 		rows := make([][]string, len(all))
 		for i, m := range all {
-			rows[i] = []string{m.Name, m.Role, m.Address, strconv.FormatBool(m.Connected), services(m.Services), moment(m.ReadyAt), because(m.Cause)}
+			rows[i] = []string{m.Name, m.Role, m.Address, strconv.FormatBool(m.Connected), services(m.Services), moment(m.ReadyAt), m.Cause.Text()}
 		}
 		return a.printer().List(map[string]any{"machines": all}, []string{"NAME", "ROLE", "ADDRESS", "CONNECTED", "SERVICES", "READY SINCE", "CAUSE"}, rows)
 	}}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/api/wire"
 )
 
@@ -56,13 +55,6 @@ func pairs(m map[string]string) string {
 		words = append(words, key+"="+m[key])
 	}
 	return strings.Join(words, " ")
-}
-
-func because(c *jeroboam.Cause) string {
-	if c == nil {
-		return ""
-	}
-	return strings.TrimSpace(c.Detail + " " + c.Remedy)
 }
 
 // keyValues reads words of the form KEY=VALUE.

@@ -84,7 +84,7 @@ func (p *progress) news(e wire.Event) bool {
 		}
 		return false
 	}
-	trouble := e.State + because(e.Cause)
+	trouble := e.State + e.Cause.Text()
 	fresh := p.told[e.Step] != trouble
 	p.told[e.Step] = trouble
 	return fresh
@@ -92,7 +92,7 @@ func (p *progress) news(e wire.Event) bool {
 
 func word(e wire.Event) string {
 	text := e.State
-	if why := because(e.Cause); why != "" {
+	if why := e.Cause.Text(); why != "" {
 		return text + ": " + why
 	}
 	if jeroboam.StepState(e.State) != jeroboam.StepDone && e.Message != "" {

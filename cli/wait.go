@@ -146,5 +146,5 @@ func failure(op wire.Operation) error {
 	case op.Cause == nil:
 		return jeroboam.Errorf(jeroboam.Internal, "operation", "The %s failed.", op.Verb)
 	}
-	return &jeroboam.Error{Kind: op.Cause.Kind, Reason: op.Cause.Reason, Detail: op.Cause.Detail, Remedy: op.Cause.Remedy}
+	return op.Cause.Err()
 }

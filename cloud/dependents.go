@@ -12,8 +12,8 @@ import (
 // List goes by. They are found by the cluster's ID, which those programs are
 // told as the cluster's name.
 //
-// Cloud.Delete deletes one by its Kind and CloudID, machines first. A volume
-// goes after its snapshots, a security group or port after the load balancers.
+// Cloud.Delete deletes one by its Kind and CloudID, after the machines and after
+// what jeroboam.GoesAfter names.
 type Dependents interface {
 	// Dependents lists them. What others use as well is not among them, and of
 	// ports there are only those on a network that was made for the cluster
@@ -30,6 +30,6 @@ type Dependent struct {
 
 // Line is how the ledger of the cluster writes it down.
 func (d Dependent) Line(cluster jeroboam.Cluster) jeroboam.Resource {
-	return jeroboam.Resource{ID: cluster.ID + "/" + d.Kind + "/" + d.Name, Cluster: cluster.ID, Project: cluster.Project,
+	return jeroboam.Resource{ID: jeroboam.ResourceID(cluster.ID, d.Kind, d.Name), Cluster: cluster.ID, Project: cluster.Project,
 		Kind: d.Kind, Name: d.Name, CloudID: d.CloudID, State: jeroboam.ResourceMade, SizeGB: d.SizeGB, Of: d.Of}
 }

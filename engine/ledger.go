@@ -16,16 +16,14 @@ const (
 	attributePublic  = "public" // address by which it is reached from outside, if that is another
 )
 
-func lineID(cluster, kind, name string) string { return cluster + "/" + kind + "/" + name }
-
 // intend writes down that an object is about to be made. A line that is there
 // already stays as it is: the object may exist.
 func (e *Engine) intend(tx store.Tx, c jeroboam.Cluster, kind, name string, attributes map[string]string) error {
-	_, err := store.Get[jeroboam.Resource](tx, lineID(c.ID, kind, name))
+	_, err := store.Get[jeroboam.Resource](tx, jeroboam.ResourceID(c.ID, kind, name))
 	if jeroboam.KindOf(err) != jeroboam.NotFound {
 		return err
 	}
-	line := jeroboam.Resource{ID: lineID(c.ID, kind, name), Cluster: c.ID, Project: c.Project, Kind: kind, Name: name,
+	line := jeroboam.Resource{ID: jeroboam.ResourceID(c.ID, kind, name), Cluster: c.ID, Project: c.Project, Kind: kind, Name: name,
 		State: jeroboam.ResourceIntended, Attributes: attributes, CreatedAt: e.Now().UTC()}
 	return store.Put(tx, &line)
 }
@@ -39,7 +37,7 @@ func (t task) intended(ctx context.Context, kind, name string) error {
 
 // made writes down that the cloud has confirmed an object.
 func (e *Engine) made(tx store.Tx, c jeroboam.Cluster, kind, name, cloudID string, attributes map[string]string) error {
-	_, err := store.Edit(tx, lineID(c.ID, kind, name), func(r *jeroboam.Resource) {
+	_, err := store.Edit(tx, jeroboam.ResourceID(c.ID, kind, name), func(r *jeroboam.Resource) {
 		r.State, r.CloudID = jeroboam.ResourceMade, cloudID
 		if r.Attributes == nil {
 			r.Attributes = map[string]string{}
@@ -53,7 +51,7 @@ func (e *Engine) made(tx store.Tx, c jeroboam.Cluster, kind, name, cloudID strin
 
 // erase removes the line of an object that is gone.
 func (e *Engine) erase(tx store.Tx, cluster, kind, name string) error {
-	err := tx.Delete(store.KindResource, lineID(cluster, kind, name), 0)
+	err := tx.Delete(store.KindResource, jeroboam.ResourceID(cluster, kind, name), 0)
 	if jeroboam.KindOf(err) == jeroboam.NotFound {
 		return nil
 	}

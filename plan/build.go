@@ -331,7 +331,7 @@ func (b *builder) leave(m jeroboam.Machine, needs []string) {
 	if m.IsMaster() {
 		needs = append(needs, string(SetBackends))
 	}
-	line := jeroboam.Resource{ID: b.Cluster.ID + "/" + jeroboam.KindMachine + "/" + m.Name, Cluster: b.Cluster.ID,
+	line := jeroboam.Resource{ID: jeroboam.ResourceID(b.Cluster.ID, jeroboam.KindMachine, m.Name), Cluster: b.Cluster.ID,
 		Project: b.Cluster.Project, Kind: jeroboam.KindMachine, Name: m.Name, CloudID: m.Status.CloudID}
 	b.add(Step{Name: named(DeleteObject, m), Action: DeleteObject, Machine: m, Object: line, Needs: needs})
 }

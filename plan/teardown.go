@@ -33,7 +33,7 @@ func teardown(c jeroboam.Cluster, actual Actual) []Step {
 		if s := parting(c, r); s.Action == Keep {
 			add(s, nil)
 		} else {
-			add(s, append(first, done[goesAfter[r.Kind]]...))
+			add(s, append(first, done[jeroboam.GoesAfter(r.Kind)]...))
 		}
 	}
 	others := slices.Clip(all)
@@ -42,16 +42,6 @@ func teardown(c jeroboam.Cluster, actual Actual) []Step {
 	}
 	return append(steps, Step{Name: string(Sweep), Action: Sweep, Needs: all})
 }
-
-// dependents are the kinds of what a cluster made for itself, in the order in
-// which they go, and goesAfter the kind that has to be gone before one of a kind
-// can go.
-var (
-	dependents = []string{jeroboam.KindLoadBalancer, jeroboam.KindFloatingAddress, jeroboam.KindSecurityGroup, jeroboam.KindPort,
-		jeroboam.KindSnapshot, jeroboam.KindVolume, jeroboam.KindShareSnapshot, jeroboam.KindShare}
-	goesAfter = map[string]string{jeroboam.KindSecurityGroup: jeroboam.KindLoadBalancer, jeroboam.KindPort: jeroboam.KindLoadBalancer,
-		jeroboam.KindVolume: jeroboam.KindSnapshot, jeroboam.KindShare: jeroboam.KindShareSnapshot}
-)
 
 // tiers parts the ledger into what was made for the cluster, what the cluster
 // made for itself, and the network. What was kept is in none of them.
@@ -66,8 +56,9 @@ func tiers(c jeroboam.Cluster, ledger []jeroboam.Resource) (own, theirs, network
 			theirs = append(theirs, r)
 		}
 	}
+	order := jeroboam.KindsMadeByCluster()
 	slices.SortStableFunc(theirs, func(a, b jeroboam.Resource) int {
-		return slices.Index(dependents, a.Kind) - slices.Index(dependents, b.Kind)
+		return slices.Index(order, a.Kind) - slices.Index(order, b.Kind)
 	})
 	return own, theirs, network
 }

@@ -47,13 +47,10 @@ func dependents(s *suite) {
 	s.part(other, left)
 }
 
-// partings is the order that the contract asks for.
-var partings = []string{jeroboam.KindLoadBalancer, jeroboam.KindFloatingAddress, jeroboam.KindSecurityGroup, jeroboam.KindPort,
-	jeroboam.KindSnapshot, jeroboam.KindVolume, jeroboam.KindShareSnapshot, jeroboam.KindShare}
-
+// part deletes them in the order that the contract asks for.
 func (s *suite) part(scope cloud.Scope, all []cloud.Dependent) {
 	s.Helper()
-	for _, kind := range partings {
+	for _, kind := range jeroboam.KindsMadeByCluster() {
 		for _, d := range all {
 			if d.Kind == kind {
 				s.delete(scope, d.Object)

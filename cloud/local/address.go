@@ -2,9 +2,7 @@ package local
 
 import (
 	"context"
-	"path/filepath"
 
-	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 )
 
@@ -14,22 +12,7 @@ func (l *Local) EnsureAddress(_ context.Context, scope cloud.Scope, spec cloud.A
 	if err := checkNames(scope.Cluster, spec.Name); err != nil {
 		return cloud.Address{}, err
 	}
-	defer l.locks.lock(scope.Cluster)()
-	network, found, err := readRecord[networkRecord](l.networkFile(scope.Cluster))
-	if err != nil {
-		return cloud.Address{}, err
-	}
-	if !found {
-		return cloud.Address{}, jeroboam.Errorf(jeroboam.Conflict, "network-missing", "The address's cluster has no network yet.")
-	}
-	path := filepath.Join(l.addressDir(scope.Cluster, spec.Name), addressFile)
-	record, found, err := readRecord[addressRecord](path)
-	if err == nil && !found {
-		record = addressRecord{Scope: scope, Name: spec.Name}
-		if record.Address, err = l.allocate(network, firstBalancer, lastBalancer); err == nil {
-			err = writeRecord(path, record)
-		}
-	}
+	record, _, err := l.recordAddress(addressKind, scope, spec.Name)
 	if err != nil {
 		return cloud.Address{}, err
 	}
@@ -38,5 +21,5 @@ func (l *Local) EnsureAddress(_ context.Context, scope cloud.Scope, spec cloud.A
 
 func (l *Local) deleteAddress(cluster, name string) error {
 	defer l.locks.lock(cluster)()
-	return removeRecorded(l.addressDir(cluster, name), addressFile)
+	return removeRecorded(l.dirOf(addressKind, cluster, name), addressKind.file())
 }

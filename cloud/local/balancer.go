@@ -9,15 +9,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/cloud/local/internal/cgroup"
 	"github.com/jeroboam-cloud/jeroboam/cloud/local/internal/proxy"
 )
-
-func (l *Local) balancerGroup(cluster, name string) string {
-	return l.group(cluster, "balancer-"+name)
-}
 
 // EnsureBalancer implements cloud.Balancers: a process in a network namespace
 // of its own on the cluster's bridge.
@@ -26,14 +21,7 @@ func (l *Local) EnsureBalancer(ctx context.Context, scope cloud.Scope, spec clou
 		return cloud.Balancer{}, err
 	}
 	defer l.locks.lock(scope.Cluster + "/balancer/" + spec.Name)()
-	network, found, err := readRecord[networkRecord](l.networkFile(scope.Cluster))
-	if err != nil {
-		return cloud.Balancer{}, err
-	}
-	if !found {
-		return cloud.Balancer{}, jeroboam.Errorf(jeroboam.Conflict, "network-missing", "The balancer's cluster has no network yet.")
-	}
-	record, err := l.recordBalancer(scope, spec, network)
+	record, network, err := l.recordAddress(balancerKind, scope, spec.Name)
 	if err != nil {
 		return cloud.Balancer{}, err
 	}
@@ -43,24 +31,9 @@ func (l *Local) EnsureBalancer(ctx context.Context, scope cloud.Scope, spec clou
 	return cloud.Balancer{CloudID: spec.Name, Address: record.Address.String()}, nil
 }
 
-func (l *Local) recordBalancer(scope cloud.Scope, spec cloud.BalancerSpec, network networkRecord) (balancerRecord, error) {
-	defer l.locks.lock(scope.Cluster)()
-	path := filepath.Join(l.balancerDir(scope.Cluster, spec.Name), balancerFile)
-	record, found, err := readRecord[balancerRecord](path)
-	if err != nil || found {
-		return record, err
-	}
-	address, err := l.allocate(network, firstBalancer, lastBalancer)
-	if err != nil {
-		return balancerRecord{}, err
-	}
-	record = balancerRecord{Scope: scope, Name: spec.Name, Address: address}
-	return record, writeRecord(path, record)
-}
-
 // runBalancer writes the config and sees to it that a process obeys it.
-func (l *Local) runBalancer(ctx context.Context, record balancerRecord, network networkRecord, spec cloud.BalancerSpec) error {
-	dir := l.balancerDir(record.Scope.Cluster, record.Name)
+func (l *Local) runBalancer(ctx context.Context, record addressRecord, network networkRecord, spec cloud.BalancerSpec) error {
+	dir := l.dirOf(balancerKind, record.Scope.Cluster, record.Name)
 	config := proxy.Config{Listen: hostPort(record.Address.String(), spec.Port)}
 	for _, backend := range spec.Backends {
 		config.Backends = append(config.Backends, hostPort(backend, spec.Port))
@@ -72,8 +45,8 @@ func (l *Local) runBalancer(ctx context.Context, record balancerRecord, network 
 }
 
 // startBalancer has the balancer's process read its config, or starts one.
-func (l *Local) startBalancer(ctx context.Context, record balancerRecord, network networkRecord) error {
-	dir := l.balancerDir(record.Scope.Cluster, record.Name)
+func (l *Local) startBalancer(ctx context.Context, record addressRecord, network networkRecord) error {
+	dir := l.dirOf(balancerKind, record.Scope.Cluster, record.Name)
 	lock, err := lockFile(ctx, filepath.Join(dir, launchLock))
 	if err != nil {
 		return err
@@ -87,7 +60,7 @@ func (l *Local) startBalancer(ctx context.Context, record balancerRecord, networ
 			return err
 		}
 	}
-	group := l.balancerGroup(record.Scope.Cluster, record.Name)
+	group := l.groupOf(balancerKind, record.Scope.Cluster, record.Name)
 	if err := l.groups.Make(group, cgroup.Limits{}); err != nil {
 		return err
 	}
@@ -110,8 +83,8 @@ func (l *Local) reviveBalancer(ctx context.Context, cluster, name string) error 
 	if err != nil || !found {
 		return err
 	}
-	dir := l.balancerDir(cluster, name)
-	record, found, err := readRecord[balancerRecord](filepath.Join(dir, balancerFile))
+	dir := l.dirOf(balancerKind, cluster, name)
+	record, found, err := readRecord[addressRecord](l.recordOf(balancerKind, cluster, name))
 	if err != nil || !found {
 		return err
 	}
@@ -121,7 +94,7 @@ func (l *Local) reviveBalancer(ctx context.Context, cluster, name string) error 
 	return l.startBalancer(ctx, record, network)
 }
 
-func (l *Local) balancerCable(record balancerRecord) string {
+func (l *Local) balancerCable(record addressRecord) string {
 	return l.deviceName("jv", record.Scope.Cluster+"/"+record.Name, 0)
 }
 
@@ -129,7 +102,7 @@ func hostPort(host string, port int) string { return net.JoinHostPort(host, strc
 
 func (l *Local) deleteBalancer(ctx context.Context, cluster, name string) error {
 	defer l.locks.lock(cluster + "/balancer/" + name)()
-	dir := l.balancerDir(cluster, name)
+	dir := l.dirOf(balancerKind, cluster, name)
 	if _, err := os.Stat(dir); err == nil {
 		lock, err := lockFile(ctx, filepath.Join(dir, launchLock))
 		if err != nil {
@@ -137,12 +110,12 @@ func (l *Local) deleteBalancer(ctx context.Context, cluster, name string) error 
 		}
 		defer lock.Close()
 	}
-	err := l.powerOff(ctx, dir, l.balancerGroup(cluster, name))
+	err := l.powerOff(ctx, dir, l.groupOf(balancerKind, cluster, name))
 	if err == nil {
-		err = deleteLink(l.balancerCable(balancerRecord{Scope: cloud.Scope{Cluster: cluster}, Name: name}))
+		err = deleteLink(l.balancerCable(addressRecord{Scope: cloud.Scope{Cluster: cluster}, Name: name}))
 	}
 	if err != nil {
 		return failed("balancer", "The balancer could not be stopped.", err)
 	}
-	return removeRecorded(dir, balancerFile)
+	return removeRecorded(dir, balancerKind.file())
 }

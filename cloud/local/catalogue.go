@@ -47,7 +47,7 @@ func limitsOf(record machineRecord) cgroup.Limits {
 	size, address := record.Flavor, record.Address.As4()
 	return cgroup.Limits{
 		CPUs: size.VCPUs, MemoryMB: size.MemoryMB, Pids: pidsBase + pidsPerCPU*size.VCPUs,
-		Slot: int(address[2]) + int(address[3]) - firstMachine,
+		Slot: int(address[2]) + int(address[3]) - machineKind.first,
 	}
 }
 

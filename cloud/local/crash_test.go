@@ -113,9 +113,9 @@ func (w work) check(t *testing.T, l *Local) {
 		same(t, tell(t, m, "hostname"), m.Name)
 	}
 	for _, object := range objects {
-		group := l.machineGroup(w.Scope.Cluster, object.ID)
+		group := l.groupOf(machineKind, w.Scope.Cluster, object.ID)
 		if object.Kind == jeroboam.KindBalancer {
-			group = l.balancerGroup(w.Scope.Cluster, object.Name)
+			group = l.groupOf(balancerKind, w.Scope.Cluster, object.Name)
 		}
 		if object.Kind != jeroboam.KindNetwork {
 			same(t, len(l.groups.Processes(group)), 1)

@@ -30,39 +30,31 @@ func (l *Local) List(_ context.Context, scope cloud.Scope) ([]cloud.Object, erro
 		names[m.ID] = m.Name
 	}
 	var objects []cloud.Object
-	ids, err := l.known(cluster, "machines", "machine-")
-	if err != nil {
-		return nil, err
-	}
-	for _, id := range ids {
-		objects = append(objects, cloud.Object{Kind: jeroboam.KindMachine, Name: names[id], ID: id, CloudID: id})
-	}
-	balancers, err := l.known(cluster, "balancers", "balancer-")
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range balancers {
-		objects = append(objects, cloud.Object{Kind: jeroboam.KindBalancer, Name: name, CloudID: name})
-	}
-	addresses, err := l.known(cluster, "addresses", "address-")
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range addresses {
-		objects = append(objects, cloud.Object{Kind: jeroboam.KindAddress, Name: name, CloudID: name})
+	for _, k := range kinds {
+		known, err := l.known(k, cluster)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range known {
+			object := cloud.Object{Kind: k.name, Name: name, CloudID: name}
+			if k == machineKind {
+				object.Name, object.ID = names[name], name
+			}
+			objects = append(objects, object)
+		}
 	}
 	network, err := l.listNetwork(cluster)
 	return append(objects, network...), err
 }
 
 // known merges the directories of one kind with the control groups of it.
-func (l *Local) known(cluster, directory, prefix string) ([]string, error) {
-	names, err := subdirectories(filepath.Join(l.clusterDir(cluster), directory))
+func (l *Local) known(k kind, cluster string) ([]string, error) {
+	names, err := subdirectories(l.dirOf(k, cluster, ""))
 	if err != nil {
 		return nil, err
 	}
 	for _, group := range l.groups.Children(l.group(cluster)) {
-		if name, ours := strings.CutPrefix(group, prefix); ours {
+		if name, ours := strings.CutPrefix(group, k.name+"-"); ours {
 			names = append(names, name)
 		}
 	}
@@ -152,18 +144,15 @@ func (l *Local) Delete(ctx context.Context, scope cloud.Scope, object cloud.Obje
 			}
 		}
 		return err
-	case jeroboam.KindBalancer:
+	case jeroboam.KindBalancer, jeroboam.KindAddress:
 		name := cmp.Or(object.CloudID, object.Name)
 		if err := checkNames(name); err != nil {
 			return err
+		}
+		if object.Kind == jeroboam.KindAddress {
+			return l.deleteAddress(scope.Cluster, name)
 		}
 		return l.deleteBalancer(ctx, scope.Cluster, name)
-	case jeroboam.KindAddress:
-		name := cmp.Or(object.CloudID, object.Name)
-		if err := checkNames(name); err != nil {
-			return err
-		}
-		return l.deleteAddress(scope.Cluster, name)
 	case jeroboam.KindNetwork:
 		defer l.locks.lock(scope.Cluster)()
 		if err := l.checkUnused(scope.Cluster); err != nil {
@@ -192,13 +181,13 @@ func (l *Local) machinesMeant(cluster string, object cloud.Object) ([]string, er
 
 // checkUnused refuses to take the network from under machines.
 func (l *Local) checkUnused(cluster string) error {
-	for _, kind := range [][2]string{{"machines", "machine-"}, {"balancers", "balancer-"}, {"addresses", "address-"}} {
-		names, err := l.known(cluster, kind[0], kind[1])
+	for _, k := range kinds {
+		names, err := l.known(k, cluster)
 		if err != nil {
 			return err
 		}
 		if len(names) > 0 {
-			return jeroboam.Errorf(jeroboam.Conflict, "network-in-use", "The network still has %s: %s.", kind[0], strings.Join(names, ", "))
+			return jeroboam.Errorf(jeroboam.Conflict, "network-in-use", "The network still has %s: %s.", k.directory, strings.Join(names, ", "))
 		}
 	}
 	return nil

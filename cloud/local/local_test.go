@@ -69,15 +69,16 @@ func TestFreeSubnetsNeverCollide(t *testing.T) {
 func TestAddressesAreGivenOnceAndReused(t *testing.T) {
 	l := unprivileged(t)
 	network := networkRecord{Scope: cloud.Scope{Cluster: "c"}, Subnet: netip.MustParsePrefix("10.77.3.0/24")}
+	must(t, writeRecord(l.networkFile("c"), network))
 	record := func(id string) netip.Addr {
-		m, err := l.recordMachine(network.Scope, cloud.MachineSpec{ID: id, Name: id}, network)
+		m, _, err := l.recordMachine(network.Scope, cloud.MachineSpec{ID: id, Name: id})
 		must(t, err)
 		return m.Address
 	}
 	same(t, []netip.Addr{record("a"), record("b"), record("a")}, "[10.77.3.10 10.77.3.11 10.77.3.10]")
-	must(t, removeRecorded(l.machineDir("c", "a"), machineFile))
+	must(t, removeRecorded(l.dirOf(machineKind, "c", "a"), machineKind.file()))
 	same(t, []netip.Addr{record("c"), record("b")}, "[10.77.3.10 10.77.3.11]")
-	balancer, err := l.recordBalancer(network.Scope, cloud.BalancerSpec{Name: "api"}, network)
+	balancer, _, err := l.recordAddress(balancerKind, network.Scope, "api")
 	must(t, err)
 	same(t, balancer.Address, "10.77.3.2")
 }
@@ -85,11 +86,12 @@ func TestAddressesAreGivenOnceAndReused(t *testing.T) {
 func TestAFullNetworkSaysSo(t *testing.T) {
 	l := unprivileged(t)
 	network := networkRecord{Scope: cloud.Scope{Cluster: "c"}, Subnet: netip.MustParsePrefix("10.77.3.0/24")}
+	must(t, writeRecord(l.networkFile("c"), network))
 	for _, name := range strings.Split("abcdefgh", "") {
-		_, err := l.recordBalancer(network.Scope, cloud.BalancerSpec{Name: name}, network)
+		_, _, err := l.recordAddress(balancerKind, network.Scope, name)
 		must(t, err)
 	}
-	_, err := l.recordBalancer(network.Scope, cloud.BalancerSpec{Name: "one too many"}, network)
+	_, _, err := l.recordAddress(balancerKind, network.Scope, "one too many")
 	same(t, jeroboam.KindOf(err), jeroboam.QuotaExceeded)
 }
 

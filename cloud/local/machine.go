@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,8 +23,6 @@ func (l *Local) group(parts ...string) string {
 	return filepath.Join(append([]string{"jeroboam-" + l.instance}, parts...)...)
 }
 
-func (l *Local) machineGroup(cluster, id string) string { return l.group(cluster, "machine-"+id) }
-
 // EnsureMachine implements cloud.Cloud. A machine that runs is left as it is, one that
 // is recorded but does not run is started with its old disk and address.
 func (l *Local) EnsureMachine(ctx context.Context, scope cloud.Scope, spec cloud.MachineSpec) (cloud.Machine, error) {
@@ -31,14 +30,7 @@ func (l *Local) EnsureMachine(ctx context.Context, scope cloud.Scope, spec cloud
 		return cloud.Machine{}, err
 	}
 	defer l.locks.lock(scope.Cluster + "/" + spec.ID)()
-	network, found, err := readRecord[networkRecord](l.networkFile(scope.Cluster))
-	if err != nil {
-		return cloud.Machine{}, err
-	}
-	if !found {
-		return cloud.Machine{}, jeroboam.Errorf(jeroboam.Conflict, "network-missing", "The machine's cluster has no network yet.")
-	}
-	record, err := l.recordMachine(scope, spec, network)
+	record, network, err := l.recordMachine(scope, spec)
 	if err != nil {
 		return cloud.Machine{}, err
 	}
@@ -48,26 +40,15 @@ func (l *Local) EnsureMachine(ctx context.Context, scope cloud.Scope, spec cloud
 	return l.machine(record), nil
 }
 
-// recordMachine finds the machine's record or writes it, before anything of
-// the machine is made.
-func (l *Local) recordMachine(scope cloud.Scope, spec cloud.MachineSpec, network networkRecord) (machineRecord, error) {
-	defer l.locks.lock(scope.Cluster)()
-	path := filepath.Join(l.machineDir(scope.Cluster, spec.ID), machineFile)
-	record, found, err := readRecord[machineRecord](path)
-	if err != nil || found {
-		return record, err
-	}
-	address, err := l.allocate(network, firstMachine, lastMachine)
-	if err != nil {
-		return machineRecord{}, err
-	}
-	record = machineRecord{Scope: scope, ID: spec.ID, Name: spec.Name, Role: spec.Role, Address: address, Flavor: spec.Flavor}
-	return record, writeRecord(path, record)
+func (l *Local) recordMachine(scope cloud.Scope, spec cloud.MachineSpec) (machineRecord, networkRecord, error) {
+	return ensureRecord(l, machineKind, scope, spec.ID, func(address netip.Addr) machineRecord {
+		return machineRecord{Scope: scope, ID: spec.ID, Name: spec.Name, Role: spec.Role, Address: address, Flavor: spec.Flavor}
+	})
 }
 
 // runMachine returns when the machine's agent has been executed.
 func (l *Local) runMachine(ctx context.Context, record machineRecord, network networkRecord, userData func() ([]byte, error)) error {
-	dir := l.machineDir(record.Scope.Cluster, record.ID)
+	dir := l.dirOf(machineKind, record.Scope.Cluster, record.ID)
 	if l.processOf(dir).Alive() && !launching(dir) {
 		return nil
 	}
@@ -129,7 +110,7 @@ func (l *Local) prepareMachine(ctx context.Context, dir string, record machineRe
 			return err
 		}
 	}
-	group := l.machineGroup(record.Scope.Cluster, record.ID)
+	group := l.groupOf(machineKind, record.Scope.Cluster, record.ID)
 	if err := l.groups.Remove(ctx, group); err != nil { // of the machine's last life
 		return err
 	}
@@ -147,7 +128,7 @@ func (l *Local) prepareMachine(ctx context.Context, dir string, record machineRe
 }
 
 func (l *Local) launchConfig(dir string, record machineRecord, network networkRecord) inside.Config {
-	group := l.machineGroup(record.Scope.Cluster, record.ID)
+	group := l.groupOf(machineKind, record.Scope.Cluster, record.ID)
 	return inside.Config{
 		Hostname: record.Name, UUID: record.ID, Address: record.Address.String(),
 		Cgroup: group, CPUs: l.groups.Online(group, record.Flavor.VCPUs), MemoryMB: record.Flavor.MemoryMB,
@@ -181,7 +162,7 @@ func (l *Local) Machines(_ context.Context, scope cloud.Scope) ([]cloud.Machine,
 
 // machine is what the kernel says of a recorded machine.
 func (l *Local) machine(record machineRecord) cloud.Machine {
-	dir := l.machineDir(record.Scope.Cluster, record.ID)
+	dir := l.dirOf(machineKind, record.Scope.Cluster, record.ID)
 	m := cloud.Machine{ID: record.ID, CloudID: record.ID, Name: record.Name, Address: record.Address.String(), State: cloud.Stopped}
 	switch {
 	case launching(dir):
@@ -227,7 +208,7 @@ func faultOf(dir string) error {
 // last, so that a crash leaves something to find.
 func (l *Local) deleteMachine(ctx context.Context, cluster, id string) error {
 	defer l.locks.lock(cluster + "/" + id)()
-	dir := l.machineDir(cluster, id)
+	dir := l.dirOf(machineKind, cluster, id)
 	if _, err := os.Stat(dir); err == nil {
 		lock, err := lockFile(ctx, filepath.Join(dir, launchLock))
 		if err != nil {
@@ -235,14 +216,14 @@ func (l *Local) deleteMachine(ctx context.Context, cluster, id string) error {
 		}
 		defer lock.Close()
 	}
-	err := l.powerOff(ctx, dir, l.machineGroup(cluster, id))
+	err := l.powerOff(ctx, dir, l.groupOf(machineKind, cluster, id))
 	if err == nil {
 		err = deleteLink(l.deviceName("jv", id, 0))
 	}
 	if err != nil {
 		return failed("machine", "The machine could not be powered off.", err)
 	}
-	return removeRecorded(dir, machineFile)
+	return removeRecorded(dir, machineKind.file())
 }
 
 // powerOff kills what runs in the directory's machine or balancer, and its group.

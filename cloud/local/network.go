@@ -16,15 +16,10 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 )
 
-// A cluster's subnet: the host has .1, balancers and virtual addresses .2 to .9,
-// machines the rest.
+// A cluster's subnet. The rest of its addresses are those of the kinds.
 const (
-	subnetBits    = 24
-	hostAddress   = 1
-	firstBalancer = 2
-	lastBalancer  = 9
-	firstMachine  = 10
-	lastMachine   = 254
+	subnetBits  = 24
+	hostAddress = 1
 )
 
 // EnsureNetwork implements cloud.Cloud: a bridge in the host's network
@@ -266,9 +261,10 @@ func (l *Local) deleteLinks(cluster string) error {
 
 // forgetCluster removes the cluster's directory and groups once they are empty.
 func (l *Local) forgetCluster(cluster string) {
-	for _, dir := range []string{"machines", "balancers", "addresses", ""} {
-		_ = os.Remove(filepath.Join(l.clusterDir(cluster), dir)) // refused unless empty
+	for _, k := range kinds {
+		_ = os.Remove(l.dirOf(k, cluster, "")) // refused unless empty
 	}
+	_ = os.Remove(l.clusterDir(cluster))
 	l.groups.Prune(l.group(cluster))
 	l.groups.Prune(l.group())
 }

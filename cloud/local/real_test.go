@@ -137,7 +137,7 @@ func kill(t *testing.T, l *Local, m cloud.Machine) {
 	scopes, err := l.Clusters(t.Context())
 	must(t, err)
 	for _, scope := range scopes {
-		must(t, l.processOf(l.machineDir(scope.Cluster, m.ID)).Kill(t.Context()))
+		must(t, l.processOf(l.dirOf(machineKind, scope.Cluster, m.ID)).Kill(t.Context()))
 	}
 }
 
@@ -199,7 +199,7 @@ func TestAMachineHasItsOwnIdentityAndSize(t *testing.T) {
 	l := open(t, options(t))
 	scope, machines := boot(t, l, "demo", 1)
 	m := machines[0]
-	online := l.groups.Online(l.machineGroup(scope.Cluster, m.ID), 1)
+	online := l.groups.Online(l.groupOf(machineKind, scope.Cluster, m.ID), 1)
 	plain := strings.ReplaceAll(m.ID, "-", "")
 	for _, c := range []struct{ question, want string }{
 		{"hostname", "demo-0"},
@@ -239,7 +239,7 @@ func TestAMachineInheritsNoOpenFile(t *testing.T) {
 	files := tell(t, machines[0], "run /bin/ls -l /proc/1/fd")
 	_, err = l.EnsureBalancer(t.Context(), scope, cloud.BalancerSpec{Name: "api", Port: 7000})
 	must(t, err)
-	id := l.processOf(l.balancerDir(scope.Cluster, "api"))
+	id := l.processOf(l.dirOf(balancerKind, scope.Cluster, "api"))
 	output, err := exec.Command("ls", "-l", fmt.Sprintf("/proc/%d/fd", id.PID)).Output()
 	must(t, err)
 	for _, listing := range []string{files, string(output)} {
@@ -322,8 +322,8 @@ func TestTeardownNeedsNoReadableRecord(t *testing.T) {
 		t.Error("a running cluster has no traces: this test sees nothing")
 	}
 	must(t, os.WriteFile(l.networkFile(scope.Cluster), []byte("{"), 0o600))
-	must(t, os.WriteFile(filepath.Join(l.machineDir(scope.Cluster, machines[0].ID), machineFile), []byte("no JSON"), 0o600))
-	must(t, os.RemoveAll(l.machineDir(scope.Cluster, machines[1].ID)))
+	must(t, os.WriteFile(l.recordOf(machineKind, scope.Cluster, machines[0].ID), []byte("no JSON"), 0o600))
+	must(t, os.RemoveAll(l.dirOf(machineKind, scope.Cluster, machines[1].ID)))
 	begin := time.Now()
 	must(t, Teardown(t.Context(), o.State))
 	t.Logf("torn down after %v", time.Since(begin))
@@ -382,7 +382,7 @@ func TestABalancerThatDiesIsStartedAgain(t *testing.T) {
 	must(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	stopped := l.Watch(ctx)
-	must(t, l.processOf(l.balancerDir(scope.Cluster, "api")).Kill(ctx))
+	must(t, l.processOf(l.dirOf(balancerKind, scope.Cluster, "api")).Kill(ctx))
 	for deadline := time.Now().Add(10 * time.Second); ; {
 		name, err := ask(net.JoinHostPort(b.Address, standInPort), "hostname")
 		if err == nil {

@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/jeroboam-cloud/jeroboam"
@@ -43,12 +42,7 @@ type machineRecord struct {
 	Flavor  jeroboam.Flavor `json:"flavor"`
 }
 
-type balancerRecord struct {
-	Scope   cloud.Scope `json:"scope"`
-	Name    string      `json:"name"`
-	Address netip.Addr  `json:"address"`
-}
-
+// addressRecord is that of a balancer or of a virtual address.
 type addressRecord struct {
 	Scope   cloud.Scope `json:"scope"`
 	Name    string      `json:"name"`
@@ -60,24 +54,6 @@ func (l *Local) clusterDir(cluster string) string { return filepath.Join(l.dir, 
 func (l *Local) networkFile(cluster string) string {
 	return filepath.Join(l.clusterDir(cluster), "network.json")
 }
-
-func (l *Local) machineDir(cluster, id string) string {
-	return filepath.Join(l.clusterDir(cluster), "machines", id)
-}
-
-func (l *Local) balancerDir(cluster, name string) string {
-	return filepath.Join(l.clusterDir(cluster), "balancers", name)
-}
-
-func (l *Local) addressDir(cluster, name string) string {
-	return filepath.Join(l.clusterDir(cluster), "addresses", name)
-}
-
-const (
-	machineFile  = "machine.json"
-	balancerFile = "balancer.json"
-	addressFile  = "address.json"
-)
 
 // readRecord reads a JSON record; found is false when there is none.
 func readRecord[T any](path string) (record T, found bool, err error) {
@@ -130,21 +106,17 @@ func diskFailed(err error) error {
 // machineRecords reads every machine's record; damaged ones are left out, List
 // finds those by their directories.
 func (l *Local) machineRecords(cluster string) ([]machineRecord, error) {
-	return records[machineRecord](filepath.Join(l.clusterDir(cluster), "machines"), machineFile)
+	return records[machineRecord](l, machineKind, cluster)
 }
 
-func (l *Local) balancerRecords(cluster string) ([]balancerRecord, error) {
-	return records[balancerRecord](filepath.Join(l.clusterDir(cluster), "balancers"), balancerFile)
-}
-
-func records[T any](dir, file string) ([]T, error) {
-	names, err := subdirectories(dir)
+func records[T any](l *Local, k kind, cluster string) ([]T, error) {
+	names, err := subdirectories(l.dirOf(k, cluster, ""))
 	if err != nil {
 		return nil, err
 	}
 	var all []T
 	for _, name := range names {
-		if record, found, err := readRecord[T](filepath.Join(dir, name, file)); found && err == nil {
+		if record, found, err := readRecord[T](l.recordOf(k, cluster, name)); found && err == nil {
 			all = append(all, record)
 		}
 	}
@@ -165,47 +137,6 @@ func subdirectories(dir string) ([]string, error) {
 		}
 	}
 	return names, nil
-}
-
-// allocate picks the lowest address of the range that no record has. first and
-// last count from the subnet's start.
-func (l *Local) allocate(network networkRecord, first, last int) (netip.Addr, error) {
-	machines, err := l.machineRecords(network.Scope.Cluster)
-	if err != nil {
-		return netip.Addr{}, err
-	}
-	balancers, err := l.balancerRecords(network.Scope.Cluster)
-	if err != nil {
-		return netip.Addr{}, err
-	}
-	addresses, err := records[addressRecord](filepath.Join(l.clusterDir(network.Scope.Cluster), "addresses"), addressFile)
-	if err != nil {
-		return netip.Addr{}, err
-	}
-	var taken []netip.Addr
-	for _, m := range machines {
-		taken = append(taken, m.Address)
-	}
-	for _, b := range balancers {
-		taken = append(taken, b.Address)
-	}
-	for _, a := range addresses {
-		taken = append(taken, a.Address)
-	}
-	for n := first; n <= last; n++ {
-		if address := nth(network.Subnet, n); !slices.Contains(taken, address) {
-			return address, nil
-		}
-	}
-	return netip.Addr{}, jeroboam.Errorf(jeroboam.QuotaExceeded, "addresses", "The network %s has no free address.", network.Subnet).
-		WithRemedy("A cluster of the local cloud has at most %d machines; make another cluster.", lastMachine-firstMachine+1)
-}
-
-// nth returns the address that lies n after the subnet's first, n < 256.
-func nth(subnet netip.Prefix, n int) netip.Addr {
-	bytes := subnet.Masked().Addr().As4()
-	bytes[3] += byte(n)
-	return netip.AddrFrom4(bytes)
 }
 
 // tag marks a network device as ours, for the cluster, in its alias.

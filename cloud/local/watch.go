@@ -114,15 +114,14 @@ func (w *watcher) scan() []runner {
 // runners lists a cluster's machines and balancers.
 func (l *Local) runners(cluster string) []runner {
 	var all []runner
-	for _, kind := range []string{"machines", "balancers"} {
-		parent := filepath.Join(l.clusterDir(cluster), kind)
-		names, err := subdirectories(parent)
+	for _, k := range []kind{machineKind, balancerKind} {
+		names, err := subdirectories(l.dirOf(k, cluster, ""))
 		if err != nil {
 			continue // the cluster was deleted in the meantime
 		}
 		for _, name := range names {
-			r := runner{cluster: cluster, dir: filepath.Join(parent, name)}
-			if kind == "balancers" {
+			r := runner{cluster: cluster, dir: l.dirOf(k, cluster, name)}
+			if k == balancerKind {
 				r.balancer = name
 			}
 			all = append(all, r)

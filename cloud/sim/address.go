@@ -2,10 +2,7 @@ package sim
 
 import (
 	"context"
-	"maps"
-	"slices"
 
-	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 )
 
@@ -15,10 +12,9 @@ func (c *Cloud) EnsureAddress(ctx context.Context, scope cloud.Scope, spec cloud
 	err := c.do(ctx, Call{Name: "EnsureAddress", Cluster: scope.Cluster, Object: spec.Name}, func() error {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		t := c.tenant(scope)
-		if t.network == nil {
-			c.tidy(scope.Cluster)
-			return noNetwork()
+		t, err := c.networked(scope)
+		if err != nil {
+			return err
 		}
 		if _, ok := t.addresses[spec.Name]; !ok {
 			t.addresses[spec.Name] = cloud.Address{CloudID: "address-" + scope.Cluster, Address: t.address()}
@@ -27,15 +23,4 @@ func (c *Cloud) EnsureAddress(ctx context.Context, scope cloud.Scope, spec cloud
 		return nil
 	})
 	return out, err
-}
-
-func (t *tenant) heldAddresses() []cloud.Object {
-	if t == nil {
-		return nil
-	}
-	var out []cloud.Object
-	for _, name := range slices.Sorted(maps.Keys(t.addresses)) {
-		out = append(out, cloud.Object{Kind: jeroboam.KindAddress, Name: name, CloudID: t.addresses[name].CloudID})
-	}
-	return out
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -80,9 +81,9 @@ func (c *Cloud) EnsureBalancer(ctx context.Context, scope cloud.Scope, spec clou
 	err := c.do(ctx, Call{Name: "EnsureBalancer", Cluster: scope.Cluster, Object: spec.Name}, func() error {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		t := c.tenant(scope)
-		if t.network == nil {
-			return noNetwork()
+		t, err := c.networked(scope)
+		if err != nil {
+			return err
 		}
 		if t.balancer == nil {
 			t.names[jeroboam.KindBalancer] = spec.Name
@@ -95,8 +96,13 @@ func (c *Cloud) EnsureBalancer(ctx context.Context, scope cloud.Scope, spec clou
 	return out, err
 }
 
-func noNetwork() error {
-	return jeroboam.Errorf(jeroboam.Invalid, "network", "The cluster has no network.")
+// networked finds the part of a cluster that has a network; c.mu is held.
+func (c *Cloud) networked(s cloud.Scope) (*tenant, error) {
+	t := c.world[s.Cluster]
+	if t == nil || t.network == nil {
+		return nil, jeroboam.Errorf(jeroboam.Invalid, "network", "The cluster has no network.")
+	}
+	return t, nil
 }
 
 // Machines lists the cluster's machines by name.
@@ -140,17 +146,28 @@ func (c *Cloud) Held(cluster string) []cloud.Object {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t := c.world[cluster]
+	if t == nil {
+		return nil
+	}
 	var out []cloud.Object
 	for _, m := range t.sorted() {
 		out = append(out, cloud.Object{Kind: jeroboam.KindMachine, Name: m.spec.Name, ID: m.spec.ID, CloudID: m.cloudID})
 	}
-	if t != nil && t.balancer != nil {
+	if t.balancer != nil {
 		out = append(out, cloud.Object{Kind: jeroboam.KindBalancer, Name: t.names[jeroboam.KindBalancer], CloudID: t.balancer.CloudID})
 	}
-	out = append(out, t.heldAddresses()...)
-	out = append(out, t.heldCredentials()...)
-	if t != nil && t.network != nil {
+	out = append(out, byName(jeroboam.KindAddress, t.addresses, func(a cloud.Address) string { return a.CloudID })...)
+	out = append(out, byName(jeroboam.KindCredential, t.credentials, func(o cloud.Credential) string { return o.CloudID })...)
+	if t.network != nil {
 		out = append(out, cloud.Object{Kind: jeroboam.KindNetwork, Name: t.names[jeroboam.KindNetwork], CloudID: t.network.ID})
+	}
+	return out
+}
+
+func byName[T any](kind string, all map[string]T, cloudID func(T) string) []cloud.Object {
+	var out []cloud.Object
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		out = append(out, cloud.Object{Kind: kind, Name: name, CloudID: cloudID(all[name])})
 	}
 	return out
 }

@@ -2,8 +2,6 @@ package sim
 
 import (
 	"context"
-	"maps"
-	"slices"
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
@@ -21,15 +19,4 @@ func (c *Cloud) EnsureCredential(ctx context.Context, scope cloud.Scope, spec cl
 		return nil
 	})
 	return out, err
-}
-
-func (t *tenant) heldCredentials() []cloud.Object {
-	if t == nil {
-		return nil
-	}
-	var out []cloud.Object
-	for _, name := range slices.Sorted(maps.Keys(t.credentials)) {
-		out = append(out, cloud.Object{Kind: jeroboam.KindCredential, Name: name, CloudID: t.credentials[name].CloudID})
-	}
-	return out
 }

@@ -99,9 +99,7 @@ func (c *Cloud) deleteDependent(cluster string, o cloud.Object) error {
 	if d == nil {
 		return nil
 	}
-	before := map[string]string{jeroboam.KindVolume: jeroboam.KindSnapshot, jeroboam.KindShare: jeroboam.KindShareSnapshot,
-		jeroboam.KindSecurityGroup: jeroboam.KindLoadBalancer, jeroboam.KindPort: jeroboam.KindLoadBalancer}[o.Kind]
-	if c.has(cluster, before) {
+	if before := jeroboam.GoesAfter(o.Kind); c.has(cluster, before) {
 		return jeroboam.Errorf(jeroboam.Conflict, "in-use", "The %s %s is used by a %s.", o.Kind, o.Name, before)
 	}
 	if c.stillGoing(&d.going) {

@@ -132,10 +132,9 @@ func (c *Cloud) findOrMake(scope cloud.Scope, spec cloud.MachineSpec) (cloud.Mac
 func (c *Cloud) wakeUp(scope cloud.Scope, spec cloud.MachineSpec) (cloud.Machine, bool, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	t := c.tenant(scope)
-	if t.network == nil {
-		c.tidy(scope.Cluster)
-		return cloud.Machine{}, false, noNetwork()
+	t, err := c.networked(scope)
+	if err != nil {
+		return cloud.Machine{}, false, err
 	}
 	m := t.machines[spec.Name]
 	if m == nil {

@@ -222,7 +222,7 @@ func printStatus(cmd *cobra.Command, status sealed.Status) error {
 	}
 	for _, k := range status.Keys {
 		if p := k.Problem; p != nil {
-			return jeroboam.Errorf(p.Kind, p.Reason, "%s", p.Detail).WithRemedy("%s", p.Remedy)
+			return p.Err()
 		}
 	}
 	return nil

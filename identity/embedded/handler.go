@@ -143,12 +143,8 @@ func (i *Identity) writeError(w http.ResponseWriter, err error) {
 	case status == 0:
 		status = http.StatusInternalServerError
 	}
-	message := cause.Detail
-	if cause.Remedy != "" {
-		message += " " + cause.Remedy
-	}
 	writeJSON(w, status, map[string]any{"error": map[string]any{
-		"code": status, "title": http.StatusText(status), "message": message,
+		"code": status, "title": http.StatusText(status), "message": cause.Text(),
 	}})
 }
 

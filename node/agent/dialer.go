@@ -129,7 +129,7 @@ func call(ctx context.Context, client *http.Client, method, path string, body io
 func refusal(response *http.Response) error {
 	var cause jeroboam.Cause
 	err := json.NewDecoder(io.LimitReader(response.Body, maxAnswer)).Decode(&cause)
-	e := &jeroboam.Error{Kind: cause.Kind, Reason: cause.Reason, Detail: cause.Detail, Remedy: cause.Remedy}
+	e := cause.Err()
 	if err != nil || e.Kind == "" {
 		e = jeroboam.Errorf(jeroboam.Unavailable, "gateway", "The service answers %s.", response.Status)
 	}

@@ -21,7 +21,7 @@ func (s *session) passReports(ctx context.Context) {
 			cancel()
 			if err != nil && ctx.Err() == nil {
 				s.log.Warn("report refused", "kind", jeroboam.KindOf(err), "err", err)
-				s.say(node.ToAgent{Error: "report: " + detail(err)})
+				s.say(node.ToAgent{Error: "report: " + jeroboam.CauseOf(err).Text()})
 			}
 		}
 	}
@@ -37,7 +37,7 @@ func (s *session) sign(ctx context.Context, request node.SignRequest) {
 	}
 	if err != nil {
 		s.log.Warn("certificate refused", "certificate", request.Name, "kind", jeroboam.KindOf(err), "err", err)
-		response.Error = detail(err)
+		response.Error = jeroboam.CauseOf(err).Text()
 	}
 	response.Certificate = certificate
 	s.say(node.ToAgent{Signed: &response})
@@ -119,13 +119,4 @@ func (s *session) say(message node.ToAgent) {
 		s.log.Debug("message not sent", "err", err)
 		s.cancel()
 	}
-}
-
-// detail is what of an error the agent may log.
-func detail(err error) string {
-	cause := jeroboam.CauseOf(err)
-	if cause.Remedy == "" {
-		return cause.Detail
-	}
-	return cause.Detail + " " + cause.Remedy
 }

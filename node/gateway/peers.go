@@ -83,7 +83,7 @@ func (g *Gateway) callPeer(ctx context.Context, url string, body io.Reader) (io.
 	if json.NewDecoder(io.LimitReader(response.Body, maxRefusal)).Decode(&cause) != nil || cause.Kind == "" {
 		return nil, jeroboam.Errorf(jeroboam.Unavailable, "peer", "The server that the machine's agent has called answers %s.", response.Status)
 	}
-	return nil, &jeroboam.Error{Kind: cause.Kind, Reason: cause.Reason, Detail: cause.Detail, Remedy: cause.Remedy}
+	return nil, cause.Err()
 }
 
 // peer connects another server with a machine whose agent is here.

@@ -144,7 +144,7 @@ func (h *House) settle(tx store.Tx, cluster string) error {
 
 // made writes a line of the ledger.
 func made(tx store.Tx, c jeroboam.Cluster, kind, name string) error {
-	r := jeroboam.Resource{ID: c.ID + "/" + kind + "/" + name, Cluster: c.ID, Project: c.Project, Kind: kind, Name: name, State: jeroboam.ResourceMade}
+	r := jeroboam.Resource{ID: jeroboam.ResourceID(c.ID, kind, name), Cluster: c.ID, Project: c.Project, Kind: kind, Name: name, State: jeroboam.ResourceMade}
 	if old, err := store.Get[jeroboam.Resource](tx, r.ID); err == nil {
 		r.Revision, r.Seq = old.Revision, old.Seq
 	}
@@ -169,7 +169,7 @@ func (h *House) settleGroup(tx store.Tx, c jeroboam.Cluster, g jeroboam.NodeGrou
 	}
 	for _, m := range machines {
 		if m.Group == g.ID && (g.Spec.Deleted || m.Index >= g.Spec.Count) {
-			if err := join(tx.Delete(store.KindResource, c.ID+"/"+jeroboam.KindMachine+"/"+m.Name, 0), store.Delete(tx, m)); err != nil {
+			if err := join(tx.Delete(store.KindResource, jeroboam.ResourceID(c.ID, jeroboam.KindMachine, m.Name), 0), store.Delete(tx, m)); err != nil {
 				return err
 			}
 		}

@@ -132,18 +132,10 @@ func (j Journal) Mark(tx store.Tx, op *jeroboam.Operation, cause *jeroboam.Cause
 	*op = fresh
 	_, err = store.Change(tx, op.Cluster, func(c *jeroboam.Cluster) bool {
 		before := c.Status.Reason
-		c.Status.Reason = reasonText(cause)
+		c.Status.Reason = cause.Text()
 		return c.Status.Reason != before
 	})
 	return err
-}
-
-// reasonText is a cause and its remedy as the wire shows them.
-func reasonText(c *jeroboam.Cause) string {
-	if c == nil {
-		return ""
-	}
-	return strings.TrimSpace(c.Detail + " " + c.Remedy)
 }
 
 // Complete ends an operation well, and with it the states of the cluster and
@@ -184,7 +176,7 @@ func (j Journal) End(tx store.Tx, op jeroboam.Operation, state jeroboam.Operatio
 // settle gives the cluster and its groups their resting or failed state.
 func (j Journal) settle(tx store.Tx, op jeroboam.Operation, state jeroboam.State, cause *jeroboam.Cause) error {
 	c, err := store.Edit(tx, op.Cluster, func(c *jeroboam.Cluster) {
-		c.Status.Reason = reasonText(cause)
+		c.Status.Reason = cause.Text()
 		if op.Verb != jeroboam.VerbRepair {
 			c.Status.State, c.UpdatedAt = state, j.now()
 		}
@@ -210,7 +202,7 @@ func settleGroup(tx store.Tx, g jeroboam.NodeGroup, version string, cause *jerob
 		return nil
 	}
 	action, _, _ := strings.Cut(string(g.Status.State), "_")
-	g.Status.Reason = reasonText(cause)
+	g.Status.Reason = cause.Text()
 	switch {
 	case cause != nil:
 		g.Status.State = jeroboam.State(action + "_FAILED")
@@ -229,7 +221,7 @@ func (j Journal) tellOperation(tx store.Tx, op jeroboam.Operation) error {
 		message += " " + op.Summary
 	}
 	if op.Cause != nil {
-		message += ": " + reasonText(op.Cause)
+		message += ": " + op.Cause.Text()
 	}
 	return j.Tell(tx, op, jeroboam.Event{Type: TypeOperation,
 		State: string(op.State), Message: message, Cause: op.Cause})
