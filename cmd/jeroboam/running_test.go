@@ -129,7 +129,7 @@ func askService(ts *testscript.TestScript, _ bool, args []string) {
 // chooseAddress puts an address that nobody listens on into a variable:
 // "free NAME".
 func chooseAddress(ts *testscript.TestScript, _ bool, args []string) {
-	ts.Setenv(args[0], freeAddress(ts))
+	ts.Setenv(args[0], keepAddress(ts))
 }
 
 // askOften sends as many requests, of which "answer" keeps the last:
