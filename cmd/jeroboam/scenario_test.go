@@ -238,12 +238,12 @@ func keepAddress(ts *testscript.TestScript) string {
 }
 
 func until(ts *testscript.TestScript, what string, holds func() bool) {
-	deadline, tick := time.After(20*time.Second), time.NewTicker(20*time.Millisecond)
+	deadline, tick := time.After(time.Minute), time.NewTicker(20*time.Millisecond)
 	defer tick.Stop()
 	for !holds() {
 		select {
 		case <-deadline:
-			ts.Fatalf("not after 20 s: %s", what)
+			ts.Fatalf("not after a minute: %s", what)
 		case <-tick.C:
 		}
 	}
