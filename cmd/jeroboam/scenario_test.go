@@ -18,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
 
+	"github.com/jeroboam-cloud/jeroboam/test/port"
 	"github.com/jeroboam-cloud/jeroboam/test/postgres"
 )
 
@@ -100,7 +101,7 @@ func serveInBackground(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("serve cannot be negated: use ! exec jeroboam serve")
 	}
-	address := freeAddress(ts)
+	address := keepAddress(ts)
 	script := append([]string{"serve", "--listen", address}, args...)
 	said, err := os.Create(ts.MkAbs("said"))
 	ts.Check(err)
@@ -227,20 +228,22 @@ func makeDatabase(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(args[0], url.Reveal())
 }
 
-func freeAddress(ts *testscript.TestScript) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+// keepAddress is an address for what the scenario starts, the scenario's own until
+// it ends.
+func keepAddress(ts *testscript.TestScript) string {
+	address, release, err := port.Keep()
 	ts.Check(err)
-	defer l.Close()
-	return l.Addr().String()
+	ts.Defer(func() { ts.Check(release()) })
+	return address
 }
 
 func until(ts *testscript.TestScript, what string, holds func() bool) {
-	deadline, tick := time.After(20*time.Second), time.NewTicker(20*time.Millisecond)
+	deadline, tick := time.After(time.Minute), time.NewTicker(20*time.Millisecond)
 	defer tick.Stop()
 	for !holds() {
 		select {
 		case <-deadline:
-			ts.Fatalf("not after 20 s: %s", what)
+			ts.Fatalf("not after a minute: %s", what)
 		case <-tick.C:
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,6 +17,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/node"
 	"github.com/jeroboam-cloud/jeroboam/node/gateway"
 	"github.com/jeroboam-cloud/jeroboam/node/gateway/gatewaytest"
+	"github.com/jeroboam-cloud/jeroboam/test/port"
 )
 
 // api is what listens on a machine: it gives each connection to serve.
@@ -99,10 +101,9 @@ func TestWhatAnAPISaysLastIsHeard(t *testing.T) {
 }
 
 func TestATunnelLeadsToTheOnePortOfTheConfig(t *testing.T) {
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	silent, err := netip.ParseAddrPort(port.Address(t))
 	must(t, err)
-	closed.Close()
-	for name, port := range map[string]int{"a worker's config has none": 0, "nobody listens there": closed.Addr().(*net.TCPAddr).Port} {
+	for name, port := range map[string]int{"a worker's config has none": 0, "nobody listens there": int(silent.Port())} {
 		t.Run(name, func(t *testing.T) {
 			w := withAPI(t, port)
 			_, err := w.gateway.Dial(t.Context(), "", machine)

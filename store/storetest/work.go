@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -251,7 +252,7 @@ func again(t *testing.T, d Database) {
 		last = next
 	}
 	t.Logf("asked to wait %v, waited %v", wait, waited)
-	if waited[2] > 3*time.Second {
+	if slices.Min(waited) > 3*time.Second { // one alone may meet a busy machine
 		t.Errorf("asked to wait %v, waited %v", wait, waited)
 	}
 }

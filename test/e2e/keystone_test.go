@@ -22,6 +22,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/coe/kubernetes"
 	"github.com/jeroboam-cloud/jeroboam/node"
 	"github.com/jeroboam-cloud/jeroboam/pki"
+	"github.com/jeroboam-cloud/jeroboam/test/port"
 )
 
 // TestKeystoneLogin starts an API server with the files that a control-plane
@@ -120,7 +121,7 @@ func startAPIServer(t *testing.T, webhook *keystoneWebhook) apiServer {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	flags := keystoneFiles(t, dir, webhook)
 	accountKeys(t, dir)
-	etcd, peer, api := freeAddress(t), freeAddress(t), freeAddress(t)
+	etcd, peer, api := port.Address(t), port.Address(t), port.Address(t)
 	run(t, dir, "etcd", "--data-dir="+dir+"/etcd", "--listen-client-urls=http://"+etcd, "--advertise-client-urls=http://"+etcd,
 		"--listen-peer-urls=http://"+peer, "--initial-advertise-peer-urls=http://"+peer, "--initial-cluster=default=http://"+peer)
 	run(t, dir, "kube-apiserver", append(flags, "--anonymous-auth=false", "--bind-address=127.0.0.1", "--secure-port="+api[strings.LastIndex(api, ":")+1:],

@@ -12,6 +12,8 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack"
 	"github.com/gophercloud/gophercloud/v2/openstack/config/clouds"
 	"github.com/gophercloud/gophercloud/v2/openstack/containerinfra/v1/clusters"
+
+	"github.com/jeroboam-cloud/jeroboam/test/port"
 )
 
 // TestLife is the main job: a cluster is made, carries a web service, grows,
@@ -124,7 +126,7 @@ func (c cluster) interactive(t *testing.T) {
 		t.Errorf("kubectl exec hostname says %q", out)
 	}
 
-	address := freeAddress(t)
+	address := port.Address(t)
 	port := address[strings.LastIndex(address, ":")+1:]
 	forward := c.kubectlCommand("port-forward", "--address", "127.0.0.1", "service/web", port+":80")
 	if err := forward.Start(); err != nil {

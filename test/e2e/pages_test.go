@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/jeroboam-cloud/jeroboam/test/port"
 )
 
 // TestThePagesOnRealMachines types every command of the pages, in their order,
@@ -51,7 +53,7 @@ func typed(t *testing.T, dir, commands string) string {
 		}
 	}
 	if os.Getenv("JEROBOAM_TEST_SHARED") != "" { // somebody else may have a demo
-		shell.Env = append(shell.Env, "JEROBOAM_LISTEN="+freeAddress(t))
+		shell.Env = append(shell.Env, "JEROBOAM_LISTEN="+port.Address(t))
 	}
 	out, err := shell.CombinedOutput()
 	if err != nil {

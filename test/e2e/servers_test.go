@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jeroboam-cloud/jeroboam/test/port"
 	"github.com/jeroboam-cloud/jeroboam/test/postgres"
 )
 
@@ -43,7 +44,7 @@ func startFleet(t *testing.T, n int, settings ...func() []string) *fleet {
 		_ = os.RemoveAll(shared)
 	})
 	for range n {
-		s := &service{t: t, bin: bin, state: t.TempDir(), listen: freeAddress(t),
+		s := &service{t: t, bin: bin, state: t.TempDir(), listen: port.Address(t),
 			env: []string{"JEROBOAM_DATABASE=" + url.Reveal(), "JEROBOAM_SHARED=" + shared}}
 		s.home = s.state
 		for _, own := range settings {

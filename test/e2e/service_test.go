@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -15,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jeroboam-cloud/jeroboam/test/port"
 )
 
 // service is one "jeroboam serve" on a state directory of its own.
@@ -43,7 +44,7 @@ func start(t testing.TB) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &service{t: t, bin: bin, state: state, listen: freeAddress(t), home: state}
+	s := &service{t: t, bin: bin, state: state, listen: port.Address(t), home: state}
 	before := snapshot(t, state)
 	t.Cleanup(func() {
 		s.remove()
@@ -69,16 +70,6 @@ func (s *service) as(name string) *service {
 	other.home = filepath.Join(s.state, "home", name)
 	s.letIn(name, "member", other.home)
 	return &other
-}
-
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // serve starts the service and returns when it answers.

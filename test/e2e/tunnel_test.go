@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jeroboam-cloud/jeroboam/test/port"
 )
 
 // shown is what the API says of a cluster.
@@ -23,7 +25,7 @@ type shown struct {
 func TestAClusterThatOnlyItsAgentsLeadTo(t *testing.T) {
 	s := start(t)
 	s.stop()
-	door := freeAddress(t)
+	door := port.Address(t)
 	flags := []string{"--api-listen", door, "--api-domain", "clusters.test"}
 	s.serve(flags...)
 	s.template()
@@ -74,7 +76,7 @@ func TestAClusterThatOnlyItsAgentsLeadTo(t *testing.T) {
 func TestATunnelThroughAnotherServer(t *testing.T) {
 	var doors []string
 	f := startFleet(t, 2, func() []string {
-		gateway, door := freeAddress(t), freeAddress(t)
+		gateway, door := port.Address(t), port.Address(t)
 		doors = append(doors, door)
 		return []string{"JEROBOAM_GATEWAY_LISTEN=" + gateway, "JEROBOAM_GATEWAY_PEER_URL=https://" + gateway,
 			"JEROBOAM_API_LISTEN=" + door, "JEROBOAM_API_DOMAIN=clusters.test:443"}

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/jeroboam-cloud/jeroboam/test/port"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -64,17 +66,6 @@ func balance(t *testing.T, c Config) (path string, reload chan struct{}) {
 	return path, reload
 }
 
-// freePort is an address nobody listens on.
-func freePort(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
-}
-
 // answer is what one connection through the balancer yields: the request is
 // sent, its end is announced, and only then does the backend answer.
 func answer(t *testing.T, address string) string {
@@ -102,7 +93,7 @@ func answers(t *testing.T, address string) []string {
 
 func TestConnectionsGoToEveryBackendInTurn(t *testing.T) {
 	one, two := serveName(t, "one"), serveName(t, "two")
-	address := freePort(t)
+	address := port.Address(t)
 	balance(t, Config{Listen: address, Backends: []string{one.Addr().String(), two.Addr().String()}})
 	if got := answers(t, address); !slices.Equal(got, []string{"one", "two"}) {
 		t.Error(got)
@@ -111,7 +102,7 @@ func TestConnectionsGoToEveryBackendInTurn(t *testing.T) {
 
 func TestADeadBackendIsPassedOverAtOnce(t *testing.T) {
 	one, two := serveName(t, "one"), serveName(t, "two")
-	address := freePort(t)
+	address := port.Address(t)
 	balance(t, Config{Listen: address, Backends: []string{one.Addr().String(), two.Addr().String()}})
 	one.Close()
 	if got := answers(t, address); !slices.Equal(got, []string{"two"}) {
@@ -121,7 +112,7 @@ func TestADeadBackendIsPassedOverAtOnce(t *testing.T) {
 
 func TestNewBackendsCountAtOnce(t *testing.T) {
 	one, two := serveName(t, "one"), serveName(t, "two")
-	address := freePort(t)
+	address := port.Address(t)
 	path, reload := balance(t, Config{Listen: address})
 	if got := answer(t, address); got != "" {
 		t.Errorf("nobody answered %q", got)
@@ -142,7 +133,7 @@ func TestNewBackendsCountAtOnce(t *testing.T) {
 
 func TestConnectionsOfARemovedBackendAreClosed(t *testing.T) {
 	one := serveName(t, "one")
-	address := freePort(t)
+	address := port.Address(t)
 	path, reload := balance(t, Config{Listen: address, Backends: []string{one.Addr().String()}})
 	conn, err := net.Dial("tcp", address)
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/jeroboam-cloud/jeroboam/node"
+	"github.com/jeroboam-cloud/jeroboam/test/port"
 )
 
 func must(t *testing.T, err error) {
@@ -171,8 +172,8 @@ func TestAProbePassesWhenItsTargetAnswers(t *testing.T) {
 		answers = answers[1:]
 	}))
 	defer server.Close()
-	address := server.Listener.Addr().String()
-	server.Listener.Close() // until it is started
+	must(t, server.Listener.Close()) // it gets another one later
+	address := port.Address(t)
 	socket := filepath.Join(dir, "s.sock")
 	for name, c := range map[string]struct {
 		probe node.Probe
