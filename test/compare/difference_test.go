@@ -29,6 +29,15 @@ var masks = []struct {
 	{regexp.MustCompile(`\b\d+\.\d+\.\d+\.\d+\b`), "ADDRESS"},
 }
 
+// names are of properties that may not be changed; Magnum puts them in any order.
+var names = regexp.MustCompile(`property\(ies\) (\w+(, \w+)+)`)
+
+func inOrder(text string) string {
+	all := strings.Split(strings.TrimPrefix(text, "property(ies) "), ", ")
+	slices.Sort(all)
+	return "property(ies) " + strings.Join(all, ", ")
+}
+
 // disguise says a service's own words as calls say them.
 func (s *site) disguise(text string) string {
 	for word, value := range s.words {
@@ -39,7 +48,7 @@ func (s *site) disguise(text string) string {
 	for _, m := range masks {
 		text = m.pattern.ReplaceAllString(text, m.name)
 	}
-	return text
+	return names.ReplaceAllStringFunc(text, inOrder)
 }
 
 // shownHeaders are those that clients look at.
