@@ -2,7 +2,6 @@ package service
 
 import (
 	"maps"
-	"math/rand/v2"
 	"net/netip"
 	"reflect"
 	"strconv"
@@ -29,15 +28,6 @@ func orNone(n int) string {
 		return "None"
 	}
 	return strconv.Itoa(n)
-}
-
-var greek = []string{"alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu",
-	"nu", "xi", "omicron", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega"}
-
-// randomName makes a name for an object whose user gave none, e.g.
-// "kappa-9-cluster". Names need not be unique.
-func randomName(kind string) string {
-	return greek[rand.IntN(len(greek))] + "-" + strconv.Itoa(1+rand.IntN(24)) + "-" + kind
 }
 
 // sameTemplate compares everything a user can write.

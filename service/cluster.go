@@ -6,6 +6,8 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/quota"
+	"github.com/jeroboam-cloud/jeroboam/service/access"
+	"github.com/jeroboam-cloud/jeroboam/service/internal/refusal"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
@@ -17,7 +19,7 @@ type Cluster struct {
 	TemplateLabels map[string]string
 }
 
-var clusterFields = map[string]string{
+var clusterList = access.Listing{Resource: "cluster", Wide: true, Fields: map[string]string{
 	"uuid": "id", "name": "name", "status": "status.state", "status_reason": "status.reason", "cluster_template_id": "spec.template",
 	"keypair": "spec.keypair", "flavor_id": "spec.flavor", "master_flavor_id": "spec.master_flavor",
 	"create_timeout": "spec.create_timeout", "docker_volume_size": "spec.docker_volume_size", "stack_id": "id",
@@ -26,25 +28,20 @@ var clusterFields = map[string]string{
 	"fixed_network": "spec.fixed_network", "fixed_subnet": "spec.fixed_subnet", "created_at": "created_at",
 	"updated_at": "updated_at", "container_version": "status.container_version",
 	"floating_ip_enabled": "spec.floating_ip_enabled", "master_lb_enabled": "spec.master_lb_enabled",
-}
+}}
+
+// readCluster is asked about everything that is read of a cluster.
+var readCluster = access.Rule{Name: "cluster:get", Wide: "cluster:get_one_all_projects"}
 
 // Clusters lists the caller's clusters; an administrator sees all.
-func (s *Service) Clusters(ctx context.Context, caller jeroboam.Caller, p Page) ([]Cluster, error) {
-	if err := s.allow(caller, p.rule("cluster"), caller.ProjectID, caller.UserID); err != nil {
-		return nil, err
-	}
-	project, err := s.reach(caller, p.wide("cluster"))
+func (s *Service) Clusters(ctx context.Context, caller jeroboam.Caller, p access.Page) ([]Cluster, error) {
+	q, err := s.gate.List(caller, clusterList, p)
 	if err != nil {
 		return nil, err
 	}
-	q, err := p.query(clusterFields)
-	if err != nil {
-		return nil, err
-	}
-	q.Project = project
-	return view(ctx, s, func(tx store.Tx) ([]Cluster, error) {
+	return store.View(ctx, s.Store, func(tx store.Tx) ([]Cluster, error) {
 		if q.Marker != "" {
-			if _, err := s.visible(tx, caller, q.Marker, p.wide("cluster")); err != nil {
+			if _, err := s.gate.Cluster(tx, caller, q.Marker, clusterList.Marker(p)); err != nil {
 				return nil, err
 			}
 		}
@@ -58,8 +55,8 @@ func (s *Service) Clusters(ctx context.Context, caller jeroboam.Caller, p Page) 
 
 // Cluster shows one cluster.
 func (s *Service) Cluster(ctx context.Context, caller jeroboam.Caller, ident string) (Cluster, error) {
-	return view(ctx, s, func(tx store.Tx) (Cluster, error) {
-		c, err := s.readable(tx, caller, ident)
+	return store.View(ctx, s.Store, func(tx store.Tx) (Cluster, error) {
+		c, err := s.gate.Cluster(tx, caller, ident, readCluster)
 		if err != nil {
 			return Cluster{}, err
 		}
@@ -113,18 +110,15 @@ func (s *Service) UpdateCluster(ctx context.Context, caller jeroboam.Caller, ide
 			return jeroboam.Cluster{}, err
 		}
 	}
-	return update(ctx, s, func(tx store.Tx) (jeroboam.Cluster, error) {
-		c, err := s.visible(tx, caller, ident, "cluster:update_all_projects")
+	return store.Update(ctx, s.Store, func(tx store.Tx) (jeroboam.Cluster, error) {
+		c, err := s.gate.Cluster(tx, caller, ident, access.Everywhere("cluster:update"))
 		if err != nil {
-			return c, err
-		}
-		if err := s.allow(caller, "cluster:update", c.Project, c.User); err != nil {
 			return c, err
 		}
 		if ch.empty() {
 			return c, nil
 		}
-		if err := requireResting(c.Status.State, "Updating a cluster"); err != nil {
+		if err := refusal.UnlessResting(c.Status.State, "Updating a cluster"); err != nil {
 			return c, err
 		}
 		if err := s.reportHealth(caller, &c, ch); err != nil {
@@ -147,7 +141,7 @@ func (s *Service) reportHealth(caller jeroboam.Caller, c *jeroboam.Cluster, ch C
 	if ch.Health == nil && ch.HealthReason == nil {
 		return nil
 	}
-	if err := s.allow(caller, "cluster:update_health_status", c.Project, c.User); err != nil {
+	if err := s.gate.Allow(caller, "cluster:update_health_status", c.Project, c.User); err != nil {
 		return err
 	}
 	if ch.Health != nil {
@@ -177,12 +171,9 @@ func (s *Service) ResizeCluster(ctx context.Context, caller jeroboam.Caller, ide
 	if err := s.preflightResize(ctx, caller, "cluster:resize", ident, r.Group, r.Count); err != nil {
 		return jeroboam.Cluster{}, err
 	}
-	return update(ctx, s, func(tx store.Tx) (jeroboam.Cluster, error) {
-		c, err := s.visible(tx, caller, ident, "")
+	return store.Update(ctx, s.Store, func(tx store.Tx) (jeroboam.Cluster, error) {
+		c, err := s.gate.Cluster(tx, caller, ident, access.Own("cluster:resize"))
 		if err != nil {
-			return c, err
-		}
-		if err := s.allow(caller, "cluster:resize", c.Project, c.User); err != nil {
 			return c, err
 		}
 		g, err := group(tx, c, r.Group)
@@ -192,7 +183,7 @@ func (s *Service) ResizeCluster(ctx context.Context, caller jeroboam.Caller, ide
 		if g.IsMaster() {
 			return c, jeroboam.Errorf(jeroboam.Unsupported, "master-resize", "Resizing the master nodegroup is not supported by this driver.")
 		}
-		if err := requireResizable(c.Status.State, "Resizing a cluster"); err != nil {
+		if err := refusal.UnlessResizable(c.Status.State, "Resizing a cluster"); err != nil {
 			return c, err
 		}
 		if r.From != nil && *r.From != g.Spec.Count {
@@ -205,7 +196,7 @@ func (s *Service) ResizeCluster(ctx context.Context, caller jeroboam.Caller, ide
 // resize writes the wanted size of a worker group and begins the operation.
 func (s *Service) resize(tx store.Tx, caller jeroboam.Caller, c *jeroboam.Cluster, g *jeroboam.NodeGroup, count int, remove []string) error {
 	if g.Spec.Deleted {
-		return refuseState(g.Status.State, "Resizing a nodegroup")
+		return refusal.State(g.Status.State, "Resizing a nodegroup")
 	}
 	if high := value(g.Spec.Max); count < g.Spec.Min || high > 0 && count > high {
 		return jeroboam.Errorf(jeroboam.Invalid, "node_count",
@@ -258,11 +249,8 @@ func (s *Service) DeleteCluster(ctx context.Context, caller jeroboam.Caller, ide
 		return err
 	}
 	return s.Store.Update(ctx, func(tx store.Tx) error {
-		c, err := s.visible(tx, caller, ident, "cluster:delete_all_projects")
+		c, err := s.gate.Cluster(tx, caller, ident, access.Everywhere("cluster:delete"))
 		if err != nil {
-			return err
-		}
-		if err := s.allow(caller, "cluster:delete", c.Project, c.User); err != nil {
 			return err
 		}
 		before := c.Spec.Data
@@ -271,10 +259,10 @@ func (s *Service) DeleteCluster(ctx context.Context, caller jeroboam.Caller, ide
 			return s.rethink(tx, c, before)
 		}
 		c.Spec.Deleted = true
-		if err := s.leaveAll(tx, c); err != nil {
+		if err := s.Federations.LeaveAll(tx, c); err != nil {
 			return err
 		}
-		if err := dropClaims(tx, c.ID); err != nil {
+		if err := quota.DropCluster(tx, c.ID); err != nil {
 			return err
 		}
 		return s.begin(tx, caller, &c, change{verb: jeroboam.VerbDelete, summary: c.Name, state: jeroboam.DeleteInProgress})

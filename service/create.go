@@ -9,6 +9,8 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/quota"
+	"github.com/jeroboam-cloud/jeroboam/service/access"
+	"github.com/jeroboam-cloud/jeroboam/service/internal/names"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
@@ -41,13 +43,13 @@ const (
 // CreateCluster writes down a cluster, its two default groups and the
 // operation that makes it.
 func (s *Service) CreateCluster(ctx context.Context, caller jeroboam.Caller, r ClusterRequest) (jeroboam.Cluster, error) {
-	t, err := view(ctx, s, func(tx store.Tx) (jeroboam.Template, error) {
-		return s.visibleTemplate(tx, caller, r.Template, "")
+	t, err := store.View(ctx, s.Store, func(tx store.Tx) (jeroboam.Template, error) {
+		return s.gate.Template(tx, caller, r.Template, access.Rule{})
 	})
 	if err != nil {
 		return jeroboam.Cluster{}, err
 	}
-	if err := s.allow(caller, "cluster:create", caller.ProjectID, caller.UserID); err != nil {
+	if err := s.gate.Allow(caller, "cluster:create", caller.ProjectID, caller.UserID); err != nil {
 		return jeroboam.Cluster{}, err
 	}
 	wish := r.resolve(t)
@@ -66,7 +68,7 @@ func (s *Service) CreateCluster(ctx context.Context, caller jeroboam.Caller, r C
 	if err := claim(ctx, d, c.Project, groups); err != nil {
 		return c, err
 	}
-	return update(ctx, s, func(tx store.Tx) (jeroboam.Cluster, error) {
+	return store.Update(ctx, s.Store, func(tx store.Tx) (jeroboam.Cluster, error) {
 		return s.keepCluster(tx, caller, c, groups)
 	})
 }
@@ -179,7 +181,7 @@ func (s *Service) newCluster(caller jeroboam.Caller, r ClusterRequest, t jeroboa
 		Status: jeroboam.ClusterStatus{State: jeroboam.CreateInProgress},
 	}
 	if c.Name == "" {
-		c.Name = randomName("cluster")
+		c.Name = names.Random("cluster")
 	}
 	if d.Bare() {
 		c.Spec.CreateTimeout = bareTimeout
@@ -210,7 +212,7 @@ func (s *Service) defaultGroups(c jeroboam.Cluster, r ClusterRequest) []jeroboam
 // keepCluster counts and writes in one transaction, so that creates that race
 // never pass a quota, and none refers to a template that is just deleted.
 func (s *Service) keepCluster(tx store.Tx, caller jeroboam.Caller, c jeroboam.Cluster, groups []jeroboam.NodeGroup) (jeroboam.Cluster, error) {
-	if _, err := s.visibleTemplate(tx, caller, c.Spec.Template, ""); err != nil {
+	if _, err := s.gate.Template(tx, caller, c.Spec.Template, access.Rule{}); err != nil {
 		return c, err
 	}
 	total := jeroboam.Amounts{Clusters: 1}
@@ -232,4 +234,17 @@ func (s *Service) keepCluster(tx store.Tx, caller jeroboam.Caller, c jeroboam.Cl
 		return c, err
 	}
 	return c, s.warn(tx, c, s.ClusterWarnings(c))
+}
+
+// claim gives new groups what each of their nodes takes and how many they want.
+func claim(ctx context.Context, d Driver, project string, groups []jeroboam.NodeGroup) error {
+	for i := range groups {
+		g := &groups[i]
+		f, err := findFlavor(ctx, d, project, g.Spec.Flavor)
+		if err != nil {
+			return err
+		}
+		g.Claim = jeroboam.Claim{Wanted: g.Spec.Count, Each: quota.Each(*g, f)}
+	}
+	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/plan"
+	"github.com/jeroboam-cloud/jeroboam/service/access"
 	"github.com/jeroboam-cloud/jeroboam/service/internal/refusal"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
@@ -77,11 +78,8 @@ func grow(ctx context.Context, d Driver, c jeroboam.Cluster, g jeroboam.NodeGrou
 // with the wish itself is told by the transaction that follows.
 func (s *Service) preflightResize(ctx context.Context, caller jeroboam.Caller, rule, ident, groupIdent string, count int) error {
 	var c jeroboam.Cluster
-	g, err := view(ctx, s, func(tx store.Tx) (g jeroboam.NodeGroup, err error) {
-		if c, err = s.visible(tx, caller, ident, ""); err != nil {
-			return g, err
-		}
-		if err := s.allow(caller, rule, c.Project, c.User); err != nil {
+	g, err := store.View(ctx, s.Store, func(tx store.Tx) (g jeroboam.NodeGroup, err error) {
+		if c, err = s.gate.Cluster(tx, caller, ident, access.Own(rule)); err != nil {
 			return g, err
 		}
 		return group(tx, c, groupIdent)
@@ -99,7 +97,7 @@ func (s *Service) preflightGroup(ctx context.Context, c jeroboam.Cluster, g jero
 	if at < 0 || more <= 0 {
 		return nil
 	}
-	network, err := view(ctx, s, func(tx store.Tx) (cloud.Network, error) { return networkOf(tx, c) })
+	network, err := store.View(ctx, s.Store, func(tx store.Tx) (cloud.Network, error) { return networkOf(tx, c) })
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/api"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/service"
+	"github.com/jeroboam-cloud/jeroboam/service/access"
 	"github.com/jeroboam-cloud/jeroboam/store"
 	"github.com/jeroboam-cloud/jeroboam/test/apikit"
 )
@@ -86,7 +87,7 @@ func TestWhatIsMissingIsToldTogetherWithWhatTheCloudCannotDo(t *testing.T) {
 		}
 		last = at
 	}
-	if all, err := h.Service.Clusters(t.Context(), olga, service.Page{}); err != nil || len(all) > 0 {
+	if all, err := h.Service.Clusters(t.Context(), olga, access.Page{}); err != nil || len(all) > 0 {
 		t.Errorf("something was written down: %v, %v", all, err)
 	}
 	create(t, h, service.ClusterRequest{Name: "demo"})

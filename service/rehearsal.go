@@ -27,9 +27,7 @@ type Plan struct {
 // means that there would be nothing to do.
 func (s *Service) Rehearse(ctx context.Context, verb func(*Service) error) (Plan, error) {
 	scene := &scene{Backend: s.Store, service: s}
-	options := s.Options
-	options.Store = scene
-	if err := verb(&Service{Options: options, started: s.started, labels: s.labels}); err != nil {
+	if err := verb(s.on(scene)); err != nil {
 		return scene.plan, err
 	}
 	return s.withDependents(ctx, scene.plan)
@@ -82,12 +80,9 @@ func (a *act) Wake(cluster string) error {
 // only the cloud can tell, as a machine that is lost, shows in the operation
 // that makes up for it.
 func (s *Service) ClusterPlan(ctx context.Context, caller jeroboam.Caller, ident string) (Plan, error) {
-	return view(ctx, s, func(tx store.Tx) (Plan, error) {
-		c, err := s.visible(tx, caller, ident, "cluster:get_one_all_projects")
+	return store.View(ctx, s.Store, func(tx store.Tx) (Plan, error) {
+		c, err := s.gate.Cluster(tx, caller, ident, readCluster)
 		if err != nil {
-			return Plan{}, err
-		}
-		if err := s.allow(caller, "cluster:get", c.Project, c.User); err != nil {
 			return Plan{}, err
 		}
 		return s.planIn(tx, c.ID)

@@ -16,7 +16,10 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/coe"
 	"github.com/jeroboam-cloud/jeroboam/identity"
 	"github.com/jeroboam-cloud/jeroboam/quota"
+	"github.com/jeroboam-cloud/jeroboam/service/access"
+	"github.com/jeroboam-cloud/jeroboam/service/federation"
 	"github.com/jeroboam-cloud/jeroboam/service/internal/labels"
+	"github.com/jeroboam-cloud/jeroboam/service/quotas"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
@@ -85,6 +88,10 @@ type Signer interface {
 // Service is the verbs. It is safe for concurrent use.
 type Service struct {
 	Options
+	Federations federation.Verbs
+	Quotas      quotas.Verbs
+
+	gate     access.Gate
 	started  time.Time
 	labels   labels.Registry
 	clusters store.Memo[jeroboam.Cluster]   // as they are listed
@@ -112,7 +119,17 @@ func New(o Options) *Service {
 	if o.Limits.Nodes == 0 {
 		o.Limits.Nodes = 1000
 	}
-	return &Service{Options: o, started: o.Now(), labels: newLabelRegistry(o.Drivers)}
+	s := &Service{Options: o, gate: access.Gate{Policy: o.Policy}, started: o.Now(), labels: newLabelRegistry(o.Drivers)}
+	return s.on(o.Store)
+}
+
+// on is the same verbs with what another store holds.
+func (s *Service) on(db store.Backend) *Service {
+	t := &Service{Options: s.Options, gate: s.gate, started: s.started, labels: s.labels}
+	t.Store = db
+	t.Federations = federation.Verbs{Store: db, Gate: t.gate, Now: t.now, NewID: t.NewID}
+	t.Quotas = quotas.Verbs{Store: db, Gate: t.gate, Defaults: t.Limits.Quotas, Now: t.now}
+	return t
 }
 
 // newUUID returns a random UUID of version 4 (RFC 9562).
@@ -125,25 +142,3 @@ func newUUID() string {
 
 // now is the time as it is stored: UTC, whole microseconds.
 func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Microsecond) }
-
-func (s *Service) allow(caller jeroboam.Caller, rule, project, user string) error {
-	return s.Policy.Allow(caller, rule, identity.Target{Project: project, User: user})
-}
-
-func view[T any](ctx context.Context, s *Service, f func(tx store.Tx) (T, error)) (T, error) {
-	var out T
-	err := s.Store.View(ctx, func(tx store.Tx) (err error) {
-		out, err = f(tx)
-		return err
-	})
-	return out, err
-}
-
-func update[T any](ctx context.Context, s *Service, f func(tx store.Tx) (T, error)) (T, error) {
-	var out T
-	err := s.Store.Update(ctx, func(tx store.Tx) (err error) {
-		out, err = f(tx)
-		return err
-	})
-	return out, err
-}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/coe"
+	"github.com/jeroboam-cloud/jeroboam/service/access"
+	"github.com/jeroboam-cloud/jeroboam/service/internal/refusal"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
@@ -22,14 +24,14 @@ type Upgrade struct {
 // the control plane and the default workers, or one other group, which can only
 // follow. All that cannot be is refused before anything is changed.
 func (s *Service) UpgradeCluster(ctx context.Context, caller jeroboam.Caller, ident string, up Upgrade) (jeroboam.Cluster, error) {
-	wish, err := view(ctx, s, func(tx store.Tx) (upgrade, error) { return s.upgrade(tx, caller, ident, up) })
+	wish, err := store.View(ctx, s.Store, func(tx store.Tx) (upgrade, error) { return s.upgrade(tx, caller, ident, up) })
 	if err != nil {
 		return wish.cluster, err
 	}
 	if err := s.checkMachines(ctx, wish); err != nil {
 		return wish.cluster, err
 	}
-	return update(ctx, s, func(tx store.Tx) (jeroboam.Cluster, error) {
+	return store.Update(ctx, s.Store, func(tx store.Tx) (jeroboam.Cluster, error) {
 		wish, err := s.upgrade(tx, caller, wish.cluster.ID, up)
 		if err != nil {
 			return wish.cluster, err
@@ -56,13 +58,10 @@ type upgrade struct {
 func (s *Service) upgrade(tx store.Tx, caller jeroboam.Caller, ident string, up Upgrade) (upgrade, error) {
 	w := upgrade{Upgrade: up}
 	var err error
-	if w.cluster, err = s.visible(tx, caller, ident, "cluster:upgrade_all_projects"); err != nil {
+	if w.cluster, err = s.gate.Cluster(tx, caller, ident, access.Everywhere("cluster:upgrade")); err != nil {
 		return w, err
 	}
-	if err := s.allow(caller, "cluster:upgrade", w.cluster.Project, w.cluster.User); err != nil {
-		return w, err
-	}
-	if w.template, err = s.visibleTemplate(tx, caller, up.Template, ""); err != nil {
+	if w.template, err = s.gate.Template(tx, caller, up.Template, access.Rule{}); err != nil {
 		return w, err
 	}
 	if w.group, err = group(tx, w.cluster, cmp.Or(up.Group, jeroboam.DefaultWorker)); err != nil {
@@ -71,7 +70,7 @@ func (s *Service) upgrade(tx store.Tx, caller jeroboam.Caller, ident string, up 
 	if w.groups, err = groupsOf(tx, w.cluster.ID); err != nil {
 		return w, err
 	}
-	if err := requireResting(w.cluster.Status.State, "Upgrading a cluster"); err != nil {
+	if err := refusal.UnlessResting(w.cluster.Status.State, "Upgrading a cluster"); err != nil {
 		return w, err
 	}
 	if w.driver, err = s.driverOf(w.cluster); err != nil {

@@ -47,15 +47,19 @@ var mayEnter = map[string][]string{
 	"node/simagent":            {"node"},
 
 	"quota":       {"store", "cloud"},
-	"service":     {"plan", "store", "identity", "coe", "cloud", "quota"},
+	"service":     {"plan", "store", "identity", "coe", "cloud", "quota", "service/access", "service/federation", "service/quotas"},
 	"engine":      {"plan", "cloud", "coe", "pki", "vault", "store", "quota", "node", "node/boot", "node/gateway", "release", "engine/pace"},
 	"engine/pace": {},
 	"passage":     {},
 	"monitor":     {"plan", "cloud", "coe", "pki", "vault", "store", "node", "release", "engine"},
 
+	"service/access":     {"identity", "store"},
+	"service/federation": {"service/access", "store"},
+	"service/quotas":     {"service/access", "quota", "store"},
+
 	"api/wire":    {},
 	"api/openapi": {},
-	"api":         {"api/wire", "api/openapi", "service", "identity"},
+	"api":         {"api/wire", "api/openapi", "service", "service/access", "service/federation", "identity"},
 	"autoscale":   {"service", "coe", "node/gateway"},
 	"audit":       {"api"},
 	"observe":     {"api", "engine", "store"},

@@ -88,7 +88,7 @@ func services(t *testing.T, backends []store.Backend) []*service.Service {
 
 func limit(t *testing.T, s *service.Service, resource string, n int) {
 	t.Helper()
-	if _, err := s.CreateQuota(t.Context(), anna, jeroboam.Quota{Project: "p1", Resource: resource, HardLimit: n}); err != nil {
+	if _, err := s.Quotas.Create(t.Context(), anna, jeroboam.Quota{Project: "p1", Resource: resource, HardLimit: n}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -143,7 +143,7 @@ func TestWhatRacesForTheLastOfItNeverGetsMore(t *testing.T) {
 				t.Errorf("%d clusters at a limit of 10", n)
 			}
 			limit(t, all[0], jeroboam.QuotaNode, 20) // 10 are left
-			if _, err := all[0].UpdateQuota(t.Context(), anna, "p1", jeroboam.QuotaCluster, 1000); err != nil {
+			if _, err := all[0].Quotas.Update(t.Context(), anna, "p1", jeroboam.QuotaCluster, 1000); err != nil {
 				t.Fatal(err)
 			}
 			if n := race(t, all, func(s *service.Service, i int) error { return create(t.Context(), s, 100+i, 2) }); n != 3 {

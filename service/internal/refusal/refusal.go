@@ -1,4 +1,5 @@
-// Package refusal makes one answer of all that is against a wish.
+// Package refusal words what is refused: it makes one answer of all that is
+// against a wish, and says what to do where a state is against it.
 package refusal
 
 import (
