@@ -69,12 +69,6 @@ var mayEnter = map[string][]string{
 	"cmd/jeroboam-agent": {"node", "node/agent", "release"},
 }
 
-// subrooms are the packages that a room is split into and that share its row.
-var subrooms = map[string][]string{
-	"cli":        {"cli/credentials", "cli/daemon", "cli/output"},
-	"node/agent": {"node/agent/supervise"},
-}
-
 // anything may be imported by the rooms that put the house together.
 var anything = []string{"cmd/jeroboam", "test"}
 
