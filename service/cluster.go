@@ -200,7 +200,7 @@ func (s *Service) resize(tx store.Tx, caller jeroboam.Caller, c *jeroboam.Cluste
 	}
 	if high := value(g.Spec.Max); count < g.Spec.Min || high > 0 && count > high {
 		return jeroboam.Errorf(jeroboam.Invalid, "node_count",
-			"Resizing %s outside the allowed range: min_node_count = %d, max_node_count = %s", g.Name, g.Spec.Min, orNone(high))
+			"Resizing %s outside the allowed range: min_node_count = %d, max_node_count = %s", g.Name, g.Spec.Min, refusal.OrNone(high))
 	}
 	if err := s.checkNodes(tx, c.ID, count-g.Spec.Count); err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/plan"
+	"github.com/jeroboam-cloud/jeroboam/service/drivers"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
@@ -46,11 +47,11 @@ func (s *Service) rethink(tx store.Tx, c jeroboam.Cluster, before jeroboam.DataW
 // itself: the records know of it only when nothing else is left. A cloud that
 // does not answer is an error: a list that lacks something would be believed.
 func (s *Service) withDependents(ctx context.Context, p Plan) (Plan, error) {
-	d, err := s.driverOf(p.Cluster)
+	d, err := s.drivers.Of(p.Cluster)
 	if err != nil || d.Dependents == nil || !p.Cluster.Spec.Deleted {
 		return p, nil
 	}
-	ctx, stop := context.WithTimeout(ctx, preflightPatience)
+	ctx, stop := context.WithTimeout(ctx, drivers.Patience)
 	defer stop()
 	c := p.Cluster
 	found, err := d.Dependents.Dependents(ctx, cloud.Scope{Cluster: c.ID, Project: c.Project, Name: c.Name})

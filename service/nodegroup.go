@@ -165,16 +165,16 @@ func (s *Service) checkGroup(c jeroboam.Cluster, g jeroboam.NodeGroup) error {
 	if err := placement.Check(g); err != nil {
 		return err
 	}
-	return s.checkGroupLabels(groupIn(c, g))
+	return s.drivers.CheckGroup(c.Spec.COE, groupIn(c, g).ownLabels())
 }
 
 // claimGroup finds out what each node of a new group takes.
 func (s *Service) claimGroup(ctx context.Context, c jeroboam.Cluster, g *jeroboam.NodeGroup) error {
-	d, err := s.driverOf(c)
+	d, err := s.drivers.Of(c)
 	if err != nil {
 		return err
 	}
-	f, err := findFlavor(ctx, d, c.Project, g.Spec.Flavor)
+	f, err := d.FindFlavor(ctx, c.Project, g.Spec.Flavor)
 	g.Claim.Each = quota.Each(*g, f)
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/coe"
 	"github.com/jeroboam-cloud/jeroboam/plan"
+	"github.com/jeroboam-cloud/jeroboam/service/drivers"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
@@ -100,7 +101,7 @@ func (s *Service) planIn(tx store.Tx, cluster string) (Plan, error) {
 		return p, err
 	}
 	desired := plan.Desired{Cluster: p.Cluster}
-	d, unknown := s.driverOf(p.Cluster) // a cluster can go without its driver
+	d, unknown := s.drivers.Of(p.Cluster) // a cluster can go without its driver
 	if unknown == nil {
 		desired.Authorities, desired.Credential = d.Engine.Traits().Authorities, d.Credentials
 	}
@@ -176,7 +177,7 @@ func wantedVersion(desired plan.Desired, m jeroboam.Machine) string {
 }
 
 // disrupted finds the workers that would have to be emptied.
-func disrupted(d Driver, desired plan.Desired, actual plan.Actual) map[string]bool {
+func disrupted(d drivers.Driver, desired plan.Desired, actual plan.Actual) map[string]bool {
 	out := map[string]bool{}
 	upgrader, ok := d.Engine.(coe.Upgrader)
 	if !ok {

@@ -37,7 +37,7 @@ func (s *Service) RotateAuthority(ctx context.Context, caller jeroboam.Caller, i
 
 // wantGeneration wants one more generation of the authorities it returns.
 func (s *Service) wantGeneration(c *jeroboam.Cluster, kind string) ([]string, error) {
-	d, err := s.driverOf(*c)
+	d, err := s.drivers.Of(*c)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func (s *Service) RotateCredential(ctx context.Context, caller jeroboam.Caller, 
 		if err != nil {
 			return c, err
 		}
-		d, err := s.driverOf(c)
+		d, err := s.drivers.Of(c)
 		if err != nil {
 			return c, err
 		}

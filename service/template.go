@@ -2,6 +2,8 @@ package service
 
 import (
 	"context"
+	"maps"
+	"reflect"
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/service/access"
@@ -81,17 +83,17 @@ func (s *Service) checkTemplate(ctx context.Context, caller jeroboam.Caller, t *
 	if t.Name == "" {
 		t.Name = names.Random("template")
 	}
-	d, err := s.driverFor(ctx, caller.ProjectID, t)
+	d, err := s.drivers.For(ctx, caller.ProjectID, t)
 	if err != nil {
 		return err
 	}
 	if drivers := d.Engine.Traits().NetworkDrivers; t.NetworkDriver == "" && len(drivers) > 0 {
 		t.NetworkDriver = drivers[0]
 	}
-	if err := s.checkWishes(d, *t); err != nil {
+	if err := s.drivers.Check(d, *t); err != nil {
 		return err
 	}
-	if err := refusal.Of(checkResources(ctx, d, caller.ProjectID, *t)); err != nil {
+	if err := refusal.Of(d.FindAll(ctx, caller.ProjectID, *t)); err != nil {
 		return err
 	}
 	if publish && s.gate.Allow(caller, "clustertemplate:publish", t.Project, t.User) != nil {
@@ -171,4 +173,13 @@ func unused(tx store.Tx, t jeroboam.Template) error {
 	}
 	return jeroboam.Errorf(jeroboam.Invalid, "referenced", "ClusterTemplate %s is referenced by one or multiple clusters.", t.ID).
 		WithRemedy("Delete its clusters first, or make a new template.")
+}
+
+// sameTemplate compares everything a user can write.
+func sameTemplate(a, b jeroboam.Template) bool {
+	if !maps.Equal(a.Labels, b.Labels) {
+		return false
+	}
+	a.Labels, b.Labels = nil, nil
+	return reflect.DeepEqual(a, b)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/coe"
 	"github.com/jeroboam-cloud/jeroboam/service/access"
+	"github.com/jeroboam-cloud/jeroboam/service/drivers"
 	"github.com/jeroboam-cloud/jeroboam/service/internal/refusal"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
@@ -50,7 +51,7 @@ type upgrade struct {
 	template jeroboam.Template
 	group    jeroboam.NodeGroup // a default one: both
 	groups   []jeroboam.NodeGroup
-	driver   Driver
+	driver   drivers.Driver
 	from, to string // version
 }
 
@@ -73,7 +74,7 @@ func (s *Service) upgrade(tx store.Tx, caller jeroboam.Caller, ident string, up 
 	if err := refusal.UnlessResting(w.cluster.Status.State, "Upgrading a cluster"); err != nil {
 		return w, err
 	}
-	if w.driver, err = s.driverOf(w.cluster); err != nil {
+	if w.driver, err = s.drivers.Of(w.cluster); err != nil {
 		return w, err
 	}
 	if _, can := w.driver.Engine.(coe.Upgrader); !can {
@@ -84,17 +85,6 @@ func (s *Service) upgrade(tx store.Tx, caller jeroboam.Caller, ident string, up 
 		return w, w.checkFollower(tx)
 	}
 	return w, s.checkLeap(&w)
-}
-
-// driverOf finds the driver that a cluster was made with.
-func (s *Service) driverOf(c jeroboam.Cluster) (Driver, error) {
-	for _, d := range s.Drivers {
-		if d.Name == c.Spec.Driver {
-			return d, nil
-		}
-	}
-	return Driver{}, jeroboam.Errorf(jeroboam.Unsupported, "driver", "The driver %s of cluster %s is not configured.", c.Spec.Driver, c.Name).
-		WithRemedy("The operator configures it again.")
 }
 
 // checkFollower keeps Magnum's rule: a group can only come to where its cluster
@@ -124,7 +114,7 @@ func (s *Service) checkLeap(w *upgrade) (err error) {
 	if have, want := orFirst(c.Spec.NetworkDriver, networks), orFirst(t.NetworkDriver, networks); have != want {
 		return inPlace("network_driver", "The template %s has the network driver %s, and the cluster has %s.", t.Name, want, have)
 	}
-	if w.to, err = s.version(t.COE, t.Labels); err != nil {
+	if w.to, err = s.drivers.Version(t.COE, t.Labels); err != nil {
 		return err
 	}
 	if w.to == w.from {
@@ -164,18 +154,18 @@ func (s *Service) checkMachines(ctx context.Context, w upgrade) error {
 		return nil
 	}
 	c, t := w.cluster, w.template
-	_, have, err := s.findImage(ctx, c.Project, c.Spec.Image)
+	_, have, err := s.drivers.FindImage(ctx, c.Project, c.Spec.Image)
 	if err != nil {
 		return err
 	}
-	_, want, err := s.findImage(ctx, c.Project, t.Image)
+	_, want, err := s.drivers.FindImage(ctx, c.Project, t.Image)
 	if err != nil {
 		return err
 	}
 	if have.ID != want.ID {
 		return inPlace("image", "The template %s has the image %s, and the machines of the cluster were made of %s.", t.Name, t.Image, c.Spec.Image)
 	}
-	d, err := s.driverFor(ctx, c.Project, &t)
+	d, err := s.drivers.For(ctx, c.Project, &t)
 	if err == nil && d.Name != c.Spec.Driver {
 		err = inPlace("driver", "The template %s is for the driver %s, and the cluster was made by %s.", t.Name, d.Name, c.Spec.Driver)
 	}
@@ -221,13 +211,13 @@ func (s *Service) follow(g *jeroboam.NodeGroup, w upgrade) {
 // labels are those that are there with the new version: no other label of the
 // template reaches what was made without it.
 func (w upgrade) labels(have map[string]string) map[string]string {
-	said, says := w.template.Labels[labelVersion]
-	_, had := have[labelVersion]
+	said, says := w.template.Labels[drivers.LabelVersion]
+	_, had := have[drivers.LabelVersion]
 	if !says && !had {
 		return have
 	}
 	labels := jeroboam.MergeLabels(have, nil)
-	maps.Copy(labels, map[string]string{labelVersion: cmp.Or(said, w.to)})
+	maps.Copy(labels, map[string]string{drivers.LabelVersion: cmp.Or(said, w.to)})
 	return labels
 }
 

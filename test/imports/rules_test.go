@@ -47,13 +47,14 @@ var mayEnter = map[string][]string{
 	"node/simagent":            {"node"},
 
 	"quota":       {"store", "cloud"},
-	"service":     {"plan", "store", "identity", "coe", "cloud", "quota", "service/access", "service/federation", "service/quotas"},
+	"service":     {"plan", "store", "identity", "coe", "cloud", "quota", "service/access", "service/drivers", "service/federation", "service/quotas"},
 	"engine":      {"plan", "cloud", "coe", "pki", "vault", "store", "quota", "node", "node/boot", "node/gateway", "release", "engine/pace"},
 	"engine/pace": {},
 	"passage":     {},
 	"monitor":     {"plan", "cloud", "coe", "pki", "vault", "store", "node", "release", "engine"},
 
 	"service/access":     {"identity", "store"},
+	"service/drivers":    {"plan", "coe", "cloud"},
 	"service/federation": {"service/access", "store"},
 	"service/quotas":     {"service/access", "quota", "store"},
 

@@ -14,6 +14,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/quota"
 	"github.com/jeroboam-cloud/jeroboam/service"
+	"github.com/jeroboam-cloud/jeroboam/service/drivers"
 	"github.com/jeroboam-cloud/jeroboam/store"
 	"github.com/jeroboam-cloud/jeroboam/store/memory"
 	"github.com/jeroboam-cloud/jeroboam/store/postgres"
@@ -73,7 +74,7 @@ func services(t *testing.T, backends []store.Backend) []*service.Service {
 				t.Error(err)
 			}
 		})
-		all = append(all, service.New(service.Options{Store: b, Drivers: []service.Driver{{
+		all = append(all, service.New(service.Options{Store: b, Drivers: []drivers.Driver{{
 			Driver: jeroboam.Driver{Name: apikit.Driver, ServerType: "vm", Distro: "fedora-coreos", COE: apikit.COE, Cloud: "testcloud"},
 			Engine: apikit.Engine{}, Catalogue: apikit.Catalogue{}, Preflight: apikit.Catalogue{},
 		}}, Versions: func(string) []string { return apikit.Versions }}))

@@ -4,6 +4,7 @@ package refusal
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jeroboam-cloud/jeroboam"
@@ -57,4 +58,12 @@ func Leaves(err error) []error {
 		all = append(all, Leaves(e)...)
 	}
 	return all
+}
+
+// OrNone is a number in Magnum's words, in which 0 is none.
+func OrNone(n int) string {
+	if n == 0 {
+		return "None"
+	}
+	return strconv.Itoa(n)
 }
