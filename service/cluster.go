@@ -240,35 +240,6 @@ func (s *Service) checkTotal(nodes int) error {
 		WithRemedy("Use fewer nodes or a second cluster; the operator sets the limit.")
 }
 
-// DeleteCluster asks for the end of a cluster, from any state. Asking again
-// while it goes on changes no more than the wish for its data; asking again
-// after a failure tries again. A wish of "" is the one before, or that of the
-// cluster's label.
-func (s *Service) DeleteCluster(ctx context.Context, caller jeroboam.Caller, ident string, data jeroboam.DataWish) error {
-	if err := checkDataWish(data); err != nil {
-		return err
-	}
-	return s.Store.Update(ctx, func(tx store.Tx) error {
-		c, err := s.gate.Cluster(tx, caller, ident, access.Everywhere("cluster:delete"))
-		if err != nil {
-			return err
-		}
-		before := c.Spec.Data
-		c.Spec.Data = dataWish(c.Spec, data)
-		if c.Spec.Deleted && c.Status.State == jeroboam.DeleteInProgress {
-			return s.rethink(tx, c, before)
-		}
-		c.Spec.Deleted = true
-		if err := s.Federations.LeaveAll(tx, c); err != nil {
-			return err
-		}
-		if err := quota.DropCluster(tx, c.ID); err != nil {
-			return err
-		}
-		return s.begin(tx, caller, &c, change{verb: jeroboam.VerbDelete, summary: c.Name, state: jeroboam.DeleteInProgress})
-	})
-}
-
 func value[T any](p *T) T {
 	if p == nil {
 		var zero T

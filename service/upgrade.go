@@ -8,6 +8,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/coe"
+	"github.com/jeroboam-cloud/jeroboam/plan"
 	"github.com/jeroboam-cloud/jeroboam/service/access"
 	"github.com/jeroboam-cloud/jeroboam/service/drivers"
 	"github.com/jeroboam-cloud/jeroboam/service/internal/refusal"
@@ -90,7 +91,7 @@ func (s *Service) upgrade(tx store.Tx, caller jeroboam.Caller, ident string, up 
 // checkFollower keeps Magnum's rule: a group can only come to where its cluster
 // is, so that it is never ahead of the control plane.
 func (w *upgrade) checkFollower(tx store.Tx) error {
-	w.from, w.to = versionOf(w.cluster, w.group), w.cluster.Spec.Version
+	w.from, w.to = plan.WantedVersion(w.cluster, w.group), w.cluster.Spec.Version
 	if w.template.ID == w.cluster.Spec.Template {
 		return nil
 	}
@@ -124,7 +125,7 @@ func (s *Service) checkLeap(w *upgrade) (err error) {
 		return err
 	}
 	for _, g := range w.groups {
-		if v := versionOf(c, g); v != w.from && !g.Spec.Deleted {
+		if v := plan.WantedVersion(c, g); v != w.from && !g.Spec.Deleted {
 			return jeroboam.Errorf(jeroboam.Conflict, "version-skew", "Node group %s still runs %s, and the cluster %s.", g.Name, v, w.from).
 				WithRemedy("Upgrade it to the cluster's present template first, or delete it.")
 		}
@@ -142,10 +143,6 @@ func orFirst(word string, words []string) string {
 		return words[0]
 	}
 	return word
-}
-
-func versionOf(c jeroboam.Cluster, g jeroboam.NodeGroup) string {
-	return cmp.Or(g.Spec.Version, c.Spec.Version)
 }
 
 // checkMachines asks the cloud whether the machines could stay what they are.

@@ -47,7 +47,7 @@ var mayEnter = map[string][]string{
 	"node/simagent":            {"node"},
 
 	"quota":       {"store", "cloud"},
-	"service":     {"plan", "store", "identity", "coe", "cloud", "quota", "service/access", "service/drivers", "service/federation", "service/quotas"},
+	"service":     {"plan", "store", "identity", "coe", "cloud", "quota", "service/access", "service/drivers", "service/federation", "service/forecast", "service/quotas"},
 	"engine":      {"plan", "cloud", "coe", "pki", "vault", "store", "quota", "node", "node/boot", "node/gateway", "release", "engine/pace"},
 	"engine/pace": {},
 	"passage":     {},
@@ -56,11 +56,12 @@ var mayEnter = map[string][]string{
 	"service/access":     {"identity", "store"},
 	"service/drivers":    {"plan", "coe", "cloud"},
 	"service/federation": {"service/access", "store"},
+	"service/forecast":   {"service/drivers", "plan", "coe", "cloud", "store"},
 	"service/quotas":     {"service/access", "quota", "store"},
 
 	"api/wire":    {},
 	"api/openapi": {},
-	"api":         {"api/wire", "api/openapi", "service", "service/access", "service/federation", "identity"},
+	"api":         {"api/wire", "api/openapi", "service", "service/access", "service/federation", "service/forecast", "identity"},
 	"autoscale":   {"service", "coe", "node/gateway"},
 	"audit":       {"api"},
 	"observe":     {"api", "engine", "store"},
