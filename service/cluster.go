@@ -30,8 +30,12 @@ var clusterList = access.Listing{Resource: "cluster", Wide: true, Fields: map[st
 	"floating_ip_enabled": "spec.floating_ip_enabled", "master_lb_enabled": "spec.master_lb_enabled",
 }}
 
-// readCluster is asked about everything that is read of a cluster.
-var readCluster = access.Rule{Name: "cluster:get", Wide: "cluster:get_one_all_projects"}
+// What is asked about everything that is read of a cluster, and about what changes
+// it in place.
+var (
+	readCluster   = access.Rule{Name: "cluster:get", Wide: "cluster:get_one_all_projects"}
+	updateCluster = access.Everywhere("cluster:update")
+)
 
 // Clusters lists the caller's clusters; an administrator sees all.
 func (s *Service) Clusters(ctx context.Context, caller jeroboam.Caller, p access.Page) ([]Cluster, error) {
@@ -106,12 +110,12 @@ func (ch ClusterChange) empty() bool {
 // as it is.
 func (s *Service) UpdateCluster(ctx context.Context, caller jeroboam.Caller, ident string, ch ClusterChange) (jeroboam.Cluster, error) {
 	if ch.NodeCount != nil {
-		if err := s.preflightResize(ctx, caller, "cluster:update", ident, jeroboam.DefaultWorker, *ch.NodeCount); err != nil {
+		if err := s.preflightResize(ctx, caller, updateCluster, ident, Resize{Group: jeroboam.DefaultWorker, Count: *ch.NodeCount}); err != nil {
 			return jeroboam.Cluster{}, err
 		}
 	}
 	return store.Update(ctx, s.Store, func(tx store.Tx) (jeroboam.Cluster, error) {
-		c, err := s.gate.Cluster(tx, caller, ident, access.Everywhere("cluster:update"))
+		c, err := s.gate.Cluster(tx, caller, ident, updateCluster)
 		if err != nil {
 			return c, err
 		}
@@ -168,7 +172,7 @@ func (s *Service) ResizeCluster(ctx context.Context, caller jeroboam.Caller, ide
 	if r.Group == "" {
 		r.Group = jeroboam.DefaultWorker
 	}
-	if err := s.preflightResize(ctx, caller, "cluster:resize", ident, r.Group, r.Count); err != nil {
+	if err := s.preflightResize(ctx, caller, access.Own("cluster:resize"), ident, r); err != nil {
 		return jeroboam.Cluster{}, err
 	}
 	return store.Update(ctx, s.Store, func(tx store.Tx) (jeroboam.Cluster, error) {

@@ -11,18 +11,18 @@ import (
 
 // preflightResize asks for what a group lacks to its wanted size. What is wrong
 // with the wish itself is told by the transaction that follows.
-func (s *Service) preflightResize(ctx context.Context, caller jeroboam.Caller, rule, ident, groupIdent string, count int) error {
+func (s *Service) preflightResize(ctx context.Context, caller jeroboam.Caller, rule access.Rule, ident string, r Resize) error {
 	var c jeroboam.Cluster
 	g, err := store.View(ctx, s.Store, func(tx store.Tx) (g jeroboam.NodeGroup, err error) {
-		if c, err = s.gate.Cluster(tx, caller, ident, access.Own(rule)); err != nil {
+		if c, err = s.gate.Cluster(tx, caller, ident, rule); err != nil {
 			return g, err
 		}
-		return group(tx, c, groupIdent)
+		return group(tx, c, r.Group)
 	})
 	if err != nil {
 		return nil
 	}
-	return s.preflightGroup(ctx, c, g, count-g.Spec.Count)
+	return s.preflightGroup(ctx, c, g, r.Count-g.Spec.Count)
 }
 
 // preflightGroup asks for more nodes of a group, on the network that the cluster

@@ -37,6 +37,11 @@ func TestWhatTheCloudCannotDoIsRefusedWithEveryReason(t *testing.T) {
 			_, err := h.Service.UpdateCluster(t.Context(), olga, "demo", service.ClusterChange{NodeCount: &count})
 			return err
 		},
+		"an administrator's update": func() error {
+			count := many + 1
+			_, err := h.Service.UpdateCluster(t.Context(), anna, c.ID, service.ClusterChange{NodeCount: &count})
+			return err
+		},
 		"node group": func() error {
 			_, err := h.Service.CreateNodeGroup(t.Context(), olga, "demo", service.NodeGroupRequest{Name: "many", Count: &many})
 			return err

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/jeroboam-cloud/jeroboam"
-	"github.com/jeroboam-cloud/jeroboam/service/access"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
@@ -13,7 +12,7 @@ import (
 // stays, and the plan is made anew. It is not Magnum's.
 func (s *Service) RetryCluster(ctx context.Context, caller jeroboam.Caller, ident string) (jeroboam.Cluster, error) {
 	return store.Update(ctx, s.Store, func(tx store.Tx) (jeroboam.Cluster, error) {
-		c, err := s.gate.Cluster(tx, caller, ident, access.Everywhere("cluster:update"))
+		c, err := s.gate.Cluster(tx, caller, ident, updateCluster)
 		if err != nil {
 			return c, err
 		}
