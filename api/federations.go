@@ -3,19 +3,19 @@ package api
 import (
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/api/wire"
-	"github.com/jeroboam-cloud/jeroboam/service"
+	"github.com/jeroboam-cloud/jeroboam/service/federation"
 )
 
-func grouped(f service.Federation) wire.FederationParts {
+func grouped(f federation.Federation) wire.FederationParts {
 	return wire.FederationParts{Federation: f.Federation, Clusters: f.Clusters, Health: f.Health()}
 }
 
-func (s *server) federations(r *request) ([]service.Federation, string, error) {
+func (s *server) federations(r *request) ([]federation.Federation, string, error) {
 	p, err := wire.DecodePage(r.query)
 	if err != nil {
 		return nil, "", err
 	}
-	found, err := s.Service.Federations(r.Context(), r.caller, r.page(p))
+	found, err := s.Service.Federations.List(r.Context(), r.caller, r.page(p))
 	if err != nil || len(found) == 0 {
 		return nil, "", err
 	}
@@ -48,7 +48,7 @@ func detailFederations(s *server, r *request) (reply, error) {
 }
 
 func showFederation(s *server, r *request) (reply, error) {
-	f, err := s.Service.Federation(r.Context(), r.caller, r.vars["federation"])
+	f, err := s.Service.Federations.Get(r.Context(), r.caller, r.vars["federation"])
 	if err != nil {
 		return reply{}, err
 	}
@@ -60,7 +60,7 @@ func createFederation(s *server, r *request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	f, err := s.Service.CreateFederation(r.Context(), r.caller, service.FederationRequest{
+	f, err := s.Service.Federations.Create(r.Context(), r.caller, federation.Request{
 		Name: in.Name, Host: in.HostClusterID, Members: in.MemberIDs, Properties: in.Properties})
 	if err != nil {
 		return reply{}, err
@@ -77,10 +77,10 @@ func updateFederation(s *server, r *request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	f, err := s.Service.UpdateFederation(r.Context(), r.caller, r.vars["federation"],
-		func(f jeroboam.Federation) (service.FederationChange, error) {
+	f, err := s.Service.Federations.Update(r.Context(), r.caller, r.vars["federation"],
+		func(f jeroboam.Federation) (federation.Change, error) {
 			ch, err := patch.Federation(f)
-			return service.FederationChange(ch), err
+			return federation.Change(ch), err
 		})
 	if err != nil {
 		return reply{}, err
@@ -89,5 +89,5 @@ func updateFederation(s *server, r *request) (reply, error) {
 }
 
 func deleteFederation(s *server, r *request) (reply, error) {
-	return done(s.Service.DeleteFederation(r.Context(), r.caller, r.vars["federation"]))
+	return done(s.Service.Federations.Delete(r.Context(), r.caller, r.vars["federation"]))
 }

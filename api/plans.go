@@ -3,6 +3,7 @@ package api
 import (
 	"github.com/jeroboam-cloud/jeroboam/api/wire"
 	"github.com/jeroboam-cloud/jeroboam/service"
+	"github.com/jeroboam-cloud/jeroboam/service/forecast"
 )
 
 func clusterPlan(s *server, r *request) (reply, error) {
@@ -31,7 +32,7 @@ func (s *server) rehearse(rt *route, r *request) (reply, error) {
 	return rep, err
 }
 
-func planOf(p service.Plan) wire.Plan {
+func planOf(p forecast.Plan) wire.Plan {
 	shown := wire.Plan{ClusterUUID: p.Cluster.ID, Verb: p.Operation.Verb, Summary: p.Operation.Summary, Steps: []wire.PlanStep{}}
 	planned := map[string]bool{}
 	for _, step := range p.Steps {

@@ -18,7 +18,7 @@ func listQuotas(s *server, r *request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	found, err := s.Service.Quotas(r.Context(), r.caller, all, r.page(p))
+	found, err := s.Service.Quotas.List(r.Context(), r.caller, all, r.page(p))
 	if err != nil {
 		return reply{}, err
 	}
@@ -37,7 +37,7 @@ func listQuotas(s *server, r *request) (reply, error) {
 }
 
 func showQuota(s *server, r *request) (reply, error) {
-	q, err := s.Service.Quota(r.Context(), r.caller, r.vars["project"], r.vars["resource"])
+	q, err := s.Service.Quotas.Get(r.Context(), r.caller, r.vars["project"], r.vars["resource"])
 	if err != nil {
 		return reply{}, err
 	}
@@ -49,7 +49,7 @@ func createQuota(s *server, r *request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	q, err := s.Service.CreateQuota(r.Context(), r.caller,
+	q, err := s.Service.Quotas.Create(r.Context(), r.caller,
 		jeroboam.Quota{Project: in.ProjectID, Resource: in.Resource, HardLimit: in.HardLimit})
 	if err != nil {
 		return reply{}, err
@@ -62,7 +62,7 @@ func updateQuota(s *server, r *request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	q, err := s.Service.UpdateQuota(r.Context(), r.caller, r.vars["project"], r.vars["resource"], in.HardLimit)
+	q, err := s.Service.Quotas.Update(r.Context(), r.caller, r.vars["project"], r.vars["resource"], in.HardLimit)
 	if err != nil {
 		return reply{}, err
 	}
@@ -70,5 +70,5 @@ func updateQuota(s *server, r *request) (reply, error) {
 }
 
 func deleteQuota(s *server, r *request) (reply, error) {
-	return done(s.Service.DeleteQuota(r.Context(), r.caller, r.vars["project"], r.vars["resource"]))
+	return done(s.Service.Quotas.Delete(r.Context(), r.caller, r.vars["project"], r.vars["resource"]))
 }

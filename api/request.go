@@ -14,7 +14,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/api/wire"
-	"github.com/jeroboam-cloud/jeroboam/service"
+	"github.com/jeroboam-cloud/jeroboam/service/access"
 )
 
 // request is what a handler works from.
@@ -65,8 +65,8 @@ func (r *request) detailed() bool {
 }
 
 // page is a page as the service asks for it.
-func (r *request) page(p wire.Page) service.Page {
-	return service.Page{Limit: p.Limit, Marker: p.Marker, Sort: p.Sort, Desc: p.Desc, Detail: r.detailed()}
+func (r *request) page(p wire.Page) access.Page {
+	return access.Page{Limit: p.Limit, Marker: p.Marker, Sort: p.Sort, Desc: p.Desc, Detail: r.detailed()}
 }
 
 // collection is the path of a list, which stays in its detailed form from page

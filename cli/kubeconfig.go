@@ -1,94 +1,105 @@
 package cli
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
+	"context"
 	"fmt"
+	"net/url"
+	"os"
 
-	"sigs.k8s.io/yaml"
+	"github.com/spf13/cobra"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/api/wire"
+	"github.com/jeroboam-cloud/jeroboam/cli/kubeconfig"
+	"github.com/jeroboam-cloud/jeroboam/client"
 )
 
-// newKey makes a client key and a CSR for it. The key stays in this process
-// and in the file it is written to; the service sees the CSR alone.
-func newKey(user string, groups []string) (key jeroboam.Secret, csr string, err error) {
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return "", "", fmt.Errorf("make a key: %w", err)
+func (a *app) clusterConfig() *cobra.Command {
+	var file, user, server string
+	var force bool
+	var groups []string
+	c := &cobra.Command{Use: "config CLUSTER", Short: "Make a kubeconfig with a new key, which never leaves this machine", Args: exactly("CLUSTER")}
+	c.Flags().StringVar(&file, "file", "-", "file to write, readable by its owner alone; - is standard output")
+	c.Flags().BoolVar(&force, "force", false, "write over a file that is there")
+	c.Flags().StringVar(&user, "user", "admin", "name of the user in the certificate")
+	c.Flags().StringVar(&server, "server", "", "where to reach the API if not at its own address, whose name it keeps: https://host:port")
+	c.Flags().StringSliceVar(&groups, "group", []string{"system:masters"}, "groups of the user in the certificate")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if _, err := os.Stat(file); err == nil && file != "-" && !force {
+			return jeroboam.Errorf(jeroboam.Conflict, "file", "There is a file %s already.", file).
+				WithRemedy("Name another one with --file, or add --force.")
+		}
+		s, err := a.client()
+		if err != nil {
+			return err
+		}
+		config, err := newKubeconfig(c.Context(), s, args[0], subject{user, groups}, server)
+		if err != nil {
+			return err
+		}
+		if file == "-" {
+			_, err = a.stdout.Write(config)
+			return err
+		}
+		if err := writePrivate(file, config); err != nil {
+			return err
+		}
+		return a.printer().Text(map[string]string{"kubeconfig": file}, "export KUBECONFIG=%s", file)
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(private)
+	return c
+}
+
+// subject is who a certificate is for.
+type subject struct {
+	user   string
+	groups []string
+}
+
+// newKubeconfig has a fresh key certified for a user of the cluster, who reaches
+// it at the server's address or, for "", at its own.
+func newKubeconfig(ctx context.Context, s *client.Client, cluster string, who subject, server string) ([]byte, error) {
+	c, err := s.Cluster(ctx, cluster)
 	if err != nil {
-		return "", "", fmt.Errorf("encode the key: %w", err)
+		return nil, err
 	}
-	subject := pkix.Name{CommonName: user, Organization: groups}
-	request, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: subject}, private)
+	if c.APIAddress == nil {
+		return nil, jeroboam.Errorf(jeroboam.Conflict, "api-address", "The cluster %s has no API address yet; it is %s.", c.Name, c.Status).
+			WithRemedy("Wait for it: jeroboam cluster watch %s.", c.Name)
+	}
+	ca, err := s.CA(ctx, c.UUID, "")
 	if err != nil {
-		return "", "", fmt.Errorf("make a certificate request: %w", err)
+		return nil, err
 	}
-	return jeroboam.Secret(encodePEM("PRIVATE KEY", der)), encodePEM("CERTIFICATE REQUEST", request), nil
+	key, csr, err := kubeconfig.NewKey(who.user, who.groups)
+	if err != nil {
+		return nil, err
+	}
+	signed, err := s.Sign(ctx, wire.CertificateSign{ClusterUUID: c.UUID, CSR: csr})
+	if err != nil {
+		return nil, err
+	}
+	to := kubeconfig.Access{Cluster: c.Name, User: who.user, Server: *c.APIAddress, CA: ca.PEM + "\n", Certificate: signed.PEM + "\n", Key: key}
+	if server != "" {
+		own, err := url.Parse(to.Server)
+		if err != nil {
+			return nil, fmt.Errorf("the cluster's api_address: %w", err)
+		}
+		to.Server, to.Name = server, own.Hostname()
+	}
+	return to.YAML()
 }
 
-func encodePEM(kind string, der []byte) string {
-	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
-}
-
-// kubeconfig is the part of a kubeconfig that one user of one cluster needs.
-// https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
-type kubeconfig struct {
-	APIVersion     string         `json:"apiVersion"`
-	Kind           string         `json:"kind"`
-	CurrentContext string         `json:"current-context"`
-	Clusters       []namedCluster `json:"clusters"`
-	Users          []namedUser    `json:"users"`
-	Contexts       []namedContext `json:"contexts"`
-}
-
-type namedCluster struct {
-	Name    string `json:"name"`
-	Cluster struct {
-		Server string `json:"server"`
-		Name   string `json:"tls-server-name,omitempty"`
-		CA     []byte `json:"certificate-authority-data"`
-	} `json:"cluster"`
-}
-
-type namedUser struct {
-	Name string `json:"name"`
-	User struct {
-		Certificate []byte `json:"client-certificate-data"`
-		Key         []byte `json:"client-key-data"`
-	} `json:"user"`
-}
-
-type namedContext struct {
-	Name    string `json:"name"`
-	Context struct {
-		Cluster string `json:"cluster"`
-		User    string `json:"user"`
-	} `json:"context"`
-}
-
-// access is what a kubeconfig is made of; certificates are PEM.
-type access struct {
-	Cluster, User, Server, CA, Certificate string
-	Name                                   string // that the server has; "": the one in its address
-	Key                                    jeroboam.Secret
-}
-
-func (a access) kubeconfig() ([]byte, error) {
-	cluster := namedCluster{Name: a.Cluster}
-	cluster.Cluster.Server, cluster.Cluster.Name, cluster.Cluster.CA = a.Server, a.Name, []byte(a.CA)
-	user := namedUser{Name: a.Cluster + "-" + a.User}
-	user.User.Certificate, user.User.Key = []byte(a.Certificate), []byte(a.Key.Reveal())
-	context := namedContext{Name: a.Cluster}
-	context.Context.Cluster, context.Context.User = cluster.Name, user.Name
-	return yaml.Marshal(kubeconfig{
-		APIVersion: "v1", Kind: "Config", CurrentContext: context.Name,
-		Clusters: []namedCluster{cluster}, Users: []namedUser{user}, Contexts: []namedContext{context},
-	})
+// writePrivate replaces a file by one that only its owner can read.
+func writePrivate(path string, data []byte) error {
+	temporary := path + ".new"
+	err := os.WriteFile(temporary, data, 0o600)
+	if err == nil {
+		err = os.Rename(temporary, path)
+	}
+	if err != nil {
+		_ = os.Remove(temporary)
+		return jeroboam.Errorf(jeroboam.Invalid, "file", "%s cannot be written.", path).
+			WithRemedy("Check the directory and its permissions.").Wrap(err)
+	}
+	return nil
 }

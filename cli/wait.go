@@ -10,6 +10,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/api/wire"
+	"github.com/jeroboam-cloud/jeroboam/cli/progress"
 	"github.com/jeroboam-cloud/jeroboam/client"
 )
 
@@ -90,9 +91,8 @@ func (a *app) showIfThere(ctx context.Context, s *client.Client, id string) erro
 func (a *app) follow(ctx context.Context, s *client.Client, cluster string, limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	view := newProgress(a.stderr)
-	view.warned = a.warned
-	defer view.end()
+	view := progress.New(a.stderr, a.warned)
+	defer view.End()
 	err := followNewest(ctx, s, cluster, view)
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return jeroboam.Errorf(jeroboam.Timeout, "wait", "It is not done after %v.", limit).
@@ -104,13 +104,13 @@ func (a *app) follow(ctx context.Context, s *client.Client, cluster string, limi
 	return err
 }
 
-func followNewest(ctx context.Context, s *client.Client, cluster string, view *progress) error {
+func followNewest(ctx context.Context, s *client.Client, cluster string, view *progress.View) error {
 	all, err := s.Operations(ctx, cluster)
 	if err != nil || len(all) == 0 {
 		return err
 	}
 	op := all[0].UUID
-	view.start(all[0])
+	view.Start(all[0])
 	over := errors.New("over")
 	err = s.Events(ctx, cluster, 0, func(e wire.Event) error {
 		if e.Type == wire.EventGone {
@@ -119,7 +119,7 @@ func followNewest(ctx context.Context, s *client.Client, cluster string, view *p
 		if e.Operation != op {
 			return nil
 		}
-		view.event(e)
+		view.Event(e)
 		if e.Type == "operation" && jeroboam.OperationState(e.State).Ended() {
 			return over
 		}

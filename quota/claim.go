@@ -21,6 +21,26 @@ func Drop(tx store.Tx, g *jeroboam.NodeGroup) error {
 	return add(tx, g.Project, g.Claim.Total().Minus(before))
 }
 
+// DropCluster does so for every group of a cluster that goes, and puts them.
+func DropCluster(tx store.Tx, cluster string) error {
+	groups, err := store.List[jeroboam.NodeGroup](tx, store.Query{Parent: cluster})
+	if err != nil {
+		return err
+	}
+	for _, g := range groups {
+		if g.Claim.Wanted == 0 {
+			continue
+		}
+		if err := Drop(tx, &g); err != nil {
+			return err
+		}
+		if err := store.Put(tx, &g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Machines says that a group has more records of machines, or fewer.
 func Machines(tx store.Tx, group string, more int) error {
 	g, err := store.Get[jeroboam.NodeGroup](tx, group)

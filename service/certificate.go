@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/service/access"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
@@ -23,17 +24,14 @@ func authorityName(kind string) string {
 // Authority shows a certificate authority of a cluster; its kind is Magnum's
 // ca_cert_type. It returns the cluster, too, by whichever name it was found.
 func (s *Service) Authority(ctx context.Context, caller jeroboam.Caller, ident, kind string) (jeroboam.Authority, error) {
-	return view(ctx, s, func(tx store.Tx) (jeroboam.Authority, error) {
+	return store.View(ctx, s.Store, func(tx store.Tx) (jeroboam.Authority, error) {
 		return s.authority(tx, caller, "certificate:get", ident, kind)
 	})
 }
 
 func (s *Service) authority(tx store.Tx, caller jeroboam.Caller, rule, ident, kind string) (jeroboam.Authority, error) {
-	c, err := s.visible(tx, caller, ident, "")
+	c, err := s.gate.Cluster(tx, caller, ident, access.Own(rule))
 	if err != nil {
-		return jeroboam.Authority{}, err
-	}
-	if err := s.allow(caller, rule, c.Project, c.User); err != nil {
 		return jeroboam.Authority{}, err
 	}
 	a, err := store.Get[jeroboam.Authority](tx, c.ID+"/"+authorityName(kind))
@@ -47,7 +45,7 @@ func (s *Service) authority(tx store.Tx, caller jeroboam.Caller, rule, ident, ki
 // Sign signs a CSR for a user of the cluster. The subject is the CSR's own: who
 // may call this route may become administrator of the cluster.
 func (s *Service) Sign(ctx context.Context, caller jeroboam.Caller, ident, kind string, csr []byte) (jeroboam.Authority, string, error) {
-	a, err := view(ctx, s, func(tx store.Tx) (jeroboam.Authority, error) {
+	a, err := store.View(ctx, s.Store, func(tx store.Tx) (jeroboam.Authority, error) {
 		return s.authority(tx, caller, "certificate:create", ident, kind)
 	})
 	if err != nil {

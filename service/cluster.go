@@ -6,6 +6,8 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/quota"
+	"github.com/jeroboam-cloud/jeroboam/service/access"
+	"github.com/jeroboam-cloud/jeroboam/service/internal/refusal"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
@@ -17,7 +19,7 @@ type Cluster struct {
 	TemplateLabels map[string]string
 }
 
-var clusterFields = map[string]string{
+var clusterList = access.Listing{Resource: "cluster", Wide: true, Fields: map[string]string{
 	"uuid": "id", "name": "name", "status": "status.state", "status_reason": "status.reason", "cluster_template_id": "spec.template",
 	"keypair": "spec.keypair", "flavor_id": "spec.flavor", "master_flavor_id": "spec.master_flavor",
 	"create_timeout": "spec.create_timeout", "docker_volume_size": "spec.docker_volume_size", "stack_id": "id",
@@ -26,25 +28,24 @@ var clusterFields = map[string]string{
 	"fixed_network": "spec.fixed_network", "fixed_subnet": "spec.fixed_subnet", "created_at": "created_at",
 	"updated_at": "updated_at", "container_version": "status.container_version",
 	"floating_ip_enabled": "spec.floating_ip_enabled", "master_lb_enabled": "spec.master_lb_enabled",
-}
+}}
+
+// What is asked about everything that is read of a cluster, and about what changes
+// it in place.
+var (
+	readCluster   = access.Rule{Name: "cluster:get", Wide: "cluster:get_one_all_projects"}
+	updateCluster = access.Everywhere("cluster:update")
+)
 
 // Clusters lists the caller's clusters; an administrator sees all.
-func (s *Service) Clusters(ctx context.Context, caller jeroboam.Caller, p Page) ([]Cluster, error) {
-	if err := s.allow(caller, p.rule("cluster"), caller.ProjectID, caller.UserID); err != nil {
-		return nil, err
-	}
-	project, err := s.reach(caller, p.wide("cluster"))
+func (s *Service) Clusters(ctx context.Context, caller jeroboam.Caller, p access.Page) ([]Cluster, error) {
+	q, err := s.gate.List(caller, clusterList, p)
 	if err != nil {
 		return nil, err
 	}
-	q, err := p.query(clusterFields)
-	if err != nil {
-		return nil, err
-	}
-	q.Project = project
-	return view(ctx, s, func(tx store.Tx) ([]Cluster, error) {
+	return store.View(ctx, s.Store, func(tx store.Tx) ([]Cluster, error) {
 		if q.Marker != "" {
-			if _, err := s.visible(tx, caller, q.Marker, p.wide("cluster")); err != nil {
+			if _, err := s.gate.Cluster(tx, caller, q.Marker, clusterList.Marker(p)); err != nil {
 				return nil, err
 			}
 		}
@@ -58,8 +59,8 @@ func (s *Service) Clusters(ctx context.Context, caller jeroboam.Caller, p Page) 
 
 // Cluster shows one cluster.
 func (s *Service) Cluster(ctx context.Context, caller jeroboam.Caller, ident string) (Cluster, error) {
-	return view(ctx, s, func(tx store.Tx) (Cluster, error) {
-		c, err := s.readable(tx, caller, ident)
+	return store.View(ctx, s.Store, func(tx store.Tx) (Cluster, error) {
+		c, err := s.gate.Cluster(tx, caller, ident, readCluster)
 		if err != nil {
 			return Cluster{}, err
 		}
@@ -109,22 +110,19 @@ func (ch ClusterChange) empty() bool {
 // as it is.
 func (s *Service) UpdateCluster(ctx context.Context, caller jeroboam.Caller, ident string, ch ClusterChange) (jeroboam.Cluster, error) {
 	if ch.NodeCount != nil {
-		if err := s.preflightResize(ctx, caller, "cluster:update", ident, jeroboam.DefaultWorker, *ch.NodeCount); err != nil {
+		if err := s.preflightResize(ctx, caller, updateCluster, ident, Resize{Group: jeroboam.DefaultWorker, Count: *ch.NodeCount}); err != nil {
 			return jeroboam.Cluster{}, err
 		}
 	}
-	return update(ctx, s, func(tx store.Tx) (jeroboam.Cluster, error) {
-		c, err := s.visible(tx, caller, ident, "cluster:update_all_projects")
+	return store.Update(ctx, s.Store, func(tx store.Tx) (jeroboam.Cluster, error) {
+		c, err := s.gate.Cluster(tx, caller, ident, updateCluster)
 		if err != nil {
-			return c, err
-		}
-		if err := s.allow(caller, "cluster:update", c.Project, c.User); err != nil {
 			return c, err
 		}
 		if ch.empty() {
 			return c, nil
 		}
-		if err := requireResting(c.Status.State, "Updating a cluster"); err != nil {
+		if err := refusal.UnlessResting(c.Status.State, "Updating a cluster"); err != nil {
 			return c, err
 		}
 		if err := s.reportHealth(caller, &c, ch); err != nil {
@@ -147,7 +145,7 @@ func (s *Service) reportHealth(caller jeroboam.Caller, c *jeroboam.Cluster, ch C
 	if ch.Health == nil && ch.HealthReason == nil {
 		return nil
 	}
-	if err := s.allow(caller, "cluster:update_health_status", c.Project, c.User); err != nil {
+	if err := s.gate.Allow(caller, "cluster:update_health_status", c.Project, c.User); err != nil {
 		return err
 	}
 	if ch.Health != nil {
@@ -174,15 +172,12 @@ func (s *Service) ResizeCluster(ctx context.Context, caller jeroboam.Caller, ide
 	if r.Group == "" {
 		r.Group = jeroboam.DefaultWorker
 	}
-	if err := s.preflightResize(ctx, caller, "cluster:resize", ident, r.Group, r.Count); err != nil {
+	if err := s.preflightResize(ctx, caller, access.Own("cluster:resize"), ident, r); err != nil {
 		return jeroboam.Cluster{}, err
 	}
-	return update(ctx, s, func(tx store.Tx) (jeroboam.Cluster, error) {
-		c, err := s.visible(tx, caller, ident, "")
+	return store.Update(ctx, s.Store, func(tx store.Tx) (jeroboam.Cluster, error) {
+		c, err := s.gate.Cluster(tx, caller, ident, access.Own("cluster:resize"))
 		if err != nil {
-			return c, err
-		}
-		if err := s.allow(caller, "cluster:resize", c.Project, c.User); err != nil {
 			return c, err
 		}
 		g, err := group(tx, c, r.Group)
@@ -192,7 +187,7 @@ func (s *Service) ResizeCluster(ctx context.Context, caller jeroboam.Caller, ide
 		if g.IsMaster() {
 			return c, jeroboam.Errorf(jeroboam.Unsupported, "master-resize", "Resizing the master nodegroup is not supported by this driver.")
 		}
-		if err := requireResizable(c.Status.State, "Resizing a cluster"); err != nil {
+		if err := refusal.UnlessResizable(c.Status.State, "Resizing a cluster"); err != nil {
 			return c, err
 		}
 		if r.From != nil && *r.From != g.Spec.Count {
@@ -205,11 +200,11 @@ func (s *Service) ResizeCluster(ctx context.Context, caller jeroboam.Caller, ide
 // resize writes the wanted size of a worker group and begins the operation.
 func (s *Service) resize(tx store.Tx, caller jeroboam.Caller, c *jeroboam.Cluster, g *jeroboam.NodeGroup, count int, remove []string) error {
 	if g.Spec.Deleted {
-		return refuseState(g.Status.State, "Resizing a nodegroup")
+		return refusal.State(g.Status.State, "Resizing a nodegroup")
 	}
 	if high := value(g.Spec.Max); count < g.Spec.Min || high > 0 && count > high {
 		return jeroboam.Errorf(jeroboam.Invalid, "node_count",
-			"Resizing %s outside the allowed range: min_node_count = %d, max_node_count = %s", g.Name, g.Spec.Min, orNone(high))
+			"Resizing %s outside the allowed range: min_node_count = %d, max_node_count = %s", g.Name, g.Spec.Min, refusal.OrNone(high))
 	}
 	if err := s.checkNodes(tx, c.ID, count-g.Spec.Count); err != nil {
 		return err
@@ -247,38 +242,6 @@ func (s *Service) checkTotal(nodes int) error {
 	}
 	return jeroboam.Errorf(jeroboam.Invalid, "node_count", "A cluster of %d nodes is over the limit of %d.", nodes, s.Limits.Nodes).
 		WithRemedy("Use fewer nodes or a second cluster; the operator sets the limit.")
-}
-
-// DeleteCluster asks for the end of a cluster, from any state. Asking again
-// while it goes on changes no more than the wish for its data; asking again
-// after a failure tries again. A wish of "" is the one before, or that of the
-// cluster's label.
-func (s *Service) DeleteCluster(ctx context.Context, caller jeroboam.Caller, ident string, data jeroboam.DataWish) error {
-	if err := checkDataWish(data); err != nil {
-		return err
-	}
-	return s.Store.Update(ctx, func(tx store.Tx) error {
-		c, err := s.visible(tx, caller, ident, "cluster:delete_all_projects")
-		if err != nil {
-			return err
-		}
-		if err := s.allow(caller, "cluster:delete", c.Project, c.User); err != nil {
-			return err
-		}
-		before := c.Spec.Data
-		c.Spec.Data = dataWish(c.Spec, data)
-		if c.Spec.Deleted && c.Status.State == jeroboam.DeleteInProgress {
-			return s.rethink(tx, c, before)
-		}
-		c.Spec.Deleted = true
-		if err := s.leaveAll(tx, c); err != nil {
-			return err
-		}
-		if err := dropClaims(tx, c.ID); err != nil {
-			return err
-		}
-		return s.begin(tx, caller, &c, change{verb: jeroboam.VerbDelete, summary: c.Name, state: jeroboam.DeleteInProgress})
-	})
 }
 
 func value[T any](p *T) T {

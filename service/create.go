@@ -9,6 +9,9 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/quota"
+	"github.com/jeroboam-cloud/jeroboam/service/access"
+	"github.com/jeroboam-cloud/jeroboam/service/drivers"
+	"github.com/jeroboam-cloud/jeroboam/service/internal/names"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
@@ -41,13 +44,13 @@ const (
 // CreateCluster writes down a cluster, its two default groups and the
 // operation that makes it.
 func (s *Service) CreateCluster(ctx context.Context, caller jeroboam.Caller, r ClusterRequest) (jeroboam.Cluster, error) {
-	t, err := view(ctx, s, func(tx store.Tx) (jeroboam.Template, error) {
-		return s.visibleTemplate(tx, caller, r.Template, "")
+	t, err := store.View(ctx, s.Store, func(tx store.Tx) (jeroboam.Template, error) {
+		return s.gate.Template(tx, caller, r.Template, access.Rule{})
 	})
 	if err != nil {
 		return jeroboam.Cluster{}, err
 	}
-	if err := s.allow(caller, "cluster:create", caller.ProjectID, caller.UserID); err != nil {
+	if err := s.gate.Allow(caller, "cluster:create", caller.ProjectID, caller.UserID); err != nil {
 		return jeroboam.Cluster{}, err
 	}
 	wish := r.resolve(t)
@@ -56,17 +59,17 @@ func (s *Service) CreateCluster(ctx context.Context, caller jeroboam.Caller, r C
 		return jeroboam.Cluster{}, err
 	}
 	c := s.newCluster(caller, r, wish, d)
-	if c.Spec.Version, err = s.version(wish.COE, wish.Labels); err != nil {
+	if c.Spec.Version, err = s.drivers.Version(wish.COE, wish.Labels); err != nil {
 		return c, err
 	}
 	groups := s.defaultGroups(c, r)
-	if err := s.preflightCluster(ctx, d, caller, c, groups, wish); err != nil {
+	if err := d.PreflightCluster(ctx, caller, c, groups, wish); err != nil {
 		return c, err
 	}
 	if err := claim(ctx, d, c.Project, groups); err != nil {
 		return c, err
 	}
-	return update(ctx, s, func(tx store.Tx) (jeroboam.Cluster, error) {
+	return store.Update(ctx, s.Store, func(tx store.Tx) (jeroboam.Cluster, error) {
 		return s.keepCluster(tx, caller, c, groups)
 	})
 }
@@ -109,13 +112,13 @@ func overlay[T comparable](base *T, over T) {
 
 // checkCluster says what is wrong with a wish that is laid over its template, but
 // for what it names.
-func (s *Service) checkCluster(ctx context.Context, caller jeroboam.Caller, r ClusterRequest, wish *jeroboam.Template) (Driver, error) {
+func (s *Service) checkCluster(ctx context.Context, caller jeroboam.Caller, r ClusterRequest, wish *jeroboam.Template) (drivers.Driver, error) {
 	if r.Name != "" {
 		if err := jeroboam.ValidateClusterName(r.Name); err != nil {
-			return Driver{}, err
+			return drivers.Driver{}, err
 		}
 	}
-	d, err := s.driverFor(ctx, caller.ProjectID, wish)
+	d, err := s.drivers.For(ctx, caller.ProjectID, wish)
 	if err != nil {
 		return d, err
 	}
@@ -126,37 +129,18 @@ func (s *Service) checkCluster(ctx context.Context, caller jeroboam.Caller, r Cl
 		return d, jeroboam.Errorf(jeroboam.Invalid, "flavor", "Neither the cluster nor its template has a flavor.").
 			WithRemedy("Give flavor_id.")
 	}
-	return d, s.checkWishes(d, *wish)
+	return d, s.drivers.Check(d, *wish)
 }
 
-func (s *Service) checkSizes(d Driver, r ClusterRequest, wish jeroboam.Template) error {
+func (s *Service) checkSizes(d drivers.Driver, r ClusterRequest, wish jeroboam.Template) error {
 	masters, workers := orOne(r.Masters), orOne(r.Workers)
 	if masters < 1 || workers < 0 {
 		return jeroboam.Errorf(jeroboam.Invalid, "node_count", "A cluster needs 1 or more masters and 0 or more nodes.")
 	}
-	if masters%2 == 0 && d.Engine.Traits().OddMasters {
-		return jeroboam.Errorf(jeroboam.Invalid, "master_count",
-			"master nodegroup size of %d is invalid, size cannot be an even number.", masters).
-			WithRemedy("Use 1, 3 or 5: an even number bears no more failures than one less.")
-	}
-	if err := checkMasters(wish, masters); err != nil {
+	if err := d.CheckMasters(wish, masters); err != nil {
 		return err
 	}
 	return s.checkTotal(masters + workers)
-}
-
-// checkKeypair keeps Magnum's 404 for a key pair that the caller does not have.
-func checkKeypair(ctx context.Context, d Driver, caller jeroboam.Caller, name string) error {
-	if name == "" {
-		return nil
-	}
-	err := d.Catalogue.FindKeypair(ctx, caller.ProjectID, caller.UserID, name)
-	if jeroboam.KindOf(err) != jeroboam.NotFound {
-		return err
-	}
-	missing, _ := jeroboam.AsError(unknown("keypair", fmt.Sprintf("Unable to find keypair %s.", name), err))
-	missing.Kind = jeroboam.NotFound
-	return missing
 }
 
 func orOne(n *int) int {
@@ -166,7 +150,7 @@ func orOne(n *int) int {
 	return *n
 }
 
-func (s *Service) newCluster(caller jeroboam.Caller, r ClusterRequest, t jeroboam.Template, d Driver) jeroboam.Cluster {
+func (s *Service) newCluster(caller jeroboam.Caller, r ClusterRequest, t jeroboam.Template, d drivers.Driver) jeroboam.Cluster {
 	c := jeroboam.Cluster{
 		ID: s.NewID(), Project: caller.ProjectID, User: caller.UserID, Name: r.Name, CreatedAt: s.now(),
 		Spec: jeroboam.ClusterSpec{
@@ -179,7 +163,7 @@ func (s *Service) newCluster(caller jeroboam.Caller, r ClusterRequest, t jeroboa
 		Status: jeroboam.ClusterStatus{State: jeroboam.CreateInProgress},
 	}
 	if c.Name == "" {
-		c.Name = randomName("cluster")
+		c.Name = names.Random("cluster")
 	}
 	if d.Bare() {
 		c.Spec.CreateTimeout = bareTimeout
@@ -210,7 +194,7 @@ func (s *Service) defaultGroups(c jeroboam.Cluster, r ClusterRequest) []jeroboam
 // keepCluster counts and writes in one transaction, so that creates that race
 // never pass a quota, and none refers to a template that is just deleted.
 func (s *Service) keepCluster(tx store.Tx, caller jeroboam.Caller, c jeroboam.Cluster, groups []jeroboam.NodeGroup) (jeroboam.Cluster, error) {
-	if _, err := s.visibleTemplate(tx, caller, c.Spec.Template, ""); err != nil {
+	if _, err := s.gate.Template(tx, caller, c.Spec.Template, access.Rule{}); err != nil {
 		return c, err
 	}
 	total := jeroboam.Amounts{Clusters: 1}
@@ -232,4 +216,17 @@ func (s *Service) keepCluster(tx store.Tx, caller jeroboam.Caller, c jeroboam.Cl
 		return c, err
 	}
 	return c, s.warn(tx, c, s.ClusterWarnings(c))
+}
+
+// claim gives new groups what each of their nodes takes and how many they want.
+func claim(ctx context.Context, d drivers.Driver, project string, groups []jeroboam.NodeGroup) error {
+	for i := range groups {
+		g := &groups[i]
+		f, err := d.FindFlavor(ctx, project, g.Spec.Flavor)
+		if err != nil {
+			return err
+		}
+		g.Claim = jeroboam.Claim{Wanted: g.Spec.Count, Each: quota.Each(*g, f)}
+	}
+	return nil
 }

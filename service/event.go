@@ -18,7 +18,7 @@ func (s *Service) Events(ctx context.Context, caller jeroboam.Caller, ident stri
 	if limit <= 0 || limit > maxEvents {
 		limit = maxEvents
 	}
-	return view(ctx, s, func(tx store.Tx) ([]jeroboam.Event, error) {
+	return store.View(ctx, s.Store, func(tx store.Tx) ([]jeroboam.Event, error) {
 		trail, err := s.trail(tx, caller, ident)
 		if err != nil {
 			return nil, err
@@ -37,7 +37,7 @@ type trail struct {
 // trail finds the cluster, or the events that a cluster which is gone left to
 // its project.
 func (s *Service) trail(tx store.Tx, caller jeroboam.Caller, ident string) (trail, error) {
-	c, err := s.readable(tx, caller, ident)
+	c, err := s.gate.Cluster(tx, caller, ident, readCluster)
 	if err == nil {
 		return trail{cluster: c.ID, template: c.Spec.Template}, nil
 	}
@@ -45,11 +45,11 @@ func (s *Service) trail(tx store.Tx, caller jeroboam.Caller, ident string) (trai
 		return trail{}, err
 	}
 	left, listErr := store.List[jeroboam.Event](tx, store.Query{Parent: strings.ToLower(ident), Limit: 1})
-	project, reachErr := s.reach(caller, "cluster:get_one_all_projects")
+	project, reachErr := s.gate.Reach(caller, readCluster.Wide)
 	if listErr != nil || reachErr != nil || len(left) == 0 || project != "" && left[0].Project != project {
 		return trail{}, err
 	}
-	return trail{cluster: left[0].Cluster, gone: true}, s.allow(caller, "cluster:get", left[0].Project, "")
+	return trail{cluster: left[0].Cluster, gone: true}, s.gate.Allow(caller, readCluster.Name, left[0].Project, "")
 }
 
 // Follow gives each event of a cluster after the one of that number to tell,
@@ -57,7 +57,7 @@ func (s *Service) trail(tx store.Tx, caller jeroboam.Caller, ident string) (trai
 // is gone, and tell's error or ctx's else.
 func (s *Service) Follow(ctx context.Context, caller jeroboam.Caller, ident string, after int64, beat time.Duration,
 	tell func([]jeroboam.Event) error) error {
-	followed, err := view(ctx, s, func(tx store.Tx) (trail, error) { return s.trail(tx, caller, ident) })
+	followed, err := store.View(ctx, s.Store, func(tx store.Tx) (trail, error) { return s.trail(tx, caller, ident) })
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (s *Service) Follow(ctx context.Context, caller jeroboam.Caller, ident stri
 // catchUp tells all events after the number, and whether the cluster is gone.
 // The cluster is looked for before its events, so that none is missed.
 func (s *Service) catchUp(ctx context.Context, cluster string, after int64, tell func([]jeroboam.Event) error) (bool, int64, error) {
-	gone, err := view(ctx, s, func(tx store.Tx) (bool, error) {
+	gone, err := store.View(ctx, s.Store, func(tx store.Tx) (bool, error) {
 		_, err := store.Get[jeroboam.Cluster](tx, cluster)
 		if jeroboam.KindOf(err) == jeroboam.NotFound {
 			return true, nil
@@ -101,7 +101,7 @@ func (s *Service) catchUp(ctx context.Context, cluster string, after int64, tell
 		return false, after, err
 	}
 	for {
-		events, err := view(ctx, s, func(tx store.Tx) ([]jeroboam.Event, error) {
+		events, err := store.View(ctx, s.Store, func(tx store.Tx) ([]jeroboam.Event, error) {
 			return store.List[jeroboam.Event](tx, store.Query{Parent: cluster, After: after, Limit: maxEvents})
 		})
 		if err != nil || len(events) == 0 {

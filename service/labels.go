@@ -3,14 +3,12 @@ package service
 import (
 	"fmt"
 	"maps"
-	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/coe"
 	"github.com/jeroboam-cloud/jeroboam/plan"
-	"github.com/jeroboam-cloud/jeroboam/service/internal/labels"
+	"github.com/jeroboam-cloud/jeroboam/service/drivers"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
@@ -24,55 +22,26 @@ var dataOnDelete = jeroboam.Label{Name: "data_on_delete", Type: jeroboam.LabelEn
 	Meaning: "What becomes of the volumes, snapshots and shares that a cluster has made for its claims when it is deleted and the request does not say.",
 	Effect:  "the deletion of clusters"}
 
-func newLabelRegistry(drivers []Driver) labels.Registry {
-	sources := make([]labels.Source, len(drivers))
-	for i, d := range drivers {
-		sources[i] = labels.Source{COE: d.COE, Labels: slices.Concat(d.Engine.Traits().Labels, d.Labels)}
-	}
-	return labels.New(append(coe.Magnum(), minNodes, dataOnDelete, jeroboam.APIAccess, plan.LabelAddress), sources)
+// newTable is the table with the labels that are no driver's.
+func newTable(o Options) *drivers.Table {
+	return drivers.New(drivers.Options{Drivers: o.Drivers, Versions: o.Versions, Strict: o.StrictLabels,
+		Common: append(coe.Magnum(), minNodes, dataOnDelete, jeroboam.APIAccess, plan.LabelAddress)})
 }
 
 // Labels lists the labels of a COE by name, those of all COEs for "".
-func (s *Service) Labels(coe string) ([]jeroboam.Label, error) { return s.labels.List(coe) }
-
-// checkLabels refuses values that their labels cannot have and, if the operator
-// is strict, labels that do nothing.
-func (s *Service) checkLabels(coe string, labels map[string]string) error {
-	if err := jeroboam.CheckLabels(s.labels.Of(coe), labels); err != nil {
-		return err
-	}
-	return s.refuseIdle(s.LabelWarnings(coe, labels))
-}
-
-// checkGroupLabels does so for a group's labels, of which those of its cluster
-// have been judged.
-func (s *Service) checkGroupLabels(g NodeGroup) error {
-	if err := jeroboam.CheckLabels(s.labels.Of(g.COE), g.ownLabels()); err != nil {
-		return err
-	}
-	return s.refuseIdle(s.GroupLabelWarnings(g))
-}
-
-// refuseIdle is what strict means.
-func (s *Service) refuseIdle(warnings []string) error {
-	if !s.StrictLabels || len(warnings) == 0 {
-		return nil
-	}
-	return jeroboam.Errorf(jeroboam.Invalid, "labels", "%s", strings.Join(warnings, " ")).
-		WithRemedy("Leave out what has no effect: this service refuses it. GET /v1/labels lists the labels there are.")
-}
+func (s *Service) Labels(coe string) ([]jeroboam.Label, error) { return s.drivers.Labels(coe) }
 
 // LabelWarnings tells in sentences which labels of a template or cluster have
 // no effect, by name; of very many the first ones and how many more.
 func (s *Service) LabelWarnings(coe string, labels map[string]string) []string {
-	return s.labels.Idle(coe, labels)
+	return s.drivers.Idle(coe, labels)
 }
 
 // ClusterWarnings tells the same of a cluster, and which of its other wishes has
 // no effect on its cloud.
 func (s *Service) ClusterWarnings(c jeroboam.Cluster) []string {
 	all := s.LabelWarnings(c.Spec.COE, c.Spec.Labels)
-	if d, err := s.driverOf(c); err == nil && c.Spec.DockerVolumeSize > 0 && !d.Volumes {
+	if d, err := s.drivers.Of(c); err == nil && c.Spec.DockerVolumeSize > 0 && !d.Volumes {
 		all = append(all, fmt.Sprintf("docker_volume_size has no effect: the cloud of the driver %s has no volumes.", d.Name))
 	}
 	return all
@@ -81,7 +50,7 @@ func (s *Service) ClusterWarnings(c jeroboam.Cluster) []string {
 // GroupLabelWarnings does so for the labels that a group does not have from its
 // cluster.
 func (s *Service) GroupLabelWarnings(g NodeGroup) []string {
-	return s.labels.IdleOfGroup(g.COE, g.ownLabels())
+	return s.drivers.IdleOfGroup(g.COE, g.ownLabels())
 }
 
 // ownLabels are the labels of a group that differ from its cluster's.
@@ -92,26 +61,6 @@ func (g NodeGroup) ownLabels() map[string]string {
 		return has && inherited == v
 	})
 	return own
-}
-
-// checkCredential refuses what calls the cloud in the cluster's name where the
-// cloud gives clusters no credential to do so.
-func checkCredential(d Driver, labels map[string]string) error {
-	if d.Credentials {
-		return nil
-	}
-	var names []string
-	for _, l := range d.Engine.Traits().Labels {
-		if l.Credential && strings.EqualFold(labels[l.Name], "true") {
-			names = append(names, l.Name)
-		}
-	}
-	if names == nil {
-		return nil
-	}
-	return jeroboam.Errorf(jeroboam.Invalid, names[0], "What %s asks for calls the cloud, and the cloud of the driver %s gives clusters no credential for it.",
-		strings.Join(names, ", "), d.Name).
-		WithRemedy("Leave it out or set it to false, or use an image of a driver whose cloud gives credentials.")
 }
 
 // Words of the warning events of this package.

@@ -7,7 +7,9 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/quota"
+	"github.com/jeroboam-cloud/jeroboam/service/access"
 	"github.com/jeroboam-cloud/jeroboam/service/internal/placement"
+	"github.com/jeroboam-cloud/jeroboam/service/internal/refusal"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
@@ -19,13 +21,13 @@ var groupFields = map[string]string{
 }
 
 // NodeGroups lists the groups of a cluster, those of one role unless it is "".
-func (s *Service) NodeGroups(ctx context.Context, caller jeroboam.Caller, ident, role string, p Page) ([]jeroboam.NodeGroup, error) {
-	q, err := p.query(groupFields)
+func (s *Service) NodeGroups(ctx context.Context, caller jeroboam.Caller, ident, role string, p access.Page) ([]jeroboam.NodeGroup, error) {
+	q, err := p.Query(groupFields)
 	if err != nil {
 		return nil, err
 	}
-	return view(ctx, s, func(tx store.Tx) ([]jeroboam.NodeGroup, error) {
-		c, err := s.groupsCluster(tx, caller, ident, "nodegroup:get_all", "nodegroup:get_all_all_projects")
+	return store.View(ctx, s.Store, func(tx store.Tx) ([]jeroboam.NodeGroup, error) {
+		c, err := s.gate.Cluster(tx, caller, ident, access.Everywhere("nodegroup:get_all"))
 		if err != nil {
 			return nil, err
 		}
@@ -63,23 +65,14 @@ func groupIn(c jeroboam.Cluster, g jeroboam.NodeGroup) NodeGroup {
 
 // NodeGroup shows one group.
 func (s *Service) NodeGroup(ctx context.Context, caller jeroboam.Caller, cluster, ident string) (NodeGroup, error) {
-	return view(ctx, s, func(tx store.Tx) (NodeGroup, error) {
-		c, err := s.groupsCluster(tx, caller, cluster, "nodegroup:get", "nodegroup:get_one_all_projects")
+	return store.View(ctx, s.Store, func(tx store.Tx) (NodeGroup, error) {
+		c, err := s.gate.Cluster(tx, caller, cluster, access.Rule{Name: "nodegroup:get", Wide: "nodegroup:get_one_all_projects"})
 		if err != nil {
 			return NodeGroup{}, err
 		}
 		g, err := group(tx, c, ident)
 		return groupIn(c, g), err
 	})
-}
-
-// groupsCluster is the cluster whose groups the caller may use by the rule.
-func (s *Service) groupsCluster(tx store.Tx, caller jeroboam.Caller, ident, rule, wide string) (jeroboam.Cluster, error) {
-	c, err := s.visible(tx, caller, ident, wide)
-	if err != nil {
-		return c, err
-	}
-	return c, s.allow(caller, rule, c.Project, c.User)
 }
 
 // NodeGroupRequest is a wish for a group. Empty and nil members take the
@@ -101,8 +94,8 @@ type NodeGroupRequest struct {
 
 // CreateNodeGroup adds a group of workers to a cluster that has an API address.
 func (s *Service) CreateNodeGroup(ctx context.Context, caller jeroboam.Caller, ident string, r NodeGroupRequest) (NodeGroup, error) {
-	c, err := view(ctx, s, func(tx store.Tx) (jeroboam.Cluster, error) {
-		return s.groupsCluster(tx, caller, ident, "nodegroup:create", "")
+	c, err := store.View(ctx, s.Store, func(tx store.Tx) (jeroboam.Cluster, error) {
+		return s.gate.Cluster(tx, caller, ident, access.Own("nodegroup:create"))
 	})
 	if err != nil {
 		return NodeGroup{}, err
@@ -117,8 +110,8 @@ func (s *Service) CreateNodeGroup(ctx context.Context, caller jeroboam.Caller, i
 	if err := s.claimGroup(ctx, c, &g); err != nil {
 		return NodeGroup{}, err
 	}
-	return update(ctx, s, func(tx store.Tx) (NodeGroup, error) {
-		c, err := s.visible(tx, caller, c.ID, "")
+	return store.Update(ctx, s.Store, func(tx store.Tx) (NodeGroup, error) {
+		c, err := s.gate.Cluster(tx, caller, c.ID, access.Rule{})
 		if err != nil {
 			return NodeGroup{}, err
 		}
@@ -172,16 +165,16 @@ func (s *Service) checkGroup(c jeroboam.Cluster, g jeroboam.NodeGroup) error {
 	if err := placement.Check(g); err != nil {
 		return err
 	}
-	return s.checkGroupLabels(groupIn(c, g))
+	return s.drivers.CheckGroup(c.Spec.COE, groupIn(c, g).ownLabels())
 }
 
 // claimGroup finds out what each node of a new group takes.
 func (s *Service) claimGroup(ctx context.Context, c jeroboam.Cluster, g *jeroboam.NodeGroup) error {
-	d, err := s.driverOf(c)
+	d, err := s.drivers.Of(c)
 	if err != nil {
 		return err
 	}
-	f, err := findFlavor(ctx, d, c.Project, g.Spec.Flavor)
+	f, err := d.FindFlavor(ctx, c.Project, g.Spec.Flavor)
 	g.Claim.Each = quota.Each(*g, f)
 	return err
 }
@@ -209,7 +202,7 @@ func conflictf(reason, format string, args ...any) error {
 
 func (s *Service) keepGroup(tx store.Tx, caller jeroboam.Caller, c jeroboam.Cluster, g *jeroboam.NodeGroup) error {
 	if c.Spec.Deleted {
-		return refuseState(c.Status.State, "Creating a nodegroup")
+		return refusal.State(c.Status.State, "Creating a nodegroup")
 	}
 	if c.Status.APIAddress == "" {
 		return jeroboam.Errorf(jeroboam.Conflict, "api-address", "Cluster API address is not available yet").
@@ -251,8 +244,8 @@ type NodeGroupChange struct {
 // It returns the group with what is wanted of it now, in the state it was in.
 func (s *Service) UpdateNodeGroup(ctx context.Context, caller jeroboam.Caller, cluster, ident string,
 	edit func(jeroboam.NodeGroup) (NodeGroupChange, error)) (NodeGroup, error) {
-	return update(ctx, s, func(tx store.Tx) (NodeGroup, error) {
-		c, err := s.groupsCluster(tx, caller, cluster, "nodegroup:update", "")
+	return store.Update(ctx, s.Store, func(tx store.Tx) (NodeGroup, error) {
+		c, err := s.gate.Cluster(tx, caller, cluster, access.Own("nodegroup:update"))
 		if err != nil {
 			return NodeGroup{}, err
 		}
@@ -272,9 +265,9 @@ func (s *Service) UpdateNodeGroup(ctx context.Context, caller jeroboam.Caller, c
 // changeGroup keeps a group whose wish has changed.
 func (s *Service) changeGroup(tx store.Tx, caller jeroboam.Caller, c jeroboam.Cluster, g jeroboam.NodeGroup) error {
 	if c.Spec.Deleted {
-		return refuseState(c.Status.State, "Updating a nodegroup")
+		return refusal.State(c.Status.State, "Updating a nodegroup")
 	}
-	if err := requireResizable(g.Status.State, "Updating a nodegroup"); err != nil {
+	if err := refusal.UnlessResizable(g.Status.State, "Updating a nodegroup"); err != nil {
 		return err
 	}
 	if err := checkBounds(g); err != nil {
@@ -293,7 +286,7 @@ func (s *Service) changeGroup(tx store.Tx, caller jeroboam.Caller, c jeroboam.Cl
 // DeleteNodeGroup asks for the end of a group that is not a default one.
 func (s *Service) DeleteNodeGroup(ctx context.Context, caller jeroboam.Caller, cluster, ident string) error {
 	return s.Store.Update(ctx, func(tx store.Tx) error {
-		c, err := s.groupsCluster(tx, caller, cluster, "nodegroup:delete", "")
+		c, err := s.gate.Cluster(tx, caller, cluster, access.Own("nodegroup:delete"))
 		if err != nil {
 			return err
 		}

@@ -45,35 +45,6 @@ func (s *Service) begin(tx store.Tx, caller jeroboam.Caller, c *jeroboam.Cluster
 	return tx.Wake(c.ID)
 }
 
-// Verbs accepted in a state that rests; the last two also bear a change that
-// is under way or has failed, because the plan is made anew.
-func requireResting(state jeroboam.State, doing string) error {
-	if state.Resting() {
-		return nil
-	}
-	return refuseState(state, doing)
-}
-
-func requireResizable(state jeroboam.State, doing string) error {
-	if state.Resting() || state == jeroboam.UpdateInProgress || state == jeroboam.UpdateFailed {
-		return nil
-	}
-	return refuseState(state, doing)
-}
-
-func refuseState(state jeroboam.State, doing string) error {
-	e := jeroboam.Errorf(jeroboam.Conflict, "state", "%s when status is %q is not supported.", doing, state)
-	switch {
-	case strings.HasPrefix(string(state), "DELETE_"):
-		return e.WithRemedy("The cluster is being deleted; only delete may be asked for again.")
-	case state == jeroboam.CreateFailed:
-		return e.WithRemedy("Its status_reason tells what went wrong; then retry the cluster, or delete it.")
-	case state == jeroboam.UpdateFailed:
-		return e.WithRemedy("Retry or resize the cluster: that is accepted now and plans the change anew.")
-	}
-	return e.WithRemedy("Wait until the operation under way has ended.")
-}
-
 // Progress is an operation and its journal.
 type Progress struct {
 	jeroboam.Operation
@@ -82,8 +53,8 @@ type Progress struct {
 
 // Operations lists what was done to a cluster, the newest first.
 func (s *Service) Operations(ctx context.Context, caller jeroboam.Caller, ident string) ([]jeroboam.Operation, error) {
-	return view(ctx, s, func(tx store.Tx) ([]jeroboam.Operation, error) {
-		c, err := s.readable(tx, caller, ident)
+	return store.View(ctx, s.Store, func(tx store.Tx) ([]jeroboam.Operation, error) {
+		c, err := s.gate.Cluster(tx, caller, ident, readCluster)
 		if err != nil {
 			return nil, err
 		}
@@ -93,7 +64,7 @@ func (s *Service) Operations(ctx context.Context, caller jeroboam.Caller, ident 
 
 // Operation shows one operation with its journal in the order of its steps.
 func (s *Service) Operation(ctx context.Context, caller jeroboam.Caller, id string) (Progress, error) {
-	return view(ctx, s, func(tx store.Tx) (Progress, error) {
+	return store.View(ctx, s.Store, func(tx store.Tx) (Progress, error) {
 		missing := jeroboam.Errorf(jeroboam.NotFound, "operation", "Operation %s could not be found.", id)
 		op, err := store.Get[jeroboam.Operation](tx, strings.ToLower(id))
 		if jeroboam.KindOf(err) == jeroboam.NotFound {
@@ -102,14 +73,14 @@ func (s *Service) Operation(ctx context.Context, caller jeroboam.Caller, id stri
 		if err != nil {
 			return Progress{}, err
 		}
-		project, err := s.reach(caller, "cluster:get_one_all_projects")
+		project, err := s.gate.Reach(caller, readCluster.Wide)
 		if err != nil {
 			return Progress{}, err
 		}
 		if project != "" && project != op.Project {
 			return Progress{}, missing
 		}
-		if err := s.allow(caller, "cluster:get", op.Project, op.User); err != nil {
+		if err := s.gate.Allow(caller, readCluster.Name, op.Project, op.User); err != nil {
 			return Progress{}, err
 		}
 		steps, err := store.List[jeroboam.Step](tx, store.Query{Parent: op.ID})
@@ -119,8 +90,8 @@ func (s *Service) Operation(ctx context.Context, caller jeroboam.Caller, id stri
 
 // Machines lists the machines of a cluster by name.
 func (s *Service) Machines(ctx context.Context, caller jeroboam.Caller, ident string) ([]jeroboam.Machine, error) {
-	return view(ctx, s, func(tx store.Tx) ([]jeroboam.Machine, error) {
-		c, err := s.readable(tx, caller, ident)
+	return store.View(ctx, s.Store, func(tx store.Tx) ([]jeroboam.Machine, error) {
+		c, err := s.gate.Cluster(tx, caller, ident, readCluster)
 		if err != nil {
 			return nil, err
 		}
@@ -128,13 +99,4 @@ func (s *Service) Machines(ctx context.Context, caller jeroboam.Caller, ident st
 		slices.SortFunc(machines, func(a, b jeroboam.Machine) int { return strings.Compare(a.Name, b.Name) })
 		return machines, err
 	})
-}
-
-// readable is visible for any caller who may read it.
-func (s *Service) readable(tx store.Tx, caller jeroboam.Caller, ident string) (jeroboam.Cluster, error) {
-	c, err := s.visible(tx, caller, ident, "cluster:get_one_all_projects")
-	if err != nil {
-		return c, err
-	}
-	return c, s.allow(caller, "cluster:get", c.Project, c.User)
 }

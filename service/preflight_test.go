@@ -11,6 +11,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/api"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/service"
+	"github.com/jeroboam-cloud/jeroboam/service/access"
 	"github.com/jeroboam-cloud/jeroboam/store"
 	"github.com/jeroboam-cloud/jeroboam/test/apikit"
 )
@@ -34,6 +35,11 @@ func TestWhatTheCloudCannotDoIsRefusedWithEveryReason(t *testing.T) {
 		"update": func() error {
 			count := many + 1
 			_, err := h.Service.UpdateCluster(t.Context(), olga, "demo", service.ClusterChange{NodeCount: &count})
+			return err
+		},
+		"an administrator's update": func() error {
+			count := many + 1
+			_, err := h.Service.UpdateCluster(t.Context(), anna, c.ID, service.ClusterChange{NodeCount: &count})
 			return err
 		},
 		"node group": func() error {
@@ -86,7 +92,7 @@ func TestWhatIsMissingIsToldTogetherWithWhatTheCloudCannotDo(t *testing.T) {
 		}
 		last = at
 	}
-	if all, err := h.Service.Clusters(t.Context(), olga, service.Page{}); err != nil || len(all) > 0 {
+	if all, err := h.Service.Clusters(t.Context(), olga, access.Page{}); err != nil || len(all) > 0 {
 		t.Errorf("something was written down: %v, %v", all, err)
 	}
 	create(t, h, service.ClusterRequest{Name: "demo"})

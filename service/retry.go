@@ -11,12 +11,9 @@ import (
 // RetryCluster takes up again what failed, from where it stopped: what exists
 // stays, and the plan is made anew. It is not Magnum's.
 func (s *Service) RetryCluster(ctx context.Context, caller jeroboam.Caller, ident string) (jeroboam.Cluster, error) {
-	return update(ctx, s, func(tx store.Tx) (jeroboam.Cluster, error) {
-		c, err := s.visible(tx, caller, ident, "cluster:update_all_projects")
+	return store.Update(ctx, s.Store, func(tx store.Tx) (jeroboam.Cluster, error) {
+		c, err := s.gate.Cluster(tx, caller, ident, updateCluster)
 		if err != nil {
-			return c, err
-		}
-		if err := s.allow(caller, "cluster:update", c.Project, c.User); err != nil {
 			return c, err
 		}
 		ch := change{summary: c.Name + " again", timeout: c.Spec.CreateTimeout}

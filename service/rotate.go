@@ -7,24 +7,23 @@ import (
 	"strings"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/service/access"
+	"github.com/jeroboam-cloud/jeroboam/service/internal/refusal"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
 // RotateAuthority asks for a new generation of one certificate authority, or of
 // all of them when kind (Magnum's ca_cert_type) is "".
 func (s *Service) RotateAuthority(ctx context.Context, caller jeroboam.Caller, ident, kind string) (jeroboam.Cluster, error) {
-	return update(ctx, s, func(tx store.Tx) (jeroboam.Cluster, error) {
-		c, err := s.visible(tx, caller, ident, "")
+	return store.Update(ctx, s.Store, func(tx store.Tx) (jeroboam.Cluster, error) {
+		c, err := s.gate.Cluster(tx, caller, ident, access.Own("certificate:rotate_ca"))
 		if err != nil {
-			return c, err
-		}
-		if err := s.allow(caller, "certificate:rotate_ca", c.Project, c.User); err != nil {
 			return c, err
 		}
 		if c.Spec.TLSDisabled {
 			return c, jeroboam.Errorf(jeroboam.Invalid, "tls", "Rotating the CA certificate on a non-TLS cluster is not supported")
 		}
-		if err := requireResting(c.Status.State, "Updating a cluster"); err != nil {
+		if err := refusal.UnlessResting(c.Status.State, "Updating a cluster"); err != nil {
 			return c, err
 		}
 		names, err := s.wantGeneration(&c, kind)
@@ -38,7 +37,7 @@ func (s *Service) RotateAuthority(ctx context.Context, caller jeroboam.Caller, i
 
 // wantGeneration wants one more generation of the authorities it returns.
 func (s *Service) wantGeneration(c *jeroboam.Cluster, kind string) ([]string, error) {
-	d, err := s.driverOf(*c)
+	d, err := s.drivers.Of(*c)
 	if err != nil {
 		return nil, err
 	}
@@ -64,15 +63,12 @@ func (s *Service) wantGeneration(c *jeroboam.Cluster, kind string) ([]string, er
 // RotateCredential asks for a new credential of the cloud for what runs on the
 // cluster's nodes, also while another update is under way.
 func (s *Service) RotateCredential(ctx context.Context, caller jeroboam.Caller, ident string) (jeroboam.Cluster, error) {
-	return update(ctx, s, func(tx store.Tx) (jeroboam.Cluster, error) {
-		c, err := s.visible(tx, caller, ident, "")
+	return store.Update(ctx, s.Store, func(tx store.Tx) (jeroboam.Cluster, error) {
+		c, err := s.gate.Cluster(tx, caller, ident, access.Own("credential:rotate"))
 		if err != nil {
 			return c, err
 		}
-		if err := s.allow(caller, "credential:rotate", c.Project, c.User); err != nil {
-			return c, err
-		}
-		d, err := s.driverOf(c)
+		d, err := s.drivers.Of(c)
 		if err != nil {
 			return c, err
 		}
@@ -80,7 +76,7 @@ func (s *Service) RotateCredential(ctx context.Context, caller jeroboam.Caller, 
 			return c, jeroboam.Errorf(jeroboam.Unsupported, "credential",
 				"Credential rotation is not supported by driver %s: its clusters hold no credential of a cloud.", d.Name)
 		}
-		if err := requireResizable(c.Status.State, "Rotating the credential of a cluster"); err != nil {
+		if err := refusal.UnlessResizable(c.Status.State, "Rotating the credential of a cluster"); err != nil {
 			return c, err
 		}
 		c.Spec.Credential++

@@ -12,18 +12,19 @@ import (
 	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
-	"github.com/jeroboam-cloud/jeroboam/cloud"
-	"github.com/jeroboam-cloud/jeroboam/coe"
 	"github.com/jeroboam-cloud/jeroboam/identity"
 	"github.com/jeroboam-cloud/jeroboam/quota"
-	"github.com/jeroboam-cloud/jeroboam/service/internal/labels"
+	"github.com/jeroboam-cloud/jeroboam/service/access"
+	"github.com/jeroboam-cloud/jeroboam/service/drivers"
+	"github.com/jeroboam-cloud/jeroboam/service/federation"
+	"github.com/jeroboam-cloud/jeroboam/service/quotas"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
 // Options are what a Service is made of.
 type Options struct {
 	Store   store.Backend
-	Drivers []Driver
+	Drivers []drivers.Driver
 	Policy  *identity.Policy // nil: identity.Defaults
 	Signer  Signer
 	// Versions tells which versions of a COE can be made, the default first.
@@ -45,36 +46,6 @@ type Limits struct {
 	Nodes  int          // of one cluster, all groups together
 }
 
-// Driver is a row of the table of drivers with what this package asks of its
-// cloud and its COE.
-type Driver struct {
-	jeroboam.Driver
-	Engine      Engine
-	Catalogue   Catalogue
-	Preflight   Preflight
-	Dependents  cloud.Dependents // nil: clusters make nothing for themselves there
-	Labels      []jeroboam.Label // that its cloud obeys
-	Credentials bool             // the cloud gives each cluster a credential of its own
-	Volumes     bool             // and machines volumes
-	Addresses   bool             // the cloud keeps addresses that control-plane nodes hand on
-}
-
-// Engine is the part of a coe.COE that judges wishes.
-type Engine interface {
-	Traits() coe.Traits
-	Check(jeroboam.Template) error
-}
-
-// Catalogue tells what a cloud has to make machines of. An unknown name or ID
-// is jeroboam.NotFound, saying which exist.
-type Catalogue interface {
-	FindFlavor(ctx context.Context, project, idOrName string) (jeroboam.Flavor, error)
-	FindImage(ctx context.Context, project, idOrName string) (jeroboam.Image, error)
-	FindKeypair(ctx context.Context, project, user, name string) error
-	FindNetwork(ctx context.Context, project, idOrName string, external bool) error
-	FindSubnet(ctx context.Context, project, idOrName string) error
-}
-
 // Signer signs with the authorities of clusters.
 type Signer interface {
 	// SignClient returns the PEM certificate for a user's PEM CSR, whose subject
@@ -85,8 +56,12 @@ type Signer interface {
 // Service is the verbs. It is safe for concurrent use.
 type Service struct {
 	Options
+	Federations federation.Verbs
+	Quotas      quotas.Verbs
+
+	gate     access.Gate
 	started  time.Time
-	labels   labels.Registry
+	drivers  *drivers.Table
 	clusters store.Memo[jeroboam.Cluster]   // as they are listed
 	groups   store.Memo[jeroboam.NodeGroup] // as they are shown with their clusters
 }
@@ -112,7 +87,17 @@ func New(o Options) *Service {
 	if o.Limits.Nodes == 0 {
 		o.Limits.Nodes = 1000
 	}
-	return &Service{Options: o, started: o.Now(), labels: newLabelRegistry(o.Drivers)}
+	s := &Service{Options: o, gate: access.Gate{Policy: o.Policy}, started: o.Now(), drivers: newTable(o)}
+	return s.on(o.Store)
+}
+
+// on is the same verbs with what another store holds.
+func (s *Service) on(db store.Backend) *Service {
+	t := &Service{Options: s.Options, gate: s.gate, started: s.started, drivers: s.drivers}
+	t.Store = db
+	t.Federations = federation.Verbs{Store: db, Gate: t.gate, Now: t.now, NewID: t.NewID}
+	t.Quotas = quotas.Verbs{Store: db, Gate: t.gate, Defaults: t.Limits.Quotas, Now: t.now}
+	return t
 }
 
 // newUUID returns a random UUID of version 4 (RFC 9562).
@@ -125,25 +110,3 @@ func newUUID() string {
 
 // now is the time as it is stored: UTC, whole microseconds.
 func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Microsecond) }
-
-func (s *Service) allow(caller jeroboam.Caller, rule, project, user string) error {
-	return s.Policy.Allow(caller, rule, identity.Target{Project: project, User: user})
-}
-
-func view[T any](ctx context.Context, s *Service, f func(tx store.Tx) (T, error)) (T, error) {
-	var out T
-	err := s.Store.View(ctx, func(tx store.Tx) (err error) {
-		out, err = f(tx)
-		return err
-	})
-	return out, err
-}
-
-func update[T any](ctx context.Context, s *Service, f func(tx store.Tx) (T, error)) (T, error) {
-	var out T
-	err := s.Store.Update(ctx, func(tx store.Tx) (err error) {
-		out, err = f(tx)
-		return err
-	})
-	return out, err
-}

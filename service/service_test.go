@@ -13,6 +13,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/service"
+	"github.com/jeroboam-cloud/jeroboam/service/access"
 	"github.com/jeroboam-cloud/jeroboam/store"
 	"github.com/jeroboam-cloud/jeroboam/test/apikit"
 )
@@ -92,7 +93,7 @@ func TestACreateWritesTheClusterAndItsGroupsAtOnce(t *testing.T) {
 
 func TestAHundredRacingCreatesAtALimitOfTenGiveTen(t *testing.T) {
 	h, _ := house(t)
-	if _, err := h.Service.CreateQuota(t.Context(), anna, jeroboam.Quota{Project: "p1", Resource: jeroboam.QuotaCluster, HardLimit: 10}); err != nil {
+	if _, err := h.Service.Quotas.Create(t.Context(), anna, jeroboam.Quota{Project: "p1", Resource: jeroboam.QuotaCluster, HardLimit: 10}); err != nil {
 		t.Fatal(err)
 	}
 	var wg sync.WaitGroup
@@ -112,7 +113,7 @@ func TestAHundredRacingCreatesAtALimitOfTenGiveTen(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	found, err := h.Service.Clusters(t.Context(), olga, service.Page{})
+	found, err := h.Service.Clusters(t.Context(), olga, access.Page{})
 	if err != nil || made != 10 || len(found) != 10 {
 		t.Errorf("made %d, found %d, %v", made, len(found), err)
 	}
@@ -388,7 +389,7 @@ func TestATokenWithoutAProjectSeesNothing(t *testing.T) {
 	h, _ := house(t)
 	create(t, h, service.ClusterRequest{Name: "demo"})
 	nobody := jeroboam.Caller{UserID: "uwe", Roles: []string{"member", "reader"}}
-	if _, err := h.Service.Clusters(t.Context(), nobody, service.Page{}); jeroboam.KindOf(err) != jeroboam.Forbidden {
+	if _, err := h.Service.Clusters(t.Context(), nobody, access.Page{}); jeroboam.KindOf(err) != jeroboam.Forbidden {
 		t.Error(err)
 	}
 	if _, err := h.Service.Cluster(t.Context(), nobody, "demo"); jeroboam.KindOf(err) != jeroboam.Forbidden {

@@ -14,10 +14,10 @@ type Stats struct{ Clusters, Nodes int }
 // Stats counts what a project has. "" is the caller's own project, or for an
 // administrator the whole cloud.
 func (s *Service) Stats(ctx context.Context, caller jeroboam.Caller, project string) (Stats, error) {
-	if err := s.allow(caller, "stats:get_all", caller.ProjectID, caller.UserID); err != nil {
+	if err := s.gate.Allow(caller, "stats:get_all", caller.ProjectID, caller.UserID); err != nil {
 		return Stats{}, err
 	}
-	own, err := s.reach(caller, "cluster:get_all_all_projects")
+	own, err := s.gate.Reach(caller, "cluster:get_all_all_projects")
 	if err != nil {
 		return Stats{}, err
 	}
@@ -27,7 +27,7 @@ func (s *Service) Stats(ctx context.Context, caller jeroboam.Caller, project str
 	if own != "" && project != own {
 		return Stats{}, jeroboam.Errorf(jeroboam.Forbidden, "project", "Not authorized.")
 	}
-	return view(ctx, s, func(tx store.Tx) (Stats, error) {
+	return store.View(ctx, s.Store, func(tx store.Tx) (Stats, error) {
 		n, err := store.Count[jeroboam.Cluster](tx, store.Query{Project: project})
 		if err != nil {
 			return Stats{}, err
@@ -51,7 +51,7 @@ type Instance struct {
 
 // Instances lists the processes of the service.
 func (s *Service) Instances(caller jeroboam.Caller) ([]Instance, error) {
-	if err := s.allow(caller, "magnum-service:get_all", caller.ProjectID, caller.UserID); err != nil {
+	if err := s.gate.Allow(caller, "magnum-service:get_all", caller.ProjectID, caller.UserID); err != nil {
 		return nil, err
 	}
 	now := s.now()

@@ -2,13 +2,17 @@ package service
 
 import (
 	"context"
+	"maps"
+	"reflect"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/service/access"
+	"github.com/jeroboam-cloud/jeroboam/service/internal/names"
 	"github.com/jeroboam-cloud/jeroboam/service/internal/refusal"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
-var templateFields = map[string]string{
+var templateList = access.Listing{Resource: "clustertemplate", Wide: true, Fields: map[string]string{
 	"uuid": "id", "name": "name", "coe": "coe", "image_id": "image", "flavor_id": "flavor", "master_flavor_id": "master_flavor",
 	"keypair_id": "keypair", "external_network_id": "external_network", "fixed_network": "fixed_network",
 	"fixed_subnet": "fixed_subnet", "dns_nameserver": "dns_nameserver", "network_driver": "network_driver",
@@ -18,26 +22,19 @@ var templateFields = map[string]string{
 	"created_at": "created_at", "updated_at": "updated_at", "http_proxy": "http_proxy", "https_proxy": "https_proxy",
 	"no_proxy": "no_proxy", "insecure_registry": "insecure_registry", "registry_enabled": "registry_enabled",
 	"tls_disabled": "tls_disabled", "master_lb_enabled": "master_lb_enabled", "floating_ip_enabled": "floating_ip_enabled",
-}
+}}
 
 // Templates lists what the caller may use: its project's own and the public
 // ones that are not hidden; an administrator sees all.
-func (s *Service) Templates(ctx context.Context, caller jeroboam.Caller, p Page) ([]jeroboam.Template, error) {
-	if err := s.allow(caller, p.rule("clustertemplate"), caller.ProjectID, caller.UserID); err != nil {
-		return nil, err
-	}
-	project, err := s.reach(caller, p.wide("clustertemplate"))
+func (s *Service) Templates(ctx context.Context, caller jeroboam.Caller, p access.Page) ([]jeroboam.Template, error) {
+	q, err := s.gate.List(caller, templateList, p)
 	if err != nil {
 		return nil, err
 	}
-	q, err := p.query(templateFields)
-	if err != nil {
-		return nil, err
-	}
-	q.Project, q.Public = project, project != ""
-	return view(ctx, s, func(tx store.Tx) ([]jeroboam.Template, error) {
+	q.Public = q.Project != ""
+	return store.View(ctx, s.Store, func(tx store.Tx) ([]jeroboam.Template, error) {
 		if q.Marker != "" {
-			if _, err := s.visibleTemplate(tx, caller, q.Marker, p.wide("clustertemplate")); err != nil {
+			if _, err := s.gate.Template(tx, caller, q.Marker, templateList.Marker(p)); err != nil {
 				return nil, err
 			}
 		}
@@ -47,23 +44,23 @@ func (s *Service) Templates(ctx context.Context, caller jeroboam.Caller, p Page)
 
 // Template shows one template.
 func (s *Service) Template(ctx context.Context, caller jeroboam.Caller, ident string) (jeroboam.Template, error) {
-	return view(ctx, s, func(tx store.Tx) (jeroboam.Template, error) {
-		t, err := s.visibleTemplate(tx, caller, ident, "clustertemplate:get_one_all_projects")
+	return store.View(ctx, s.Store, func(tx store.Tx) (jeroboam.Template, error) {
+		t, err := s.gate.Template(tx, caller, ident, access.Rule{Wide: "clustertemplate:get_one_all_projects"})
 		if err != nil {
 			return t, err
 		}
 		// Another project's public template is read as if it were one's own.
-		return t, s.allow(caller, "clustertemplate:get", caller.ProjectID, t.User)
+		return t, s.gate.Allow(caller, "clustertemplate:get", caller.ProjectID, t.User)
 	})
 }
 
 // CreateTemplate keeps a template for the caller's project.
 func (s *Service) CreateTemplate(ctx context.Context, caller jeroboam.Caller, t jeroboam.Template) (jeroboam.Template, error) {
-	if err := s.allow(caller, "clustertemplate:create", caller.ProjectID, caller.UserID); err != nil {
+	if err := s.gate.Allow(caller, "clustertemplate:create", caller.ProjectID, caller.UserID); err != nil {
 		return t, err
 	}
 	t.Project, t.User = caller.ProjectID, caller.UserID
-	if _, err := s.reach(caller, ""); err != nil {
+	if _, err := s.gate.Reach(caller, ""); err != nil {
 		return t, err
 	}
 	if err := s.checkTemplate(ctx, caller, &t, t.Public || t.Hidden); err != nil {
@@ -73,7 +70,7 @@ func (s *Service) CreateTemplate(ctx context.Context, caller jeroboam.Caller, t 
 		t.ID = s.NewID()
 	}
 	t.CreatedAt = s.now()
-	return update(ctx, s, func(tx store.Tx) (jeroboam.Template, error) {
+	return store.Update(ctx, s.Store, func(tx store.Tx) (jeroboam.Template, error) {
 		kept := t
 		return kept, store.Put(tx, &kept)
 	})
@@ -84,22 +81,22 @@ func (s *Service) CreateTemplate(ctx context.Context, caller jeroboam.Caller, t 
 // set who may publish.
 func (s *Service) checkTemplate(ctx context.Context, caller jeroboam.Caller, t *jeroboam.Template, publish bool) error {
 	if t.Name == "" {
-		t.Name = randomName("template")
+		t.Name = names.Random("template")
 	}
-	d, err := s.driverFor(ctx, caller.ProjectID, t)
+	d, err := s.drivers.For(ctx, caller.ProjectID, t)
 	if err != nil {
 		return err
 	}
 	if drivers := d.Engine.Traits().NetworkDrivers; t.NetworkDriver == "" && len(drivers) > 0 {
 		t.NetworkDriver = drivers[0]
 	}
-	if err := s.checkWishes(d, *t); err != nil {
+	if err := s.drivers.Check(d, *t); err != nil {
 		return err
 	}
-	if err := refusal.Of(checkResources(ctx, d, caller.ProjectID, *t)); err != nil {
+	if err := refusal.Of(d.FindAll(ctx, caller.ProjectID, *t)); err != nil {
 		return err
 	}
-	if publish && s.allow(caller, "clustertemplate:publish", t.Project, t.User) != nil {
+	if publish && s.gate.Allow(caller, "clustertemplate:publish", t.Project, t.User) != nil {
 		return jeroboam.Errorf(jeroboam.Forbidden, "publish", "Not authorized to set public or hidden flag for cluster template.").
 			WithRemedy("Ask an administrator to publish the template.")
 	}
@@ -109,12 +106,8 @@ func (s *Service) checkTemplate(ctx context.Context, caller jeroboam.Caller, t *
 // UpdateTemplate changes a template by edit, which must not keep its argument.
 func (s *Service) UpdateTemplate(ctx context.Context, caller jeroboam.Caller, ident string,
 	edit func(jeroboam.Template) (jeroboam.Template, error)) (jeroboam.Template, error) {
-	old, err := view(ctx, s, func(tx store.Tx) (jeroboam.Template, error) {
-		t, err := s.visibleTemplate(tx, caller, ident, "clustertemplate:update_all_projects")
-		if err != nil {
-			return t, err
-		}
-		return t, s.allow(caller, "clustertemplate:update", t.Project, t.User)
+	old, err := store.View(ctx, s.Store, func(tx store.Tx) (jeroboam.Template, error) {
+		return s.gate.Template(tx, caller, ident, access.Everywhere("clustertemplate:update"))
 	})
 	if err != nil {
 		return old, err
@@ -127,7 +120,7 @@ func (s *Service) UpdateTemplate(ctx context.Context, caller jeroboam.Caller, id
 	if err := s.checkTemplate(ctx, caller, &changed, publish); err != nil {
 		return old, err
 	}
-	return update(ctx, s, func(tx store.Tx) (jeroboam.Template, error) {
+	return store.Update(ctx, s.Store, func(tx store.Tx) (jeroboam.Template, error) {
 		if err := s.unusedOrHarmless(tx, old, changed); err != nil {
 			return old, err
 		}
@@ -162,11 +155,8 @@ func (s *Service) unusedOrHarmless(tx store.Tx, old, changed jeroboam.Template) 
 // DeleteTemplate forgets a template that no cluster refers to.
 func (s *Service) DeleteTemplate(ctx context.Context, caller jeroboam.Caller, ident string) error {
 	return s.Store.Update(ctx, func(tx store.Tx) error {
-		t, err := s.visibleTemplate(tx, caller, ident, "clustertemplate:delete_all_projects")
+		t, err := s.gate.Template(tx, caller, ident, access.Everywhere("clustertemplate:delete"))
 		if err != nil {
-			return err
-		}
-		if err := s.allow(caller, "clustertemplate:delete", t.Project, t.User); err != nil {
 			return err
 		}
 		if err := unused(tx, t); err != nil {
@@ -183,4 +173,13 @@ func unused(tx store.Tx, t jeroboam.Template) error {
 	}
 	return jeroboam.Errorf(jeroboam.Invalid, "referenced", "ClusterTemplate %s is referenced by one or multiple clusters.", t.ID).
 		WithRemedy("Delete its clusters first, or make a new template.")
+}
+
+// sameTemplate compares everything a user can write.
+func sameTemplate(a, b jeroboam.Template) bool {
+	if !maps.Equal(a.Labels, b.Labels) {
+		return false
+	}
+	a.Labels, b.Labels = nil, nil
+	return reflect.DeepEqual(a, b)
 }

@@ -8,6 +8,10 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/coe"
+	"github.com/jeroboam-cloud/jeroboam/plan"
+	"github.com/jeroboam-cloud/jeroboam/service/access"
+	"github.com/jeroboam-cloud/jeroboam/service/drivers"
+	"github.com/jeroboam-cloud/jeroboam/service/internal/refusal"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
@@ -22,14 +26,14 @@ type Upgrade struct {
 // the control plane and the default workers, or one other group, which can only
 // follow. All that cannot be is refused before anything is changed.
 func (s *Service) UpgradeCluster(ctx context.Context, caller jeroboam.Caller, ident string, up Upgrade) (jeroboam.Cluster, error) {
-	wish, err := view(ctx, s, func(tx store.Tx) (upgrade, error) { return s.upgrade(tx, caller, ident, up) })
+	wish, err := store.View(ctx, s.Store, func(tx store.Tx) (upgrade, error) { return s.upgrade(tx, caller, ident, up) })
 	if err != nil {
 		return wish.cluster, err
 	}
 	if err := s.checkMachines(ctx, wish); err != nil {
 		return wish.cluster, err
 	}
-	return update(ctx, s, func(tx store.Tx) (jeroboam.Cluster, error) {
+	return store.Update(ctx, s.Store, func(tx store.Tx) (jeroboam.Cluster, error) {
 		wish, err := s.upgrade(tx, caller, wish.cluster.ID, up)
 		if err != nil {
 			return wish.cluster, err
@@ -48,7 +52,7 @@ type upgrade struct {
 	template jeroboam.Template
 	group    jeroboam.NodeGroup // a default one: both
 	groups   []jeroboam.NodeGroup
-	driver   Driver
+	driver   drivers.Driver
 	from, to string // version
 }
 
@@ -56,13 +60,10 @@ type upgrade struct {
 func (s *Service) upgrade(tx store.Tx, caller jeroboam.Caller, ident string, up Upgrade) (upgrade, error) {
 	w := upgrade{Upgrade: up}
 	var err error
-	if w.cluster, err = s.visible(tx, caller, ident, "cluster:upgrade_all_projects"); err != nil {
+	if w.cluster, err = s.gate.Cluster(tx, caller, ident, access.Everywhere("cluster:upgrade")); err != nil {
 		return w, err
 	}
-	if err := s.allow(caller, "cluster:upgrade", w.cluster.Project, w.cluster.User); err != nil {
-		return w, err
-	}
-	if w.template, err = s.visibleTemplate(tx, caller, up.Template, ""); err != nil {
+	if w.template, err = s.gate.Template(tx, caller, up.Template, access.Rule{}); err != nil {
 		return w, err
 	}
 	if w.group, err = group(tx, w.cluster, cmp.Or(up.Group, jeroboam.DefaultWorker)); err != nil {
@@ -71,10 +72,10 @@ func (s *Service) upgrade(tx store.Tx, caller jeroboam.Caller, ident string, up 
 	if w.groups, err = groupsOf(tx, w.cluster.ID); err != nil {
 		return w, err
 	}
-	if err := requireResting(w.cluster.Status.State, "Upgrading a cluster"); err != nil {
+	if err := refusal.UnlessResting(w.cluster.Status.State, "Upgrading a cluster"); err != nil {
 		return w, err
 	}
-	if w.driver, err = s.driverOf(w.cluster); err != nil {
+	if w.driver, err = s.drivers.Of(w.cluster); err != nil {
 		return w, err
 	}
 	if _, can := w.driver.Engine.(coe.Upgrader); !can {
@@ -87,21 +88,10 @@ func (s *Service) upgrade(tx store.Tx, caller jeroboam.Caller, ident string, up 
 	return w, s.checkLeap(&w)
 }
 
-// driverOf finds the driver that a cluster was made with.
-func (s *Service) driverOf(c jeroboam.Cluster) (Driver, error) {
-	for _, d := range s.Drivers {
-		if d.Name == c.Spec.Driver {
-			return d, nil
-		}
-	}
-	return Driver{}, jeroboam.Errorf(jeroboam.Unsupported, "driver", "The driver %s of cluster %s is not configured.", c.Spec.Driver, c.Name).
-		WithRemedy("The operator configures it again.")
-}
-
 // checkFollower keeps Magnum's rule: a group can only come to where its cluster
 // is, so that it is never ahead of the control plane.
 func (w *upgrade) checkFollower(tx store.Tx) error {
-	w.from, w.to = versionOf(w.cluster, w.group), w.cluster.Spec.Version
+	w.from, w.to = plan.WantedVersion(w.cluster, w.group), w.cluster.Spec.Version
 	if w.template.ID == w.cluster.Spec.Template {
 		return nil
 	}
@@ -125,7 +115,7 @@ func (s *Service) checkLeap(w *upgrade) (err error) {
 	if have, want := orFirst(c.Spec.NetworkDriver, networks), orFirst(t.NetworkDriver, networks); have != want {
 		return inPlace("network_driver", "The template %s has the network driver %s, and the cluster has %s.", t.Name, want, have)
 	}
-	if w.to, err = s.version(t.COE, t.Labels); err != nil {
+	if w.to, err = s.drivers.Version(t.COE, t.Labels); err != nil {
 		return err
 	}
 	if w.to == w.from {
@@ -135,7 +125,7 @@ func (s *Service) checkLeap(w *upgrade) (err error) {
 		return err
 	}
 	for _, g := range w.groups {
-		if v := versionOf(c, g); v != w.from && !g.Spec.Deleted {
+		if v := plan.WantedVersion(c, g); v != w.from && !g.Spec.Deleted {
 			return jeroboam.Errorf(jeroboam.Conflict, "version-skew", "Node group %s still runs %s, and the cluster %s.", g.Name, v, w.from).
 				WithRemedy("Upgrade it to the cluster's present template first, or delete it.")
 		}
@@ -155,28 +145,24 @@ func orFirst(word string, words []string) string {
 	return word
 }
 
-func versionOf(c jeroboam.Cluster, g jeroboam.NodeGroup) string {
-	return cmp.Or(g.Spec.Version, c.Spec.Version)
-}
-
 // checkMachines asks the cloud whether the machines could stay what they are.
 func (s *Service) checkMachines(ctx context.Context, w upgrade) error {
 	if !w.group.Default {
 		return nil
 	}
 	c, t := w.cluster, w.template
-	_, have, err := s.findImage(ctx, c.Project, c.Spec.Image)
+	_, have, err := s.drivers.FindImage(ctx, c.Project, c.Spec.Image)
 	if err != nil {
 		return err
 	}
-	_, want, err := s.findImage(ctx, c.Project, t.Image)
+	_, want, err := s.drivers.FindImage(ctx, c.Project, t.Image)
 	if err != nil {
 		return err
 	}
 	if have.ID != want.ID {
 		return inPlace("image", "The template %s has the image %s, and the machines of the cluster were made of %s.", t.Name, t.Image, c.Spec.Image)
 	}
-	d, err := s.driverFor(ctx, c.Project, &t)
+	d, err := s.drivers.For(ctx, c.Project, &t)
 	if err == nil && d.Name != c.Spec.Driver {
 		err = inPlace("driver", "The template %s is for the driver %s, and the cluster was made by %s.", t.Name, d.Name, c.Spec.Driver)
 	}
@@ -222,13 +208,13 @@ func (s *Service) follow(g *jeroboam.NodeGroup, w upgrade) {
 // labels are those that are there with the new version: no other label of the
 // template reaches what was made without it.
 func (w upgrade) labels(have map[string]string) map[string]string {
-	said, says := w.template.Labels[labelVersion]
-	_, had := have[labelVersion]
+	said, says := w.template.Labels[drivers.LabelVersion]
+	_, had := have[drivers.LabelVersion]
 	if !says && !had {
 		return have
 	}
 	labels := jeroboam.MergeLabels(have, nil)
-	maps.Copy(labels, map[string]string{labelVersion: cmp.Or(said, w.to)})
+	maps.Copy(labels, map[string]string{drivers.LabelVersion: cmp.Or(said, w.to)})
 	return labels
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/api"
 	"github.com/jeroboam-cloud/jeroboam/service"
+	"github.com/jeroboam-cloud/jeroboam/service/drivers"
 	"github.com/jeroboam-cloud/jeroboam/test/apikit"
 )
 
@@ -66,7 +67,7 @@ func TestAnUpgradeThatCannotBeIsRefusedBeforeAnythingChanges(t *testing.T) {
 }
 
 // judge is the part of an engine that every one has.
-type judge struct{ service.Engine }
+type judge struct{ drivers.Engine }
 
 func TestGroupsFollowTheirCluster(t *testing.T) {
 	h := apikit.New(t)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -48,6 +49,24 @@ type Token struct {
 	Key      string `json:"key,omitempty"` // hex SHA-256 of the public key that spent it
 	Revision int64  `json:"-"`
 	Seq      int64  `json:"-"`
+}
+
+// View returns what f finds in a read-only snapshot.
+func View[T any](ctx context.Context, b Backend, f func(Tx) (T, error)) (out T, err error) {
+	err = b.View(ctx, func(tx Tx) (err error) {
+		out, err = f(tx)
+		return err
+	})
+	return out, err
+}
+
+// Update returns what f makes of a transaction that commits if f has no error.
+func Update[T any](ctx context.Context, b Backend, f func(Tx) (T, error)) (out T, err error) {
+	err = b.Update(ctx, func(tx Tx) (err error) {
+		out, err = f(tx)
+		return err
+	})
+	return out, err
 }
 
 // Get reads one noun; a missing one is jeroboam.NotFound.

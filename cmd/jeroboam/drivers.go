@@ -21,7 +21,7 @@ import (
 	coesim "github.com/jeroboam-cloud/jeroboam/coe/sim"
 	"github.com/jeroboam-cloud/jeroboam/engine"
 	"github.com/jeroboam-cloud/jeroboam/node/simagent"
-	"github.com/jeroboam-cloud/jeroboam/service"
+	"github.com/jeroboam-cloud/jeroboam/service/drivers"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
@@ -145,12 +145,12 @@ func monitoredClouds(all []driver) map[string]cloud.Cloud {
 	return out
 }
 
-func serviceDrivers(all []driver) []service.Driver {
-	out := make([]service.Driver, len(all))
+func serviceDrivers(all []driver) []drivers.Driver {
+	out := make([]drivers.Driver, len(all))
 	for i, d := range all {
 		can := d.cloud.Capabilities()
 		dependents, _ := d.cloud.(cloud.Dependents)
-		out[i] = service.Driver{Driver: d.Driver, Engine: d.coe, Catalogue: d.cloud, Preflight: d.cloud, Dependents: dependents,
+		out[i] = drivers.Driver{Driver: d.Driver, Engine: d.coe, Catalogue: d.cloud, Preflight: d.cloud, Dependents: dependents,
 			Labels: can.Labels, Credentials: can.Credentials, Volumes: can.Volumes, Addresses: can.Addresses}
 	}
 	return out

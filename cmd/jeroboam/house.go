@@ -17,6 +17,8 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/api"
 	"github.com/jeroboam-cloud/jeroboam/cli/daemon"
+	"github.com/jeroboam-cloud/jeroboam/cmd/jeroboam/internal/bundles"
+	"github.com/jeroboam-cloud/jeroboam/cmd/jeroboam/internal/certfile"
 	"github.com/jeroboam-cloud/jeroboam/cmd/jeroboam/internal/state"
 	"github.com/jeroboam-cloud/jeroboam/engine"
 	"github.com/jeroboam-cloud/jeroboam/engine/pace"
@@ -40,7 +42,7 @@ type house struct {
 	store      store.Backend
 	vault      vault.Vault
 	closeVault func() error
-	bundles    *bundles
+	bundles    *bundles.Shelf
 	drivers    []driver
 	policy     *identity.Policy
 	callers    callers
@@ -52,8 +54,8 @@ type house struct {
 	passage    *passage.Passage // nil: users are not let through
 	door       net.Listener     // of the passage
 
-	watching     *watching
-	certificates *certificates // nil: plain HTTP
+	watching    *watching
+	certificate *certfile.Pair // nil: plain HTTP
 }
 
 // build makes every room and opens none of them to callers.
@@ -85,7 +87,7 @@ func (h *house) openStore(ctx context.Context) error {
 // openDoor makes what stands between the rooms and the world.
 func (h *house) openDoor(ctx context.Context) (err error) {
 	if c := h.config.Public; c.TLSCert != "" {
-		if h.certificates, err = openCertificates(c.TLSCert, c.TLSKey, h.log); err != nil {
+		if h.certificate, err = certfile.Open(c.TLSCert, c.TLSKey, h.log); err != nil {
 			return err
 		}
 	}
@@ -103,10 +105,10 @@ func (h *house) openBundles(ctx context.Context) (err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return state.Error(dir, err)
 	}
-	if h.bundles, err = installBundles(ctx, h.config.Bundles, dir); err != nil {
+	if h.bundles, err = bundles.Open(ctx, h.config.Bundles, dir); err != nil {
 		return err
 	}
-	_, h.bundles.simulated = h.config.mixture()
+	_, h.bundles.Simulated = h.config.mixture()
 	return nil
 }
 
@@ -148,9 +150,9 @@ func (h *house) openGateway(ctx context.Context) error {
 	if err != nil {
 		return h.otherKeys(err)
 	}
-	options := gateway.Options{Authority: authority, Bundles: h.bundles.path, Names: gatewayNames(h.config), Autoscaler: h.autoscale(), Logger: h.log}
-	if !h.bundles.simulated {
-		if options.Agent, err = offerAgent(ctx, h.config.Agent, h.bundles.dir); err != nil {
+	options := gateway.Options{Authority: authority, Bundles: h.bundles.Path, Names: gatewayNames(h.config), Autoscaler: h.autoscale(), Logger: h.log}
+	if !h.bundles.Simulated {
+		if options.Agent, err = h.bundles.Offer(ctx, h.config.Agent); err != nil {
 			return err
 		}
 	}
@@ -158,11 +160,11 @@ func (h *house) openGateway(ctx context.Context) error {
 		return err
 	}
 	h.engine = engine.New(engine.Options{
-		Store: h.store, Vault: h.vault, Drivers: engineDrivers(h.drivers), Bundle: h.bundles.find, Log: h.log,
+		Store: h.store, Vault: h.vault, Drivers: engineDrivers(h.drivers), Bundle: h.bundles.Find, Log: h.log,
 		Gateway: engine.Gateway{URL: agentURL, Remote: h.config.GatewayURL, CA: authority.PEM(), Agent: options.Agent, Peer: h.config.GatewayPeerURL, SignAutoscaler: authority.SignAutoscaler},
 		Tunnel:  h.tunnel(),
 		Limits:  engine.Limits{Clusters: h.config.Concurrency}, Observer: h.watching.engine(), Pace: &h.pace,
-		Shared: h.config.Database != "" && !h.bundles.simulated, // whose agents live here
+		Shared: h.config.Database != "" && !h.bundles.Simulated, // whose agents live here
 	})
 	options.Registry = h.engine
 	h.gateway = gateway.New(options)

@@ -11,6 +11,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack"
 	"github.com/jeroboam-cloud/jeroboam/service"
+	"github.com/jeroboam-cloud/jeroboam/service/drivers"
 )
 
 var writePages = flag.Bool("update", false, "write the generated pages of docs anew")
@@ -20,9 +21,9 @@ const labelsPage = "../../docs/labels.md"
 // everyLabel is the registry with all rows of the table of drivers on.
 func everyLabel(t *testing.T) []jeroboam.Label {
 	t.Helper()
-	var all []service.Driver
+	var all []drivers.Driver
 	for _, row := range driverTable {
-		d := service.Driver{Driver: row, Engine: engines[row.COE]()}
+		d := drivers.Driver{Driver: row, Engine: engines[row.COE]()}
 		if row.Cloud == "openstack" {
 			d.Labels = openstack.Labels()
 		}

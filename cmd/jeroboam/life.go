@@ -23,8 +23,8 @@ const (
 )
 
 func (h *house) answer(server *http.Server, listener net.Listener) (err error) {
-	if h.certificates != nil {
-		server.TLSConfig = h.certificates.config()
+	if h.certificate != nil {
+		server.TLSConfig = h.certificate.Config()
 		err = server.ServeTLS(listener, "", "")
 	} else {
 		err = server.Serve(listener)
@@ -71,7 +71,7 @@ func (h *house) leave(ctx context.Context, server *http.Server) error {
 // reload reads anew, at SIGHUP, what may have been replaced. Without anything
 // of that sort the signal keeps its meaning, the end of the terminal.
 func (h *house) reload(ctx context.Context) error {
-	if h.certificates == nil && h.watching.audit == nil {
+	if h.certificate == nil && h.watching.audit == nil {
 		return nil
 	}
 	hangup := make(chan os.Signal, 1)
@@ -83,8 +83,8 @@ func (h *house) reload(ctx context.Context) error {
 			return nil
 		case <-hangup:
 		}
-		if h.certificates != nil {
-			h.certificates.Reload()
+		if h.certificate != nil {
+			h.certificate.Reload()
 		}
 		if h.watching.audit != nil {
 			if err := h.watching.audit.Reopen(); err != nil {

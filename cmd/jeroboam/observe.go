@@ -132,9 +132,9 @@ func (w *watching) serve(ctx context.Context, h *house) error {
 		w.observer.Gauge("passage_connections", "Connections of users to this process that are for clusters' APIs.", func() float64 { return float64(h.passage.Guests()) })
 	}
 	w.observer.Gauge("engine_clusters_working", "Clusters this process is at work on.", func() float64 { return float64(h.engine.Working()) })
-	if h.certificates != nil {
+	if h.certificate != nil {
 		w.observer.Gauge("tls_certificate_expiry_timestamp_seconds", "When the API's certificate runs out.",
-			func() float64 { return float64(h.certificates.Until().Unix()) })
+			func() float64 { return float64(h.certificate.Until().Unix()) })
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", w.observer.Handler())

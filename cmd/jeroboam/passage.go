@@ -64,7 +64,7 @@ func (h *house) openPassage(context.Context) (err error) {
 // tunnel is how the engine reaches clusters by their machines' agents. Those of
 // simulated machines have no connection to be reached by.
 func (h *house) tunnel() engine.Tunnel {
-	if h.bundles.simulated {
+	if h.bundles.Simulated {
 		return engine.Tunnel{}
 	}
 	t := engine.Tunnel{Dial: func(ctx context.Context, server, machine string) (net.Conn, error) {

@@ -15,7 +15,7 @@ import (
 // openVerbs makes what the API and the autoscalers of clusters ask.
 func (h *house) openVerbs(context.Context) error {
 	h.verbs = service.New(service.Options{
-		Store: h.store, Drivers: serviceDrivers(h.drivers), Policy: h.policy, Signer: signer{h.vault}, Versions: h.bundles.versions, CheckUpgrade: release.CheckUpgrade,
+		Store: h.store, Drivers: serviceDrivers(h.drivers), Policy: h.policy, Signer: signer{h.vault}, Versions: h.bundles.Versions, CheckUpgrade: release.CheckUpgrade,
 		Limits: service.Limits{Quotas: h.config.quotas()}, Host: hostname(), StrictLabels: h.config.Labels == labelsStrict,
 	})
 	return nil

@@ -19,6 +19,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/coe"
 	"github.com/jeroboam-cloud/jeroboam/service"
+	"github.com/jeroboam-cloud/jeroboam/service/drivers"
 	"github.com/jeroboam-cloud/jeroboam/store/memory"
 )
 
@@ -63,7 +64,7 @@ func New(t testing.TB, options ...Option) *House {
 	t.Helper()
 	h := &House{Store: memory.New(), Clock: NewClock(), Keys: NewKeys(), tokens: tokens{known: map[string]jeroboam.Caller{}}}
 	so := service.Options{
-		Store: h.Store, Drivers: []service.Driver{{
+		Store: h.Store, Drivers: []drivers.Driver{{
 			Driver: jeroboam.Driver{Name: Driver, ServerType: "vm", Distro: "fedora-coreos", COE: COE, Cloud: "testcloud"},
 			Engine: Engine{}, Catalogue: Catalogue{}, Preflight: Catalogue{}, Dependents: Catalogue{},
 			Credentials: true, Volumes: true, Addresses: true,

@@ -134,7 +134,7 @@ func rowOf(r string) ([]string, bool) {
 // within lists the subrooms that have no row of their own: they belong to at.
 func within(at string) []string {
 	if at == "cli" {
-		return []string{"cli", "cli/output", "cli/credentials", "cli/daemon"}
+		return []string{"cli", "cli/credentials", "cli/daemon", "cli/kubeconfig", "cli/output", "cli/progress"}
 	}
 	return []string{at}
 }

@@ -47,15 +47,21 @@ var mayEnter = map[string][]string{
 	"node/simagent":            {"node"},
 
 	"quota":       {"store", "cloud"},
-	"service":     {"plan", "store", "identity", "coe", "cloud", "quota"},
+	"service":     {"plan", "store", "identity", "coe", "cloud", "quota", "service/access", "service/drivers", "service/federation", "service/forecast", "service/quotas"},
 	"engine":      {"plan", "cloud", "coe", "pki", "vault", "store", "quota", "node", "node/boot", "node/gateway", "release", "engine/pace"},
 	"engine/pace": {},
 	"passage":     {},
 	"monitor":     {"plan", "cloud", "coe", "pki", "vault", "store", "node", "release", "engine"},
 
+	"service/access":     {"identity", "store"},
+	"service/drivers":    {"plan", "coe", "cloud"},
+	"service/federation": {"service/access", "store"},
+	"service/forecast":   {"service/drivers", "plan", "coe", "cloud", "store"},
+	"service/quotas":     {"service/access", "quota", "store"},
+
 	"api/wire":    {},
 	"api/openapi": {},
-	"api":         {"api/wire", "api/openapi", "service", "identity"},
+	"api":         {"api/wire", "api/openapi", "service", "service/access", "service/federation", "service/forecast", "identity"},
 	"autoscale":   {"service", "coe", "node/gateway"},
 	"audit":       {"api"},
 	"observe":     {"api", "engine", "store"},
@@ -63,12 +69,6 @@ var mayEnter = map[string][]string{
 	"cli":         {"client", "api/wire", "release"},
 
 	"cmd/jeroboam-agent": {"node", "node/agent", "release"},
-}
-
-// subrooms are the packages that a room is split into and that share its row.
-var subrooms = map[string][]string{
-	"cli":        {"cli/credentials", "cli/daemon", "cli/output"},
-	"node/agent": {"node/agent/supervise"},
 }
 
 // anything may be imported by the rooms that put the house together.

@@ -29,6 +29,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/node/simagent"
 	"github.com/jeroboam-cloud/jeroboam/quota"
 	"github.com/jeroboam-cloud/jeroboam/service"
+	"github.com/jeroboam-cloud/jeroboam/service/drivers"
 	"github.com/jeroboam-cloud/jeroboam/store/memory"
 	"github.com/jeroboam-cloud/jeroboam/test/testbed"
 	"github.com/jeroboam-cloud/jeroboam/vault/sealed"
@@ -157,7 +158,7 @@ func (h *house) serve(auth gophercloud.AuthOptions) {
 	}
 	callers := keystone.New(keystone.Options{Auth: auth})
 	verbs := service.New(service.Options{Store: db, Limits: service.Limits{Quotas: quota.Limits{jeroboam.QuotaCluster: 100}}, Versions: func(string) []string { return []string{version} },
-		Drivers: []service.Driver{h.driver(driverName, "vm", kind), h.driver(bareName, "bm", kind)}})
+		Drivers: []drivers.Driver{h.driver(driverName, "vm", kind), h.driver(bareName, "bm", kind)}})
 	server := httptest.NewServer(api.New(api.Options{Service: verbs, Auth: callers, IdentityURL: h.keystone.URL}))
 	h.url = server.URL + "/v1"
 	h.Cleanup(func() {
@@ -171,8 +172,8 @@ func (h *house) serve(auth gophercloud.AuthOptions) {
 	})
 }
 
-func (h *house) driver(name, serverType string, kind coe.COE) service.Driver {
-	return service.Driver{Driver: jeroboam.Driver{Name: name, ServerType: serverType, Distro: "fedora-coreos", COE: "kubernetes", Cloud: "openstack"},
+func (h *house) driver(name, serverType string, kind coe.COE) drivers.Driver {
+	return drivers.Driver{Driver: jeroboam.Driver{Name: name, ServerType: serverType, Distro: "fedora-coreos", COE: "kubernetes", Cloud: "openstack"},
 		Engine: kind, Catalogue: h.cloud, Preflight: h.cloud, Dependents: h.cloud, Labels: h.cloud.Capabilities().Labels,
 		Credentials: h.cloud.Capabilities().Credentials, Volumes: true, Addresses: true}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/quota"
 	"github.com/jeroboam-cloud/jeroboam/service"
+	"github.com/jeroboam-cloud/jeroboam/service/drivers"
 	"github.com/jeroboam-cloud/jeroboam/store"
 	"github.com/jeroboam-cloud/jeroboam/store/memory"
 	"github.com/jeroboam-cloud/jeroboam/store/postgres"
@@ -73,7 +74,7 @@ func services(t *testing.T, backends []store.Backend) []*service.Service {
 				t.Error(err)
 			}
 		})
-		all = append(all, service.New(service.Options{Store: b, Drivers: []service.Driver{{
+		all = append(all, service.New(service.Options{Store: b, Drivers: []drivers.Driver{{
 			Driver: jeroboam.Driver{Name: apikit.Driver, ServerType: "vm", Distro: "fedora-coreos", COE: apikit.COE, Cloud: "testcloud"},
 			Engine: apikit.Engine{}, Catalogue: apikit.Catalogue{}, Preflight: apikit.Catalogue{},
 		}}, Versions: func(string) []string { return apikit.Versions }}))
@@ -88,7 +89,7 @@ func services(t *testing.T, backends []store.Backend) []*service.Service {
 
 func limit(t *testing.T, s *service.Service, resource string, n int) {
 	t.Helper()
-	if _, err := s.CreateQuota(t.Context(), anna, jeroboam.Quota{Project: "p1", Resource: resource, HardLimit: n}); err != nil {
+	if _, err := s.Quotas.Create(t.Context(), anna, jeroboam.Quota{Project: "p1", Resource: resource, HardLimit: n}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -143,7 +144,7 @@ func TestWhatRacesForTheLastOfItNeverGetsMore(t *testing.T) {
 				t.Errorf("%d clusters at a limit of 10", n)
 			}
 			limit(t, all[0], jeroboam.QuotaNode, 20) // 10 are left
-			if _, err := all[0].UpdateQuota(t.Context(), anna, "p1", jeroboam.QuotaCluster, 1000); err != nil {
+			if _, err := all[0].Quotas.Update(t.Context(), anna, "p1", jeroboam.QuotaCluster, 1000); err != nil {
 				t.Fatal(err)
 			}
 			if n := race(t, all, func(s *service.Service, i int) error { return create(t.Context(), s, 100+i, 2) }); n != 3 {

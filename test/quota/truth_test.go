@@ -20,6 +20,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/node"
 	"github.com/jeroboam-cloud/jeroboam/quota"
 	"github.com/jeroboam-cloud/jeroboam/service"
+	"github.com/jeroboam-cloud/jeroboam/service/drivers"
 	"github.com/jeroboam-cloud/jeroboam/store"
 	"github.com/jeroboam-cloud/jeroboam/store/memory"
 	"github.com/jeroboam-cloud/jeroboam/vault/sealed"
@@ -130,7 +131,7 @@ func newWorld(t *testing.T) *world {
 		},
 		Gateway: engine.Gateway{URL: "unix:///run/gateway.sock", CA: "CA"}})
 	w.verbs = service.New(service.Options{Store: w.store, Versions: func(string) []string { return []string{"1"} },
-		Drivers: []service.Driver{{Driver: row, Engine: k, Catalogue: w.cloud, Preflight: w.cloud}},
+		Drivers: []drivers.Driver{{Driver: row, Engine: k, Catalogue: w.cloud, Preflight: w.cloud}},
 		Limits:  service.Limits{Quotas: quota.Limits{jeroboam.QuotaNode: 12}}})
 	ctx, cancel := context.WithCancel(context.Background())
 	var ended sync.WaitGroup

@@ -21,6 +21,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/engine"
 	"github.com/jeroboam-cloud/jeroboam/node"
 	"github.com/jeroboam-cloud/jeroboam/service"
+	"github.com/jeroboam-cloud/jeroboam/service/drivers"
 	"github.com/jeroboam-cloud/jeroboam/store"
 	"github.com/jeroboam-cloud/jeroboam/store/postgres"
 	pg "github.com/jeroboam-cloud/jeroboam/test/postgres"
@@ -98,7 +99,7 @@ func (w *world) serve(t *testing.T, works bool) *server {
 		},
 		Gateway: engine.Gateway{URL: "unix:///run/gateway.sock", CA: "CA"}})
 	s.verbs = service.New(service.Options{Store: b, Versions: func(string) []string { return []string{"1"} },
-		Drivers: []service.Driver{{Driver: row, Engine: k, Catalogue: w.cloud, Preflight: w.cloud}}})
+		Drivers: []drivers.Driver{{Driver: row, Engine: k, Catalogue: w.cloud, Preflight: w.cloud}}})
 	ctx, cancel := context.WithCancel(context.Background())
 	var ended sync.WaitGroup
 	ended.Go(func() {

@@ -1,8 +1,10 @@
-// Package refusal makes one answer of all that is against a wish.
+// Package refusal words what is refused: it makes one answer of all that is
+// against a wish, and says what to do where a state is against it.
 package refusal
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jeroboam-cloud/jeroboam"
@@ -56,4 +58,12 @@ func Leaves(err error) []error {
 		all = append(all, Leaves(e)...)
 	}
 	return all
+}
+
+// OrNone is a number in Magnum's words, in which 0 is none.
+func OrNone(n int) string {
+	if n == 0 {
+		return "None"
+	}
+	return strconv.Itoa(n)
 }

@@ -1,4 +1,7 @@
-package main
+// Package bundles keeps the verified bundles of a service by their digests, and
+// beside them the agent that machines fetch: a cluster keeps the bytes it was made
+// of when a bundle is rebuilt.
+package bundles
 
 import (
 	"cmp"
@@ -20,12 +23,12 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/release"
 )
 
-// bundles are the verified bundles of this service, in a directory of its own
-// by digest: a cluster keeps the bytes it was made of when a bundle is rebuilt.
-type bundles struct {
-	dir       string
-	simulated bool        // nothing is installed anywhere: machines are content with any release
-	all       []installed // the newest version of each COE first
+// Shelf is a directory of bundles, each in one of its own by digest.
+type Shelf struct {
+	Simulated bool // nothing is installed anywhere: machines are content with any release
+
+	dir string
+	all []installed // the newest version of each COE first
 }
 
 type installed struct {
@@ -33,10 +36,10 @@ type installed struct {
 	manifest release.Manifest
 }
 
-// installBundles verifies every bundle of the directory from and links it into
-// dir under its digest. What was installed before stays.
-func installBundles(ctx context.Context, from, dir string) (*bundles, error) {
-	b := &bundles{dir: dir}
+// Open verifies every bundle of the directory from and links it into dir, which is
+// there, under its digest. What was installed before stays.
+func Open(ctx context.Context, from, dir string) (*Shelf, error) {
+	s := &Shelf{dir: dir}
 	entries, err := os.ReadDir(from)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("read the bundles: %w", err)
@@ -50,20 +53,20 @@ func installBundles(ctx context.Context, from, dir string) (*bundles, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := b.install(ctx, source, m); err != nil {
+		if err := s.install(ctx, source, m); err != nil {
 			return nil, fmt.Errorf("bundle %s: %w", e.Name(), err)
 		}
 	}
-	slices.SortFunc(b.all, func(x, y installed) int {
+	slices.SortFunc(s.all, func(x, y installed) int {
 		return cmp.Or(cmp.Compare(x.Name, y.Name), semver.Compare(y.Version, x.Version))
 	})
-	return b, nil
+	return s, nil
 }
 
-func (b *bundles) install(ctx context.Context, source string, m release.Manifest) error {
+func (s *Shelf) install(ctx context.Context, source string, m release.Manifest) error {
 	digest := release.Digest(m)
-	target := filepath.Join(b.dir, digest)
-	b.all = append(b.all, installed{node.Bundle{Name: m.Name, Version: m.Version, Digest: digest}, m})
+	target := filepath.Join(s.dir, digest)
+	s.all = append(s.all, installed{node.Bundle{Name: m.Name, Version: m.Version, Digest: digest}, m})
 	if _, err := os.Stat(target); err == nil {
 		return nil // verified when it was put there
 	}
@@ -75,7 +78,7 @@ func (b *bundles) install(ctx context.Context, source string, m release.Manifest
 		return err
 	}
 	if err := link(source, temporary, m); err != nil {
-		return errors.Join(state.Error(b.dir, err), os.RemoveAll(temporary))
+		return errors.Join(state.Error(s.dir, err), os.RemoveAll(temporary))
 	}
 	return os.Rename(temporary, target)
 }
@@ -120,16 +123,16 @@ func copyFile(from, to string) error {
 	return errors.Join(err, out.Close())
 }
 
-// offerAgent puts the agent's binary beside the bundles, in a directory named
-// for its digest, so that machines with another one fetch it.
-func offerAgent(ctx context.Context, binary, dir string) (node.Upgrade, error) {
+// Offer puts the agent's binary beside the bundles, in a directory named for its
+// digest, so that machines with another one fetch it.
+func (s *Shelf) Offer(ctx context.Context, binary string) (node.Upgrade, error) {
 	const name = "jeroboam-agent"
 	digest, _, err := release.FileDigest(ctx, binary)
 	if err != nil {
 		return node.Upgrade{}, fmt.Errorf("read the agent: %w", err)
 	}
 	offer := node.Upgrade{Digest: digest, Path: name, SHA256: digest}
-	target := filepath.Join(dir, digest)
+	target := filepath.Join(s.dir, digest)
 	if _, err := os.Stat(target); err == nil {
 		return offer, nil
 	}
@@ -142,34 +145,34 @@ func offerAgent(ctx context.Context, binary, dir string) (node.Upgrade, error) {
 		err = os.Rename(temporary, target)
 	}
 	if err != nil {
-		return node.Upgrade{}, state.Error(dir, err)
+		return node.Upgrade{}, state.Error(s.dir, err)
 	}
 	return offer, nil
 }
 
-// find is the bundle of a COE's version.
-func (b *bundles) find(_ context.Context, coe, version string) (node.Bundle, error) {
-	for _, i := range b.all {
+// Find is the bundle of a COE's version.
+func (s *Shelf) Find(_ context.Context, coe, version string) (node.Bundle, error) {
+	for _, i := range s.all {
 		if i.Name == coe && i.Version == version {
 			return i.Bundle, nil
 		}
 	}
-	if _, err := release.Find(coe, version); b.simulated && err == nil {
+	if _, err := release.Find(coe, version); s.Simulated && err == nil {
 		return node.Bundle{Name: coe, Version: version, Digest: strings.Repeat("0", 64)}, nil
 	}
 	return node.Bundle{}, jeroboam.Errorf(jeroboam.NotFound, "bundle-missing", "There is no bundle of %s %s.", coe, version).
 		WithRemedy("The operator builds it with \"make bundle\" and starts the service again.")
 }
 
-// versions lists what can be made of a COE, the newest first.
-func (b *bundles) versions(coe string) []string {
+// Versions lists what can be made of a COE, the newest first.
+func (s *Shelf) Versions(coe string) []string {
 	var all []string
-	for _, i := range b.all {
+	for _, i := range s.all {
 		if i.Name == coe {
 			all = append(all, i.Version)
 		}
 	}
-	if !b.simulated {
+	if !s.Simulated {
 		return all
 	}
 	for _, r := range release.Versions(coe) {
@@ -181,14 +184,14 @@ func (b *bundles) versions(coe string) []string {
 	return all
 }
 
-// path is where the bundle of a digest lies, for the gateway.
-func (b *bundles) path(digest string) (string, bool) {
-	for _, i := range b.all {
+// Path is where the bundle of a digest lies, for the gateway.
+func (s *Shelf) Path(digest string) (string, bool) {
+	for _, i := range s.all {
 		if i.Digest == digest {
-			return filepath.Join(b.dir, digest), true
+			return filepath.Join(s.dir, digest), true
 		}
 	}
-	path := filepath.Join(b.dir, filepath.Base(digest))
+	path := filepath.Join(s.dir, filepath.Base(digest))
 	_, err := os.Stat(path)
 	return path, err == nil
 }

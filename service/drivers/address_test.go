@@ -1,15 +1,22 @@
-package service_test
+package drivers_test
 
 import (
 	"strings"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/api"
 	"github.com/jeroboam-cloud/jeroboam/coe"
 	"github.com/jeroboam-cloud/jeroboam/service"
+	"github.com/jeroboam-cloud/jeroboam/service/drivers"
 	"github.com/jeroboam-cloud/jeroboam/test/apikit"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var olga = jeroboam.Caller{UserID: "olga", ProjectID: "p1", Roles: []string{"member", "reader"}}
 
 // fixed is an engine whose control plane hands no address on.
 type fixed struct{ apikit.Engine }
@@ -26,7 +33,7 @@ func TestAnAddressOfTheAPIThatCannotBeIsRefused(t *testing.T) {
 		label    string
 		masters  int
 		balancer bool
-		change   func(*service.Driver)
+		change   func(*drivers.Driver)
 		want     string // "": it can be
 	}{
 		{"three control-plane nodes without a choice", "", 3, false, nil, "master_count must be 1 when master_lb_enabled is False"},
@@ -39,16 +46,21 @@ func TestAnAddressOfTheAPIThatCannotBeIsRefused(t *testing.T) {
 		{"a balancer and a virtual address", "virtual", 3, true, nil, "master_lb_enabled for a balancer"},
 		{"a balancer and a node's address", "node", 1, true, nil, "master_lb_enabled for a balancer"},
 		{"something else", "anycast", 1, false, nil, "must be one of balancer, virtual, node"},
-		{"a cloud that keeps no addresses", "virtual", 3, false, func(d *service.Driver) { d.Addresses = false }, "The cloud of the driver k8s_test has no virtual addresses."},
-		{"an engine that hands none on", "virtual", 3, false, func(d *service.Driver) { d.Engine = fixed{} }, "cannot hand an address on"},
+		{"a cloud that keeps no addresses", "virtual", 3, false, func(d *drivers.Driver) { d.Addresses = false }, "The cloud of the driver k8s_test has no virtual addresses."},
+		{"an engine that hands none on", "virtual", 3, false, func(d *drivers.Driver) { d.Engine = fixed{} }, "cannot hand an address on"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			h, _ := house(t, func(o *service.Options, _ *api.Options) {
+			h := apikit.New(t, func(o *service.Options, _ *api.Options) {
 				if c.change != nil {
 					c.change(&o.Drivers[0])
 				}
 			})
-			_, err := h.Service.CreateCluster(t.Context(), olga, service.ClusterRequest{Template: "k8s", Masters: &c.masters, MasterLB: &c.balancer,
+			_, err := h.Service.CreateTemplate(t.Context(), olga, jeroboam.Template{Name: "k8s", COE: apikit.COE, Image: apikit.Image,
+				Flavor: apikit.Flavor, ServerType: "vm"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = h.Service.CreateCluster(t.Context(), olga, service.ClusterRequest{Template: "k8s", Masters: &c.masters, MasterLB: &c.balancer,
 				Labels: map[string]string{"api_address": c.label}})
 			switch {
 			case c.want == "" && err != nil:
