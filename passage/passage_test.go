@@ -31,7 +31,7 @@ const (
 	domain   = "clusters.example.org"
 	hidden   = "5ad5bc4e-2ad9-4bb1-8d05-4ae2a1e1a001"
 	direct   = "5ad5bc4e-2ad9-4bb1-8d05-4ae2a1e1a002" // did not choose the tunnel
-	patience = 20 * time.Second
+	patience = time.Minute
 )
 
 // door is a passage, and the API of the one cluster behind it: a TLS server that

@@ -29,6 +29,9 @@ type Harness struct {
 	Flavor, Image string
 	// Patience is how long one test may take; 0: a minute.
 	Patience time.Duration
+	// Look is how long a test waits before it asks again; 0: 5 milliseconds. A cloud
+	// that is asked all the time comes to nothing else.
+	Look time.Duration
 	// Project is where everything is made; "": a made-up one for each cluster.
 	Project string
 	// Full, if the cloud has a limit that the test can meet, is a demand beyond it.
@@ -161,7 +164,7 @@ func (s *suite) machines(scope cloud.Scope) map[string]cloud.Machine {
 // eventually asks again until the answer is yes: clouds may take their time.
 func (s *suite) eventually(what string, yes func() bool) {
 	s.Helper()
-	ticker := time.NewTicker(5 * time.Millisecond)
+	ticker := time.NewTicker(cmp.Or(s.Look, 5*time.Millisecond))
 	defer ticker.Stop()
 	for !yes() {
 		select {

@@ -25,6 +25,9 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/cloud/local/internal/inside"
 )
 
+// patience is how long a test waits for what must happen, on a busy machine too.
+const patience = time.Minute
+
 // onlyReal skips a test that makes machines of the kernel's, unless asked for.
 func onlyReal(t *testing.T) {
 	t.Helper()
@@ -53,7 +56,7 @@ func options(t *testing.T) Options {
 		}
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		if err := Teardown(ctx, o.State); err != nil {
 			t.Errorf("teardown: %v", err)
@@ -182,7 +185,7 @@ func ask(address, line string) (string, error) {
 func tell(t *testing.T, m cloud.Machine, format string, args ...any) string {
 	t.Helper()
 	line := fmt.Sprintf(format, args...)
-	for deadline := time.Now().Add(10 * time.Second); ; { // until it listens
+	for deadline := time.Now().Add(patience); ; { // until it listens
 		answer, err := ask(net.JoinHostPort(m.Address, standInPort), line)
 		if err == nil {
 			text, err := strconv.Unquote(answer)
@@ -367,7 +370,7 @@ func TestABalancerPassesOverADeadBackend(t *testing.T) {
 	balancerSpec.Backends = []string{machines[2].Address}
 	_, err = open(t, o).EnsureBalancer(t.Context(), scope, balancerSpec)
 	must(t, err)
-	for deadline := time.Now().Add(5 * time.Second); !slices.Equal(answers(), []string{`"api-2"`}); {
+	for deadline := time.Now().Add(patience); !slices.Equal(answers(), []string{`"api-2"`}); {
 		if time.Now().After(deadline) {
 			t.Fatalf("the balancer still uses %v", answers())
 		}
@@ -383,7 +386,7 @@ func TestABalancerThatDiesIsStartedAgain(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	stopped := l.Watch(ctx)
 	must(t, l.processOf(l.dirOf(balancerKind, scope.Cluster, "api")).Kill(ctx))
-	for deadline := time.Now().Add(10 * time.Second); ; {
+	for deadline := time.Now().Add(patience); ; {
 		name, err := ask(net.JoinHostPort(b.Address, standInPort), "hostname")
 		if err == nil {
 			same(t, name, `"revived-0"`)
@@ -408,7 +411,7 @@ func TestDeletingThreeMachinesIsQuick(t *testing.T) {
 	}
 	took := time.Since(begin)
 	t.Logf("deleted after %v", took)
-	if took > 3*time.Second {
+	if took > 10*time.Second { // nobody waits until those end by themselves who do not want to
 		t.Errorf("deleting took %v", took)
 	}
 }

@@ -61,7 +61,7 @@ func TestARealCloudConforms(t *testing.T) {
 					t.Fatal(err)
 				}
 			},
-			Flavor: things.Flavor, Image: things.Image, Project: s.project, Patience: 5 * time.Minute,
+			Flavor: things.Flavor, Image: things.Image, Project: s.project, Patience: 5 * time.Minute, Look: 250 * time.Millisecond,
 			Beget: func(scope cloud.Scope, n cloud.Network) { s.Beget(login, scope.Cluster, n.ID, n.Subnet) },
 		}
 	})

@@ -21,9 +21,10 @@ import (
 func main() {
 	address := flag.String("listen", ":8080", "address to listen on")
 	ask := flag.String("get", "", "URL to get and print, instead of serving")
+	times := flag.Int("times", 1, "how often to get it, each time by a connection of its own")
 	flag.Parse()
 	if *ask != "" {
-		if err := get(os.Stdout, *ask); err != nil {
+		if err := get(os.Stdout, *ask, *times); err != nil {
 			log.Fatal(err)
 		}
 		return
@@ -39,9 +40,18 @@ func main() {
 	}
 }
 
-// get prints what url answers.
-func get(w io.Writer, url string) error {
-	client := http.Client{Timeout: 5 * time.Second}
+// get prints what url answers, so many times.
+func get(w io.Writer, url string, times int) error {
+	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	for range times {
+		if err := once(w, client, url); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func once(w io.Writer, client http.Client, url string) error {
 	response, err := client.Get(url)
 	if err != nil {
 		return err

@@ -59,6 +59,7 @@ func TestARealKeystonesScopes(t *testing.T) {
 
 // The minute in this test is one by the clock on the wall.
 func TestARealRevocationIsSeenWithinAMinute(t *testing.T) {
+	testbed.Long(t)
 	k := testbed.Start(t)
 	s := realSite(t, k)
 	token := k.Login("alice", "alice-pw", "physics").Token()

@@ -31,7 +31,7 @@ const asAgent = "JEROBOAM_TEST_AGENT"
 
 const (
 	machine  = "machine-1"
-	patience = 30 * time.Second // for what should happen at once
+	patience = time.Minute // for what should happen at once
 )
 
 func TestMain(m *testing.M) {

@@ -111,7 +111,7 @@ func TestAnAgentThatCannotJoinGoesOnTrying(t *testing.T) {
 
 func TestCertificatesAreRenewedAndTheirServicesRestarted(t *testing.T) {
 	w := newWorld(t)
-	w.Life = 3 * time.Second // due after two
+	w.Lives = []time.Duration{3 * time.Second, 24 * time.Hour} // the first is due after two
 	w.boot()
 	uses, other := w.sleeper("uses"), w.sleeper("other")
 	uses.Watch = []string{w.path("c.crt")}

@@ -14,7 +14,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
@@ -325,46 +328,67 @@ func TestABundleIsServedAndNothingElse(t *testing.T) {
 }
 
 func TestAPeerThatFallsSilentIsNoticed(t *testing.T) {
-	t.Parallel() // it takes as long as the gateway's patience
-	h := newHouse(t)
-	h.Add("m1", "s")
-	p := h.peer("m1")
-	p.join("s")
-	conn := make(chan *muteConn, 1)
-	transport := p.client.Transport.(*http.Transport)
-	dial := transport.DialContext
-	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-		inner, err := dial(ctx, network, address)
-		c := &muteConn{Conn: inner, muted: make(chan struct{})}
-		conn <- c
-		return c, err
-	}
-	p.stream()
-	h.await("m1", func(m gatewaytest.Machine) bool { return m.Connected })
-	(<-conn).mute()
-	start := time.Now()
-	h.await("m1", func(m gatewaytest.Machine) bool { return m.Gones == 1 })
-	if took := time.Since(start); took > 15*time.Second {
-		t.Errorf("it took %v", took)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		h := closedHouse(t)
+		line := &line{calls: make(chan net.Conn), ended: make(chan struct{})}
+		h.serve(line)
+		h.Add("m1", "s")
+		p := h.peer("m1")
+		p.call = line.call
+		p.join("s")
+		p.stream()
+		h.await("m1", func(m gatewaytest.Machine) bool { return m.Connected })
+		line.mute.Store(true)
+		start := time.Now()
+		h.await("m1", func(m gatewaytest.Machine) bool { return m.Gones == 1 })
+		if took := time.Since(start); took != 13*time.Second {
+			t.Errorf("it took %v", took)
+		}
+	})
 }
 
-// muteConn is a connection whose peer has lost its power: what is written
-// disappears.
-type muteConn struct {
-	net.Conn
-	muted chan struct{}
+// line is a listener in memory, and the connections to it. Once it is mute its
+// callers have lost their power: what they write disappears.
+type line struct {
+	calls chan net.Conn
+	ended chan struct{}
+	once  sync.Once
+	mute  atomic.Bool
 }
 
-func (c *muteConn) mute() { close(c.muted) }
+func (l *line) call(context.Context) (net.Conn, error) {
+	near, far := net.Pipe()
+	l.calls <- far
+	return caller{near, l}, nil
+}
 
-func (c *muteConn) Write(p []byte) (int, error) {
+func (l *line) Accept() (net.Conn, error) {
 	select {
-	case <-c.muted:
-		return len(p), nil
-	default:
-		return c.Conn.Write(p)
+	case conn := <-l.calls:
+		return conn, nil
+	case <-l.ended:
+		return nil, net.ErrClosed
 	}
+}
+
+func (l *line) Close() error {
+	l.once.Do(func() { close(l.ended) })
+	return nil
+}
+
+func (l *line) Addr() net.Addr { return &net.TCPAddr{} }
+
+// caller is a peer's end of it.
+type caller struct {
+	net.Conn
+	line *line
+}
+
+func (c caller) Write(p []byte) (int, error) {
+	if c.line.mute.Load() {
+		return len(p), nil
+	}
+	return c.Conn.Write(p)
 }
 
 func TestAnAuthorityIsReadAsItWasWritten(t *testing.T) {

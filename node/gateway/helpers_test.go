@@ -30,7 +30,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is how long a test waits for what should happen at once.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // house is a gateway with its registry, listening on a unix socket and on TCP.
 type house struct {
@@ -44,7 +44,8 @@ type house struct {
 	stop      func() // and wait
 }
 
-func newHouse(t *testing.T, edit ...func(*gateway.Options)) *house {
+// closedHouse listens nowhere yet.
+func closedHouse(t *testing.T, edit ...func(*gateway.Options)) *house {
 	t.Helper()
 	registry, err := gatewaytest.New()
 	must(t, err)
@@ -58,25 +59,30 @@ func newHouse(t *testing.T, edit ...func(*gateway.Options)) *house {
 	for _, e := range edit {
 		e(&h.options)
 	}
-	h.serve(gateway.New(h.options))
+	h.gateway = gateway.New(h.options)
 	return h
 }
 
-func (h *house) serve(g *gateway.Gateway) {
-	h.t.Helper()
-	h.gateway = g
+func newHouse(t *testing.T, edit ...func(*gateway.Options)) *house {
+	t.Helper()
+	h := closedHouse(t, edit...)
 	dir, err := os.MkdirTemp("", "gw") // a test's own directory may be too long a name for a socket
-	must(h.t, err)
-	h.t.Cleanup(func() { os.RemoveAll(dir) })
+	must(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
 	h.socket = filepath.Join(dir, "gateway.sock")
 	unix, err := net.Listen("unix", h.socket)
-	must(h.t, err)
+	must(t, err)
 	tcp, err := net.Listen("tcp", "127.0.0.1:0")
-	must(h.t, err)
+	must(t, err)
 	h.tcp = tcp.Addr().String()
+	h.serve(unix, tcp)
+	return h
+}
+
+func (h *house) serve(listeners ...net.Listener) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- g.Serve(ctx, unix, tcp) }()
+	go func() { done <- h.gateway.Serve(ctx, listeners...) }()
 	h.stop = func() {
 		cancel()
 		if err := <-done; err != nil {
@@ -100,6 +106,7 @@ func (h *house) await(machine string, wanted func(gatewaytest.Machine) bool) gat
 type peer struct {
 	h       *house
 	network string
+	call    func(context.Context) (net.Conn, error) // nil: by the network
 	machine string
 	key     *ecdsa.PrivateKey
 	client  *http.Client
@@ -125,6 +132,9 @@ func (p *peer) dial(certificate *tls.Certificate) {
 	transport := &http.Transport{
 		TLSClientConfig: config, ForceAttemptHTTP2: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			if p.call != nil {
+				return p.call(ctx)
+			}
 			address := map[string]string{"unix": p.h.socket, "tcp": p.h.tcp}[p.network]
 			return new(net.Dialer).DialContext(ctx, p.network, address)
 		},

@@ -23,7 +23,7 @@ func TestAddons(t *testing.T) {
 	s.run("cluster", "create", "addons", "--template", "kubernetes", "--masters", "1", "--nodes", "0",
 		"--label", "metrics_server_enabled=true", "--merge-labels", "--wait")
 	c := s.open("addons")
-	c.eventually(30*time.Second, "the metrics server is applied", func() error {
+	c.eventually(time.Minute, "the metrics server is applied", func() error {
 		_, err := c.tryKubectl("", "get", "-n", "kube-system", "deployment/metrics-server", "service/metrics-server", "apiservice/v1beta1.metrics.k8s.io")
 		return err
 	})
@@ -81,7 +81,7 @@ func (c cluster) rights(t *testing.T) {
 		"openstack-cloud-controller-manager": "k8s-app", "k8s-keystone-auth": "k8s-app", "metrics-server": "k8s-app", "csi-cinder-controllerplugin": "app",
 		"csi-cinder-nodeplugin": "app", "csi-manila-controllerplugin": "app", "csi-manila-nodeplugin": "app", "cluster-autoscaler": "app",
 	} {
-		c.eventually(30*time.Second, "there is a pod of "+app, func() error {
+		c.eventually(time.Minute, "there is a pod of "+app, func() error {
 			out, err := c.tryKubectl("", "get", "pods", "-n", "kube-system", "-l", labels+"="+app, "-o", "jsonpath={.items[*].spec.nodeName}")
 			if err == nil && out != "addons-master-0" {
 				err = fmt.Errorf("on %q", out)

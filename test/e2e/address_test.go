@@ -25,7 +25,7 @@ func TestTheAPIsAddressMoves(t *testing.T) {
 	s.kill()
 	f.moves("a power cut", func(m machine) { powerOff(t, m) })
 	s.serve()
-	c.eventually(60*time.Second, "the machine is back", func() error { return c.hasReady(4) })
+	c.eventually(2*time.Minute, "the machine is back", func() error { return c.hasReady(4) })
 
 	f = c.front()
 	f.moves("a clean stop", func(m machine) { signal(t, m, syscall.SIGTERM) })
@@ -84,7 +84,7 @@ func (f front) owner() (machine, error) {
 func (f front) moves(what string, strike func(machine)) {
 	f.t.Helper()
 	var from, to machine
-	f.eventually(60*time.Second, "the control plane is whole and one machine has the address", func() (err error) {
+	f.eventually(2*time.Minute, "the control plane is whole and one machine has the address", func() (err error) {
 		for _, m := range f.masters {
 			if _, err := f.tryKubectl("", "get", "--raw", "/readyz", "--request-timeout=2s", "--server=https://"+net.JoinHostPort(m.Address, "6443")); err != nil {
 				return err
@@ -95,14 +95,14 @@ func (f front) moves(what string, strike func(machine)) {
 	})
 	began := time.Now()
 	strike(from)
-	f.eventually(60*time.Second, "another machine has the address after "+what, func() (err error) {
+	f.eventually(2*time.Minute, "another machine has the address after "+what, func() (err error) {
 		if to, err = f.owner(); err == nil && to == from {
 			err = errNotYet
 		}
 		return err
 	})
 	moved := time.Since(began)
-	f.eventually(60*time.Second, "the API answers after "+what, func() error {
+	f.eventually(2*time.Minute, "the API answers after "+what, func() error {
 		_, err := f.tryKubectl("", "get", "nodes", "--request-timeout=2s")
 		return err
 	})

@@ -36,7 +36,7 @@ func TestAgentIsUpgraded(t *testing.T) {
 	began := time.Now()
 	for _, name := range []string{"fresh-master-0", "fresh-worker-0"} {
 		m := s.machine("fresh", name)
-		s.eventually(30*time.Second, name+" runs the other agent", func() error {
+		s.eventually(time.Minute, name+" runs the other agent", func() error {
 			running, err := os.ReadFile(fmt.Sprintf("/proc/%d/exe", m.init))
 			if err == nil && sha256.Sum256(running) != want {
 				err = errNotYet
@@ -48,7 +48,7 @@ func TestAgentIsUpgraded(t *testing.T) {
 	if after := within(t, worker, "kubelet"); after != kubelet {
 		t.Errorf("the kubelet was started again: it was process %d and is %d", kubelet, after)
 	}
-	s.eventually(10*time.Second, "the agents are back", s.connected("fresh"))
-	s.eventually(10*time.Second, "the nodes are ready", func() error { return c.hasReady(2) })
+	s.eventually(time.Minute, "the agents are back", s.connected("fresh"))
+	s.eventually(time.Minute, "the nodes are ready", func() error { return c.hasReady(2) })
 	s.run("cluster", "delete", "fresh", "--wait")
 }

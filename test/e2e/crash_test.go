@@ -27,7 +27,7 @@ func (s *service) killedWhile(t *testing.T, verb, moment string) {
 		s.killAt("victim", moment)
 		s.serve()
 	}
-	s.eventually(90*time.Second, "the create ends well", func() error { return s.hasStatus("victim", "CREATE_COMPLETE") })
+	s.eventually(3*time.Minute, "the create ends well", func() error { return s.hasStatus("victim", "CREATE_COMPLETE") })
 	if err := s.open("victim").hasReady(2); err != nil {
 		t.Error(err)
 	}
@@ -40,7 +40,7 @@ func (s *service) killedWhile(t *testing.T, verb, moment string) {
 		s.killAt("victim", moment)
 		s.serve()
 	}
-	s.eventually(60*time.Second, "the delete ends well", func() error {
+	s.eventually(2*time.Minute, "the delete ends well", func() error {
 		if out, err := s.try("cluster", "show", "victim"); err == nil {
 			return fmt.Errorf("%w: %s", errNotYet, out)
 		}
@@ -65,7 +65,7 @@ func (s *service) journalHas(name, moment string) {
 	if _, err := fmt.Sscanf(moment, "%s %d", &word, &count); err != nil {
 		word, count = moment, 1
 	}
-	s.eventually(60*time.Second, "the journal has "+moment, func() error {
+	s.eventually(time.Minute, "the journal has "+moment, func() error {
 		out, err := s.try("cluster", "operations", name)
 		if err != nil || moment == "" {
 			return nil

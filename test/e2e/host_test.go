@@ -74,7 +74,7 @@ func settle(t testing.TB, before host, directories ...string) {
 		return slices.ContainsFunc(directories, func(d string) bool { return strings.Contains(line, d) || strings.Contains(line, instance(d)) })
 	}
 	var left []string
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
 		left = snapshot(t, directories...).minus(before)
 		if os.Getenv("JEROBOAM_TEST_SHARED") != "" {
 			left = slices.DeleteFunc(left, func(line string) bool { return !mine(line) })

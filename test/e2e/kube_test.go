@@ -1,12 +1,16 @@
 package e2e
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"sigs.k8s.io/yaml"
 
 	"github.com/jeroboam-cloud/jeroboam/release"
 )
@@ -71,6 +75,40 @@ func (c cluster) apply(manifest string) {
 	if _, err := c.tryKubectl(manifest, "apply", "-f", "-"); err != nil {
 		c.t.Fatalf("kubectl apply: %v", err)
 	}
+}
+
+// credentials are where the API is and how the kubeconfig has one log in.
+func (c cluster) credentials() (server string, identity *tls.Config) {
+	c.t.Helper()
+	text, err := os.ReadFile(c.config)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	var config struct {
+		Clusters []struct {
+			Cluster struct {
+				Server string `json:"server"`
+				CA     []byte `json:"certificate-authority-data"`
+			} `json:"cluster"`
+		} `json:"clusters"`
+		Users []struct {
+			User struct {
+				Certificate []byte `json:"client-certificate-data"`
+				Key         []byte `json:"client-key-data"`
+			} `json:"user"`
+		} `json:"users"`
+	}
+	if err := yaml.Unmarshal(text, &config); err != nil || len(config.Clusters) != 1 || len(config.Users) != 1 {
+		c.t.Fatalf("%s: %v", c.config, err)
+	}
+	at, user := config.Clusters[0].Cluster, config.Users[0].User
+	pair, err := tls.X509KeyPair(user.Certificate, user.Key)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	trusted := x509.NewCertPool()
+	trusted.AppendCertsFromPEM(at.CA)
+	return at.Server, &tls.Config{RootCAs: trusted, Certificates: []tls.Certificate{pair}}
 }
 
 // readyNodes are the names of the nodes that the cluster calls Ready.

@@ -29,7 +29,7 @@ func TestLife(t *testing.T) {
 	}
 
 	c.apply(c.web(10))
-	c.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+	c.kubectl("rollout", "status", "deployment/web", "--timeout=2m")
 	spread := map[string]int{}
 	for _, node := range c.pods("web") {
 		spread[node]++
@@ -87,18 +87,18 @@ func (c cluster) reachable(t *testing.T) {
 	for i, node := range []string{"life-worker-0", "life-worker-1"} {
 		name := fmt.Sprintf("toolbox-%d", i)
 		c.apply(c.toolbox(name, node))
-		c.kubectl("wait", "--for=condition=Ready", "pod/"+name, "--timeout=60s")
+		c.kubectl("wait", "--for=condition=Ready", "pod/"+name, "--timeout=2m")
 	}
 	clusterIP := c.kubectl("get", "service", "web", "-o", "jsonpath={.spec.clusterIP}")
 	for node, from := range c.onePodOfEach("web") {
 		for _, host := range []string{clusterIP, "web", "web.default.svc.cluster.local"} {
+			out, err := c.tryKubectl("", "exec", from, "--", "/web", "-times", "12", "-get", "http://"+host+"/")
+			if err != nil {
+				t.Fatalf("from %s on %s: %v", from, node, err)
+			}
 			answers := map[string]bool{}
-			for range 12 {
-				out, err := c.tryKubectl("", "exec", from, "--", "/web", "-get", "http://"+host+"/")
-				if err != nil {
-					t.Fatalf("from %s on %s: %v", from, node, err)
-				}
-				answers[strings.Fields(out)[2]] = true
+			for _, line := range lines([]byte(out)) {
+				answers[strings.Fields(line)[2]] = true
 			}
 			if len(answers) < 2 {
 				t.Errorf("12 requests from %s to %s were all answered by %v", from, host, answers)
@@ -118,10 +118,7 @@ func (c cluster) onePodOfEach(app string) map[string]string {
 }
 
 func (c cluster) interactive(t *testing.T) {
-	c.kubectl("exec", "toolbox-0", "--", "sh", "-c", "echo told >/proc/1/fd/1")
-	if out := c.kubectl("logs", "toolbox-0"); !strings.Contains(out, "told") {
-		t.Errorf("kubectl logs shows %q", out)
-	}
+	c.tells("toolbox-0")
 	if out := c.kubectl("exec", "toolbox-1", "--", "hostname"); strings.TrimSpace(out) != "toolbox-1" {
 		t.Errorf("kubectl exec hostname says %q", out)
 	}
@@ -136,7 +133,7 @@ func (c cluster) interactive(t *testing.T) {
 		_ = forward.Process.Kill()
 		_ = forward.Wait()
 	}()
-	err := until(10*time.Second, func() error {
+	err := until(time.Minute, func() error {
 		answer, err := http.Get("http://" + address)
 		if err != nil {
 			return err
@@ -151,6 +148,20 @@ func (c cluster) interactive(t *testing.T) {
 	if err != nil {
 		t.Errorf("through kubectl port-forward: %v", err)
 	}
+}
+
+// tells has a pod's first process say something and finds it in the log, which
+// containerd writes in its own time.
+func (c cluster) tells(pod string) {
+	c.t.Helper()
+	c.kubectl("exec", pod, "--", "sh", "-c", "echo told >/proc/1/fd/1")
+	c.eventually(time.Minute, "kubectl logs shows what was told", func() error {
+		out, err := c.tryKubectl("", "logs", pod)
+		if err == nil && !strings.Contains(out, "told") {
+			err = fmt.Errorf("it shows %q", out)
+		}
+		return err
+	})
 }
 
 func (c cluster) metrics(t *testing.T) {
@@ -195,7 +206,7 @@ func (c cluster) resizes(t *testing.T) {
 	if !strings.Contains(steps, "drain "+gone) {
 		t.Errorf("the journal tells of no drain of %s:\n%s", gone, steps)
 	}
-	err = until(60*time.Second, func() error {
+	err = until(2*time.Minute, func() error {
 		for pod, node := range c.pods("web") {
 			if node != "life-worker-2" {
 				return fmt.Errorf("pod %s is on %q", pod, node)

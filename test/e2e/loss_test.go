@@ -26,18 +26,18 @@ func TestControlPlaneLosesANode(t *testing.T) {
 
 	powerOff(t, s.machine("ha", "ha-master-1"))
 	for i := range 20 {
-		c.eventually(5*time.Second, "the API answers while a control-plane node is down", func() error {
+		c.eventually(20*time.Second, "the API answers while a control-plane node is down", func() error {
 			_, err := c.tryKubectl("", "get", "--raw", "/readyz", "--request-timeout=2s")
 			return err
 		})
 		// A request that was under way to the lost node is the client's to repeat.
-		c.eventually(5*time.Second, "the API takes a write while a control-plane node is down", func() error {
+		c.eventually(20*time.Second, "the API takes a write while a control-plane node is down", func() error {
 			manifest := fmt.Sprintf("{apiVersion: v1, kind: ConfigMap, metadata: {name: during-%d}, data: {a: b}}", i)
 			_, err := c.tryKubectl(manifest, "apply", "--request-timeout=2s", "-f", "-")
 			return err
 		})
 	}
-	c.eventually(60*time.Second, "the machine is back", func() error {
+	c.eventually(2*time.Minute, "the machine is back", func() error {
 		out, err := c.tryKubectl("", "get", "--raw", "/readyz/etcd")
 		if err != nil {
 			return fmt.Errorf("%w %s", err, out)
@@ -60,7 +60,7 @@ func TestKubeletAndAgentAreKilled(t *testing.T) {
 	if err := syscall.Kill(kubelet, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	c.eventually(15*time.Second, "another kubelet runs", func() error {
+	c.eventually(time.Minute, "another kubelet runs", func() error {
 		pid, err := findWithin(worker, "kubelet")
 		if err == nil && pid == kubelet {
 			err = errNotYet
@@ -71,8 +71,11 @@ func TestKubeletAndAgentAreKilled(t *testing.T) {
 
 	began = time.Now()
 	powerOff(t, worker)
-	c.eventually(30*time.Second, "another agent runs and its node is Ready", func() error {
+	c.eventually(2*time.Minute, "another agent runs and its node is Ready", func() error {
 		again, err := s.findMachine("hard", "hard-worker-0")
+		if err == nil && again.init == worker.init {
+			err = errNotYet // the kernel has not ended it yet
+		}
 		if err != nil {
 			return err
 		}

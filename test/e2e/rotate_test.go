@@ -20,7 +20,7 @@ func TestAuthoritiesAreRotated(t *testing.T) {
 	s.run("cluster", "create", "old", "--template", "kubernetes", "--nodes", "1", "--wait")
 	before := s.open("old")
 	before.apply(before.web(2))
-	before.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+	before.kubectl("rollout", "status", "deployment/web", "--timeout=2m")
 	const pods = `jsonpath={range .items[*]}{.metadata.uid} {.status.containerStatuses[*].restartCount}{"\n"}{end}`
 	ran := before.kubectl("get", "pods", "-A", "-o", pods)
 	first := s.run("certificate", "ca", "old")
@@ -41,7 +41,7 @@ func TestAuthoritiesAreRotated(t *testing.T) {
 	if now := after.kubectl("get", "pods", "-A", "-o", pods); now != ran {
 		t.Errorf("pods were %s\nand are %s", ran, now)
 	}
-	after.eventually(10*time.Second, "the API server and the kubelet trust each other", func() error {
+	after.eventually(time.Minute, "the API server and the kubelet trust each other", func() error {
 		_, err := after.tryKubectl("", "logs", "deployment/web") // a kubelet that has just begun anew does not know its pods at once
 		return err
 	})

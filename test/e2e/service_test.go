@@ -86,7 +86,7 @@ func (s *service) serve(flags ...string) {
 		s.t.Fatal(err)
 	}
 	s.log = log
-	s.eventually(20*time.Second, "the service answers", func() error {
+	s.eventually(time.Minute, "the service answers", func() error {
 		answer, err := http.Get("http://" + s.listen + "/healthcheck")
 		if err != nil {
 			return err

@@ -51,7 +51,7 @@ func TestAClusterThatOnlyItsAgentsLeadTo(t *testing.T) {
 		t.Error(err)
 	}
 	t.Run("logs and exec pass", c.hears)
-	s.eventually(30*time.Second, "the monitor finds it healthy", func() error {
+	s.eventually(time.Minute, "the monitor finds it healthy", func() error {
 		if err := s.read(&hidden, "cluster", "show", "hidden"); err != nil || hidden.Health != "HEALTHY" {
 			return fmt.Errorf("it is %q: %v", hidden.Health, err)
 		}
@@ -60,7 +60,7 @@ func TestAClusterThatOnlyItsAgentsLeadTo(t *testing.T) {
 
 	s.stop()
 	s.serve(flags...)
-	s.eventually(10*time.Second, "kubectl comes through a service that was away", func() error { return c.hasReady(2) })
+	s.eventually(time.Minute, "kubectl comes through a service that was away", func() error { return c.hasReady(2) })
 	s.run("cluster", "resize", "hidden", "0", "--wait")
 	if steps := s.run("cluster", "operations", "hidden"); !strings.Contains(steps, "drain hidden-worker-0") {
 		t.Errorf("the journal tells of no drain:\n%s", steps)
@@ -133,11 +133,8 @@ func (s *service) wall(address string) {
 // hears has a pod speak and listen.
 func (c cluster) hears(t *testing.T) {
 	c.apply(c.toolbox("toolbox", "hidden-worker-0"))
-	c.kubectl("wait", "--for=condition=Ready", "pod/toolbox", "--timeout=60s")
-	c.kubectl("exec", "toolbox", "--", "sh", "-c", "echo told >/proc/1/fd/1")
-	if out := c.kubectl("logs", "toolbox"); !strings.Contains(out, "told") {
-		t.Errorf("kubectl logs shows %q", out)
-	}
+	c.kubectl("wait", "--for=condition=Ready", "pod/toolbox", "--timeout=2m")
+	c.tells("toolbox")
 	much := strings.Repeat("a line of what is sent both ways\n", 100_000)
 	out, err := c.tryKubectl(much, "exec", "-i", "toolbox", "--", "cat")
 	if err != nil || out != much {

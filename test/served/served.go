@@ -163,10 +163,10 @@ func Repository(t testing.TB) string {
 	return ""
 }
 
-// Eventually looks again and again until something holds, for half a minute.
+// Eventually looks again and again until something holds, for a minute.
 func Eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	Within(t, 30*time.Second, 50*time.Millisecond, what, holds)
+	Within(t, time.Minute, 50*time.Millisecond, what, holds)
 }
 
 // Within looks again and again until something holds.

@@ -120,10 +120,11 @@ func Service(address string) string {
 	return ""
 }
 
-// silent are those of the testbed's services that nobody answers for.
+// silent are those of the testbed's services that nobody answers for. Where nobody
+// listens that is known at once; a service that is busy is not to be started again.
 func silent(services []string) []string {
 	return slices.DeleteFunc(slices.Clone(services), func(name string) bool {
-		c, err := net.DialTimeout("tcp", "127.0.0.1:"+listen[name], time.Second)
+		c, err := net.DialTimeout("tcp", "127.0.0.1:"+listen[name], 30*time.Second)
 		return err == nil && c.Close() == nil
 	})
 }

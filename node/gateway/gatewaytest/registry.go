@@ -36,9 +36,10 @@ type Machine struct {
 
 // Registry is a gateway.Registry.
 type Registry struct {
-	// Life of the certificates it signs, from Now.
-	Life time.Duration
-	Now  func() time.Time
+	// Lives of the certificates it signs, from Now, each in its turn; the last is
+	// that of all that follow.
+	Lives []time.Duration
+	Now   func() time.Time
 
 	changed chan string
 	key     *ecdsa.PrivateKey
@@ -67,7 +68,7 @@ func New() (*Registry, error) {
 		return nil, err
 	}
 	return &Registry{
-		Life: 24 * time.Hour, Now: time.Now, changed: make(chan string, 1024),
+		Lives: []time.Duration{24 * time.Hour}, Now: time.Now, changed: make(chan string, 1024),
 		key: key, ca: ca, machines: map[string]*Machine{}, touched: make(chan struct{}),
 	}, nil
 }
@@ -203,7 +204,7 @@ func (r *Registry) issue(asked node.Certificate, csr string) (string, error) {
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(r.Now().UnixNano()),
 		Subject:      pkix.Name{CommonName: asked.CommonName, Organization: asked.Organization},
-		NotBefore:    r.Now(), NotAfter: r.Now().Add(r.Life), DNSNames: asked.DNSNames,
+		NotBefore:    r.Now(), NotAfter: r.Now().Add(r.life()), DNSNames: asked.DNSNames,
 		KeyUsage:    x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
@@ -212,6 +213,14 @@ func (r *Registry) issue(asked node.Certificate, csr string) (string, error) {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, r.ca, request.PublicKey, r.key)
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), err
+}
+
+func (r *Registry) life() time.Duration {
+	life := r.Lives[0]
+	if len(r.Lives) > 1 {
+		r.Lives = r.Lives[1:]
+	}
+	return life
 }
 
 func (r *Registry) with(machine string, f func(*Machine) error) error {
