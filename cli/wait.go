@@ -93,21 +93,25 @@ func (a *app) follow(ctx context.Context, s *client.Client, cluster string, limi
 	defer cancel()
 	view := progress.New(a.stderr, a.warned)
 	defer view.End()
-	err := followNewest(ctx, s, cluster, view)
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	end, err := followNewest(ctx, s, cluster, view)
+	switch {
+	case err == nil:
+		return failure(end)
+	case jeroboam.KindOf(err) == jeroboam.NotFound:
+		return nil
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return jeroboam.Errorf(jeroboam.Timeout, "wait", "It is not done after %v.", limit).
 			WithRemedy("It goes on; look again with: jeroboam cluster watch %s.", cluster)
-	}
-	if jeroboam.KindOf(err) == jeroboam.NotFound {
-		return nil
 	}
 	return err
 }
 
-func followNewest(ctx context.Context, s *client.Client, cluster string, view *progress.View) error {
+// followNewest returns the newest operation as it ended; the zero one if there
+// has been none. jeroboam.NotFound is the cluster that is gone.
+func followNewest(ctx context.Context, s *client.Client, cluster string, view *progress.View) (wire.Operation, error) {
 	all, err := s.Operations(ctx, cluster)
 	if err != nil || len(all) == 0 {
-		return err
+		return wire.Operation{}, err
 	}
 	op := all[0].UUID
 	view.Start(all[0])
@@ -126,13 +130,9 @@ func followNewest(ctx context.Context, s *client.Client, cluster string, view *p
 		return nil
 	})
 	if err != nil && !errors.Is(err, over) {
-		return err
+		return wire.Operation{}, err
 	}
-	end, err := s.Operation(ctx, op)
-	if err != nil {
-		return err
-	}
-	return failure(end)
+	return s.Operation(ctx, op)
 }
 
 // failure is what an operation ended with, as an error of this command.
