@@ -61,20 +61,16 @@ func (a *app) clusterWatch() *cobra.Command {
 	var limit time.Duration
 	c := &cobra.Command{Use: "watch CLUSTER", Short: "Show what happens to a cluster until its newest operation ends", Args: exactly("CLUSTER")}
 	c.Flags().DurationVar(&limit, "timeout", time.Hour, "how long to watch at most")
-	c.RunE = func(c *cobra.Command, args []string) error {
-		s, err := a.client()
+	c.RunE = a.asking(func(ctx context.Context, s *client.Client, args []string) error {
+		cluster, err := s.Cluster(ctx, args[0])
 		if err != nil {
 			return err
 		}
-		cluster, err := s.Cluster(c.Context(), args[0])
-		if err != nil {
+		if err := a.follow(ctx, s, cluster.UUID, limit); err != nil {
 			return err
 		}
-		if err := a.follow(c.Context(), s, cluster.UUID, limit); err != nil {
-			return err
-		}
-		return a.showIfThere(c.Context(), s, cluster.UUID)
-	}
+		return a.showIfThere(ctx, s, cluster.UUID)
+	})
 	return c
 }
 
