@@ -20,17 +20,13 @@ func (a *app) certificateCA() *cobra.Command {
 	var kind string
 	c := &cobra.Command{Use: "ca CLUSTER", Short: "Print a CA certificate of a cluster", Args: exactly("CLUSTER")}
 	c.Flags().StringVar(&kind, "type", "", "which authority: "+jeroboam.AuthorityMain+", "+jeroboam.AuthorityEtcd+" or "+jeroboam.AuthorityFrontProxy)
-	c.RunE = func(c *cobra.Command, args []string) error {
-		s, err := a.client()
-		if err != nil {
-			return err
-		}
-		ca, err := s.CA(c.Context(), args[0], kind)
+	c.RunE = a.asking(func(ctx context.Context, s *client.Client, args []string) error {
+		ca, err := s.CA(ctx, args[0], kind)
 		if err != nil {
 			return err
 		}
 		return a.printer().Text(ca, "%s", ca.PEM)
-	}
+	})
 	return c
 }
 

@@ -63,31 +63,25 @@ func (a *app) clusterCreate() *cobra.Command {
 }
 
 func (a *app) clusterList() *cobra.Command {
-	return &cobra.Command{Use: "list", Short: "List clusters", Args: exactly(), RunE: func(c *cobra.Command, _ []string) error {
-		s, err := a.client()
-		if err != nil {
-			return err
-		}
-		all, err := s.Clusters(c.Context())
-		if err != nil {
-			return err
-		}
-		rows := make([][]string, len(all))
-		for i, c := range all {
-			rows[i] = []string{c.UUID, c.Name, string(c.Status), text(c.HealthStatus), strconv.Itoa(c.MasterCount), strconv.Itoa(c.NodeCount)}
-		}
-		return a.printer().List(map[string]any{"clusters": all}, []string{"UUID", "NAME", "STATUS", "HEALTH", "MASTERS", "NODES"}, rows)
-	}}
+	return &cobra.Command{Use: "list", Short: "List clusters", Args: exactly(),
+		RunE: a.asking(func(ctx context.Context, s *client.Client, _ []string) error {
+			all, err := s.Clusters(ctx)
+			if err != nil {
+				return err
+			}
+			rows := make([][]string, len(all))
+			for i, c := range all {
+				rows[i] = []string{c.UUID, c.Name, string(c.Status), text(c.HealthStatus), strconv.Itoa(c.MasterCount), strconv.Itoa(c.NodeCount)}
+			}
+			return a.printer().List(map[string]any{"clusters": all}, []string{"UUID", "NAME", "STATUS", "HEALTH", "MASTERS", "NODES"}, rows)
+		})}
 }
 
 func (a *app) clusterShow() *cobra.Command {
-	return &cobra.Command{Use: "show CLUSTER", Short: "Show a cluster, by name or UUID", Args: exactly("CLUSTER"), RunE: func(c *cobra.Command, args []string) error {
-		s, err := a.client()
-		if err != nil {
-			return err
-		}
-		return a.showCluster(c.Context(), s, args[0])
-	}}
+	return &cobra.Command{Use: "show CLUSTER", Short: "Show a cluster, by name or UUID", Args: exactly("CLUSTER"),
+		RunE: a.asking(func(ctx context.Context, s *client.Client, args []string) error {
+			return a.showCluster(ctx, s, args[0])
+		})}
 }
 
 func (a *app) showCluster(ctx context.Context, s *client.Client, id string) error {
@@ -240,22 +234,19 @@ func (a *app) change(c *cobra.Command, wait waiting, call func(context.Context, 
 }
 
 func (a *app) clusterOperations() *cobra.Command {
-	return &cobra.Command{Use: "operations CLUSTER", Short: "List what was done to a cluster, the newest first, with the steps of the newest", Args: exactly("CLUSTER"), RunE: func(c *cobra.Command, args []string) error {
-		s, err := a.client()
-		if err != nil {
-			return err
-		}
-		all, err := s.Operations(c.Context(), args[0])
-		if err != nil {
-			return err
-		}
-		if len(all) > 0 {
-			if all[0], err = s.Operation(c.Context(), all[0].UUID); err != nil {
+	return &cobra.Command{Use: "operations CLUSTER", Short: "List what was done to a cluster, the newest first, with the steps of the newest", Args: exactly("CLUSTER"),
+		RunE: a.asking(func(ctx context.Context, s *client.Client, args []string) error {
+			all, err := s.Operations(ctx, args[0])
+			if err != nil {
 				return err
 			}
-		}
-		return a.printOperations(all)
-	}}
+			if len(all) > 0 {
+				if all[0], err = s.Operation(ctx, all[0].UUID); err != nil {
+					return err
+				}
+			}
+			return a.printOperations(all)
+		})}
 }
 
 func (a *app) printOperations(all []wire.Operation) error {
@@ -277,21 +268,18 @@ func (a *app) printOperations(all []wire.Operation) error {
 }
 
 func (a *app) clusterMachines() *cobra.Command {
-	return &cobra.Command{Use: "machines CLUSTER", Short: "List the machines of a cluster and what runs on them", Args: exactly("CLUSTER"), RunE: func(c *cobra.Command, args []string) error {
-		s, err := a.client()
-		if err != nil {
-			return err
-		}
-		all, err := s.Machines(c.Context(), args[0])
-		if err != nil {
-			return err
-		}
-		rows := make([][]string, len(all))
-		for i, m := range all {
-			rows[i] = []string{m.Name, m.Role, m.Address, strconv.FormatBool(m.Connected), services(m.Services), moment(m.ReadyAt), m.Cause.Text()}
-		}
-		return a.printer().List(map[string]any{"machines": all}, []string{"NAME", "ROLE", "ADDRESS", "CONNECTED", "SERVICES", "READY SINCE", "CAUSE"}, rows)
-	}}
+	return &cobra.Command{Use: "machines CLUSTER", Short: "List the machines of a cluster and what runs on them", Args: exactly("CLUSTER"),
+		RunE: a.asking(func(ctx context.Context, s *client.Client, args []string) error {
+			all, err := s.Machines(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			rows := make([][]string, len(all))
+			for i, m := range all {
+				rows[i] = []string{m.Name, m.Role, m.Address, strconv.FormatBool(m.Connected), services(m.Services), moment(m.ReadyAt), m.Cause.Text()}
+			}
+			return a.printer().List(map[string]any{"machines": all}, []string{"NAME", "ROLE", "ADDRESS", "CONNECTED", "SERVICES", "READY SINCE", "CAUSE"}, rows)
+		})}
 }
 
 func services(all []jeroboam.ServiceState) string {

@@ -52,31 +52,25 @@ func (a *app) regroup(c *cobra.Command, do func(context.Context, *client.Client)
 }
 
 func (a *app) federationList() *cobra.Command {
-	return &cobra.Command{Use: "list", Short: "List federations", Args: exactly(), RunE: func(c *cobra.Command, _ []string) error {
-		s, err := a.client()
-		if err != nil {
-			return err
-		}
-		all, err := s.Federations(c.Context())
-		if err != nil {
-			return err
-		}
-		rows := make([][]string, len(all))
-		for i, f := range all {
-			rows[i] = []string{f.UUID, f.Name, string(f.Status), text(f.HealthStatus), strconv.Itoa(len(f.MemberIDs))}
-		}
-		return a.printer().List(map[string]any{"federations": all}, []string{"UUID", "NAME", "STATUS", "HEALTH", "MEMBERS"}, rows)
-	}}
+	return &cobra.Command{Use: "list", Short: "List federations", Args: exactly(),
+		RunE: a.asking(func(ctx context.Context, s *client.Client, _ []string) error {
+			all, err := s.Federations(ctx)
+			if err != nil {
+				return err
+			}
+			rows := make([][]string, len(all))
+			for i, f := range all {
+				rows[i] = []string{f.UUID, f.Name, string(f.Status), text(f.HealthStatus), strconv.Itoa(len(f.MemberIDs))}
+			}
+			return a.printer().List(map[string]any{"federations": all}, []string{"UUID", "NAME", "STATUS", "HEALTH", "MEMBERS"}, rows)
+		})}
 }
 
 func (a *app) federationShow() *cobra.Command {
-	return &cobra.Command{Use: "show FEDERATION", Short: "Show a federation, by name or UUID", Args: exactly("FEDERATION"), RunE: func(c *cobra.Command, args []string) error {
-		s, err := a.client()
-		if err != nil {
-			return err
-		}
-		return a.showFederation(c.Context(), s, args[0])
-	}}
+	return &cobra.Command{Use: "show FEDERATION", Short: "Show a federation, by name or UUID", Args: exactly("FEDERATION"),
+		RunE: a.asking(func(ctx context.Context, s *client.Client, args []string) error {
+			return a.showFederation(ctx, s, args[0])
+		})}
 }
 
 func (a *app) showFederation(ctx context.Context, s *client.Client, id string) error {
@@ -140,14 +134,11 @@ func (a *app) federationMembers(use, short, op string) *cobra.Command {
 }
 
 func (a *app) federationDelete() *cobra.Command {
-	return &cobra.Command{Use: "delete FEDERATION", Short: "Forget a federation; its clusters stay as they are", Args: exactly("FEDERATION"), RunE: func(c *cobra.Command, args []string) error {
-		s, err := a.client()
-		if err != nil {
-			return err
-		}
-		if err := s.DeleteFederation(c.Context(), args[0]); err != nil {
-			return err
-		}
-		return a.printer().Text(map[string]string{"deleted": args[0]}, "The federation %s is deleted.", args[0])
-	}}
+	return &cobra.Command{Use: "delete FEDERATION", Short: "Forget a federation; its clusters stay as they are", Args: exactly("FEDERATION"),
+		RunE: a.asking(func(ctx context.Context, s *client.Client, args []string) error {
+			if err := s.DeleteFederation(ctx, args[0]); err != nil {
+				return err
+			}
+			return a.printer().Text(map[string]string{"deleted": args[0]}, "The federation %s is deleted.", args[0])
+		})}
 }

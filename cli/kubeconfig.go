@@ -2,9 +2,11 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -91,15 +93,21 @@ func newKubeconfig(ctx context.Context, s *client.Client, cluster string, who su
 
 // writePrivate replaces a file by one that only its owner can read.
 func writePrivate(path string, data []byte) error {
-	temporary := path + ".new"
-	err := os.WriteFile(temporary, data, 0o600)
-	if err == nil {
-		err = os.Rename(temporary, path)
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".") // mode 0600
+	if err != nil {
+		return unwritable(path, err)
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {
-		_ = os.Remove(temporary)
-		return jeroboam.Errorf(jeroboam.Invalid, "file", "%s cannot be written.", path).
-			WithRemedy("Check the directory and its permissions.").Wrap(err)
+		return unwritable(path, errors.Join(err, os.Remove(f.Name())))
 	}
 	return nil
+}
+
+func unwritable(path string, err error) error {
+	return jeroboam.Errorf(jeroboam.Invalid, "file", "%s cannot be written.", path).
+		WithRemedy("Check the directory and its permissions.").Wrap(err)
 }

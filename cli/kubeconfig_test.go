@@ -8,8 +8,10 @@ import (
 
 func TestAPrivateFileIsReplacedAtOnceAndIsNobodyElses(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "kubeconfig")
-	if err := os.WriteFile(path, []byte("old"), 0o644); err != nil {
-		t.Fatal(err)
+	for _, open := range []string{path, path + ".new"} {
+		if err := os.WriteFile(open, []byte("old"), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := writePrivate(path, []byte("new")); err != nil {
 		t.Fatal(err)

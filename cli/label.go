@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/api/wire"
 	"github.com/jeroboam-cloud/jeroboam/cli/output"
+	"github.com/jeroboam-cloud/jeroboam/client"
 )
 
 // labelHelp ends the help of every --label.
@@ -25,12 +27,8 @@ func (a *app) labelList() *cobra.Command {
 	c := &cobra.Command{Use: "list", Short: "List the labels that have an effect", Args: exactly()}
 	c.Flags().StringVar(&coe, "coe", "", "only those of this container orchestration engine")
 	c.Flags().BoolVar(&all, "all", false, "also those of Magnum that are accepted and have no effect here")
-	c.RunE = func(c *cobra.Command, _ []string) error {
-		s, err := a.client()
-		if err != nil {
-			return err
-		}
-		found, err := s.Labels(c.Context(), coe)
+	c.RunE = a.asking(func(ctx context.Context, s *client.Client, _ []string) error {
+		found, err := s.Labels(ctx, coe)
 		if err != nil {
 			return err
 		}
@@ -42,7 +40,7 @@ func (a *app) labelList() *cobra.Command {
 			rows[i] = []string{l.Name, string(l.Type), clipped(l.Default), owners(l), yesNo(l.Effect != ""), l.Meaning}
 		}
 		return a.printer().List(map[string]any{"labels": found}, []string{"NAME", "TYPE", "DEFAULT", "COE", "EFFECT", "MEANING"}, rows)
-	}
+	})
 	return c
 }
 
@@ -50,12 +48,8 @@ func (a *app) labelShow() *cobra.Command {
 	var coe string
 	c := &cobra.Command{Use: "show NAME", Short: "Show what a label may be and what it does", Args: exactly("NAME")}
 	c.Flags().StringVar(&coe, "coe", "", "the one of this container orchestration engine, if several have it")
-	c.RunE = func(c *cobra.Command, args []string) error {
-		s, err := a.client()
-		if err != nil {
-			return err
-		}
-		found, err := s.Labels(c.Context(), coe)
+	c.RunE = a.asking(func(ctx context.Context, s *client.Client, args []string) error {
+		found, err := s.Labels(ctx, coe)
 		if err != nil {
 			return err
 		}
@@ -67,7 +61,7 @@ func (a *app) labelShow() *cobra.Command {
 		// Of several the one that does something is meant.
 		slices.SortStableFunc(found, func(x, y wire.Label) int { return cmp.Compare(y.Effect, x.Effect) })
 		return a.showLabel(found[0])
-	}
+	})
 	return c
 }
 

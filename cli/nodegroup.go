@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"strconv"
 	"strings"
 
@@ -98,35 +99,29 @@ func (a *app) afterGroup(c *cobra.Command, s *client.Client, wait waiting, g wir
 }
 
 func (a *app) groupList() *cobra.Command {
-	return &cobra.Command{Use: "list CLUSTER", Short: "List the groups of a cluster", Args: exactly("CLUSTER"), RunE: func(c *cobra.Command, args []string) error {
-		s, err := a.client()
-		if err != nil {
-			return err
-		}
-		all, err := s.NodeGroups(c.Context(), args[0])
-		if err != nil {
-			return err
-		}
-		rows := make([][]string, len(all))
-		for i, g := range all {
-			rows[i] = []string{g.UUID, g.Name, g.Role, string(g.Status), strconv.Itoa(g.NodeCount), strconv.Itoa(g.MinNodeCount), number(g.MaxNodeCount), text(g.FlavorID)}
-		}
-		return a.printer().List(map[string]any{"nodegroups": all}, []string{"UUID", "NAME", "ROLE", "STATUS", "NODES", "MIN", "MAX", "FLAVOR"}, rows)
-	}}
+	return &cobra.Command{Use: "list CLUSTER", Short: "List the groups of a cluster", Args: exactly("CLUSTER"),
+		RunE: a.asking(func(ctx context.Context, s *client.Client, args []string) error {
+			all, err := s.NodeGroups(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			rows := make([][]string, len(all))
+			for i, g := range all {
+				rows[i] = []string{g.UUID, g.Name, g.Role, string(g.Status), strconv.Itoa(g.NodeCount), strconv.Itoa(g.MinNodeCount), number(g.MaxNodeCount), text(g.FlavorID)}
+			}
+			return a.printer().List(map[string]any{"nodegroups": all}, []string{"UUID", "NAME", "ROLE", "STATUS", "NODES", "MIN", "MAX", "FLAVOR"}, rows)
+		})}
 }
 
 func (a *app) groupShow() *cobra.Command {
-	return &cobra.Command{Use: "show CLUSTER GROUP", Short: "Show a group, by name or UUID", Args: exactly("CLUSTER", "GROUP"), RunE: func(c *cobra.Command, args []string) error {
-		s, err := a.client()
-		if err != nil {
-			return err
-		}
-		g, err := s.NodeGroup(c.Context(), args[0], args[1])
-		if err != nil {
-			return err
-		}
-		return a.showGroup(g)
-	}}
+	return &cobra.Command{Use: "show CLUSTER GROUP", Short: "Show a group, by name or UUID", Args: exactly("CLUSTER", "GROUP"),
+		RunE: a.asking(func(ctx context.Context, s *client.Client, args []string) error {
+			g, err := s.NodeGroup(ctx, args[0], args[1])
+			if err != nil {
+				return err
+			}
+			return a.showGroup(g)
+		})}
 }
 
 func (a *app) showGroup(g wire.NodeGroup) error {
@@ -149,12 +144,8 @@ func (a *app) groupUpdate() *cobra.Command {
 	c.Flags().BoolVar(&unlimited, "no-max", false, "no upper limit")
 	c.MarkFlagsMutuallyExclusive("max", "no-max")
 	wait.flags(c.Flags())
-	c.RunE = func(c *cobra.Command, args []string) error {
-		s, err := a.client()
-		if err != nil {
-			return err
-		}
-		old, err := s.NodeGroup(c.Context(), args[0], args[1])
+	c.RunE = a.asking(func(ctx context.Context, s *client.Client, args []string) error {
+		old, err := s.NodeGroup(ctx, args[0], args[1])
 		if err != nil {
 			return err
 		}
@@ -162,23 +153,23 @@ func (a *app) groupUpdate() *cobra.Command {
 		if len(patch) == 0 {
 			return usage("Add --min, --max or --no-max.", "There is nothing to change.")
 		}
-		asked, err := a.ask(c.Context(), s, wait, func(s *client.Client) error {
-			_, err := s.UpdateNodeGroup(c.Context(), args[0], old.UUID, patch)
+		asked, err := a.ask(ctx, s, wait, func(s *client.Client) error {
+			_, err := s.UpdateNodeGroup(ctx, args[0], old.UUID, patch)
 			return err
 		})
 		if !asked || err != nil {
 			return err
 		}
-		if err := a.await(c.Context(), s, old.ClusterID, wait); err != nil {
+		if err := a.await(ctx, s, old.ClusterID, wait); err != nil {
 			return err
 		}
 		// Magnum answers with the group as it was before.
-		g, err := s.NodeGroup(c.Context(), args[0], old.UUID)
+		g, err := s.NodeGroup(ctx, args[0], old.UUID)
 		if err != nil {
 			return err
 		}
 		return a.showGroup(g)
-	}
+	})
 	return c
 }
 
@@ -204,23 +195,19 @@ func (a *app) groupDelete() *cobra.Command {
 	wait := waiting{}
 	c := &cobra.Command{Use: "delete CLUSTER GROUP", Short: "Remove a group and its nodes", Args: exactly("CLUSTER", "GROUP")}
 	wait.flags(c.Flags())
-	c.RunE = func(c *cobra.Command, args []string) error {
-		s, err := a.client()
+	c.RunE = a.asking(func(ctx context.Context, s *client.Client, args []string) error {
+		g, err := s.NodeGroup(ctx, args[0], args[1])
 		if err != nil {
 			return err
 		}
-		g, err := s.NodeGroup(c.Context(), args[0], args[1])
-		if err != nil {
-			return err
-		}
-		asked, err := a.ask(c.Context(), s, wait, func(s *client.Client) error { return s.DeleteNodeGroup(c.Context(), args[0], g.UUID) })
+		asked, err := a.ask(ctx, s, wait, func(s *client.Client) error { return s.DeleteNodeGroup(ctx, args[0], g.UUID) })
 		if !asked || err != nil {
 			return err
 		}
-		if err := a.await(c.Context(), s, g.ClusterID, wait); err != nil {
+		if err := a.await(ctx, s, g.ClusterID, wait); err != nil {
 			return err
 		}
 		return a.printer().Text(wire.UUID{UUID: g.UUID}, "The node group %s %s.", g.Name, wait.deleted())
-	}
+	})
 	return c
 }

@@ -1,26 +1,25 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/jeroboam-cloud/jeroboam/api/wire"
+	"github.com/jeroboam-cloud/jeroboam/client"
 )
 
 func (a *app) clusterPlan() *cobra.Command {
-	return &cobra.Command{Use: "plan CLUSTER", Short: "Show what is still to be done for a cluster", Args: exactly("CLUSTER"), RunE: func(c *cobra.Command, args []string) error {
-		s, err := a.client()
-		if err != nil {
-			return err
-		}
-		p, err := s.ClusterPlan(c.Context(), args[0])
-		if err != nil {
-			return err
-		}
-		return a.printPlan(p)
-	}}
+	return &cobra.Command{Use: "plan CLUSTER", Short: "Show what is still to be done for a cluster", Args: exactly("CLUSTER"),
+		RunE: a.asking(func(ctx context.Context, s *client.Client, args []string) error {
+			p, err := s.ClusterPlan(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			return a.printPlan(p)
+		})}
 }
 
 func (a *app) printPlan(plan wire.Plan) error {

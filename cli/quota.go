@@ -10,6 +10,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/api/wire"
+	"github.com/jeroboam-cloud/jeroboam/client"
 )
 
 func (a *app) quota() *cobra.Command {
@@ -18,21 +19,17 @@ func (a *app) quota() *cobra.Command {
 
 func (a *app) quotaShow() *cobra.Command {
 	return &cobra.Command{Use: "show PROJECT", Short: "Show the quotas of a project, by ID, and how much of them is used",
-		Args: exactly("PROJECT"), RunE: func(c *cobra.Command, args []string) error {
-			s, err := a.client()
-			if err != nil {
-				return err
-			}
+		Args: exactly("PROJECT"), RunE: a.asking(func(ctx context.Context, s *client.Client, args []string) error {
 			var all []wire.Quota
 			for _, resource := range jeroboam.QuotaResources() {
-				q, err := s.Quota(c.Context(), args[0], resource)
+				q, err := s.Quota(ctx, args[0], resource)
 				if err != nil {
 					return err
 				}
 				all = append(all, q)
 			}
 			return a.showQuotas(all)
-		}}
+		})}
 }
 
 func (a *app) showQuotas(all []wire.Quota) error {
@@ -61,17 +58,14 @@ func unitOf(resource string) string {
 }
 
 func (a *app) quotaList() *cobra.Command {
-	return &cobra.Command{Use: "list", Short: "List the quotas that were set, of all projects", Args: exactly(), RunE: func(c *cobra.Command, _ []string) error {
-		s, err := a.client()
-		if err != nil {
-			return err
-		}
-		all, err := s.Quotas(c.Context())
-		if err != nil {
-			return err
-		}
-		return a.showQuotas(all)
-	}}
+	return &cobra.Command{Use: "list", Short: "List the quotas that were set, of all projects", Args: exactly(),
+		RunE: a.asking(func(ctx context.Context, s *client.Client, _ []string) error {
+			all, err := s.Quotas(ctx)
+			if err != nil {
+				return err
+			}
+			return a.showQuotas(all)
+		})}
 }
 
 // quotaFlag lets a command name the resource it is about.
@@ -155,16 +149,12 @@ func (a *app) stats() *cobra.Command {
 	var project string
 	c := &cobra.Command{Use: "stats", Short: "Count clusters and nodes", Args: exactly()}
 	c.Flags().StringVar(&project, "project", "", "project to count, by ID; your own if not given, all for an administrator")
-	c.RunE = func(c *cobra.Command, _ []string) error {
-		s, err := a.client()
-		if err != nil {
-			return err
-		}
-		stats, err := s.Stats(c.Context(), project)
+	c.RunE = a.asking(func(ctx context.Context, s *client.Client, _ []string) error {
+		stats, err := s.Stats(ctx, project)
 		if err != nil {
 			return err
 		}
 		return a.printer().Text(stats, "%s, %s", plural(stats.Clusters, "cluster"), plural(stats.Nodes, "node"))
-	}
+	})
 	return c
 }

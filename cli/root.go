@@ -179,6 +179,17 @@ func (a *app) client() (*client.Client, error) {
 	return s, nil
 }
 
+// asking is what a command does that calls the service.
+func (a *app) asking(do func(ctx context.Context, s *client.Client, args []string) error) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) error {
+		s, err := a.client()
+		if err != nil {
+			return err
+		}
+		return do(c.Context(), s, args)
+	}
+}
+
 // warn tells what the service accepted and finds worth knowing.
 func (a *app) warn(text string) {
 	a.warned[text] = true

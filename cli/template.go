@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/jeroboam-cloud/jeroboam/api/wire"
 	"github.com/jeroboam-cloud/jeroboam/cli/output"
+	"github.com/jeroboam-cloud/jeroboam/client"
 )
 
 func (a *app) template() *cobra.Command {
@@ -60,35 +62,29 @@ func (a *app) templateCreate() *cobra.Command {
 }
 
 func (a *app) templateList() *cobra.Command {
-	return &cobra.Command{Use: "list", Short: "List templates", Args: exactly(), RunE: func(c *cobra.Command, _ []string) error {
-		s, err := a.client()
-		if err != nil {
-			return err
-		}
-		all, err := s.Templates(c.Context())
-		if err != nil {
-			return err
-		}
-		rows := make([][]string, len(all))
-		for i, t := range all {
-			rows[i] = []string{t.UUID, t.Name, t.COE, t.ImageID, text(t.FlavorID), yesNo(t.Public)}
-		}
-		return a.printer().List(map[string]any{"clustertemplates": all}, []string{"UUID", "NAME", "COE", "IMAGE", "FLAVOR", "PUBLIC"}, rows)
-	}}
+	return &cobra.Command{Use: "list", Short: "List templates", Args: exactly(),
+		RunE: a.asking(func(ctx context.Context, s *client.Client, _ []string) error {
+			all, err := s.Templates(ctx)
+			if err != nil {
+				return err
+			}
+			rows := make([][]string, len(all))
+			for i, t := range all {
+				rows[i] = []string{t.UUID, t.Name, t.COE, t.ImageID, text(t.FlavorID), yesNo(t.Public)}
+			}
+			return a.printer().List(map[string]any{"clustertemplates": all}, []string{"UUID", "NAME", "COE", "IMAGE", "FLAVOR", "PUBLIC"}, rows)
+		})}
 }
 
 func (a *app) templateShow() *cobra.Command {
-	return &cobra.Command{Use: "show TEMPLATE", Short: "Show a template, by name or UUID", Args: exactly("TEMPLATE"), RunE: func(c *cobra.Command, args []string) error {
-		s, err := a.client()
-		if err != nil {
-			return err
-		}
-		t, err := s.Template(c.Context(), args[0])
-		if err != nil {
-			return err
-		}
-		return a.showTemplate(t)
-	}}
+	return &cobra.Command{Use: "show TEMPLATE", Short: "Show a template, by name or UUID", Args: exactly("TEMPLATE"),
+		RunE: a.asking(func(ctx context.Context, s *client.Client, args []string) error {
+			t, err := s.Template(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			return a.showTemplate(t)
+		})}
 }
 
 func (a *app) showTemplate(t wire.Template) error {
@@ -166,16 +162,13 @@ func templatePatch(c *cobra.Command, old wire.Template, values map[string]any, l
 }
 
 func (a *app) templateDelete() *cobra.Command {
-	return &cobra.Command{Use: "delete TEMPLATE", Short: "Delete a template that no cluster uses", Args: exactly("TEMPLATE"), RunE: func(c *cobra.Command, args []string) error {
-		s, err := a.client()
-		if err != nil {
-			return err
-		}
-		if err := s.DeleteTemplate(c.Context(), args[0]); err != nil {
-			return err
-		}
-		return a.printer().Text(map[string]string{"deleted": args[0]}, "The template %s is deleted.", args[0])
-	}}
+	return &cobra.Command{Use: "delete TEMPLATE", Short: "Delete a template that no cluster uses", Args: exactly("TEMPLATE"),
+		RunE: a.asking(func(ctx context.Context, s *client.Client, args []string) error {
+			if err := s.DeleteTemplate(ctx, args[0]); err != nil {
+				return err
+			}
+			return a.printer().Text(map[string]string{"deleted": args[0]}, "The template %s is deleted.", args[0])
+		})}
 }
 
 // plural is "1 node", "2 nodes".

@@ -61,20 +61,16 @@ func (a *app) clusterWatch() *cobra.Command {
 	var limit time.Duration
 	c := &cobra.Command{Use: "watch CLUSTER", Short: "Show what happens to a cluster until its newest operation ends", Args: exactly("CLUSTER")}
 	c.Flags().DurationVar(&limit, "timeout", time.Hour, "how long to watch at most")
-	c.RunE = func(c *cobra.Command, args []string) error {
-		s, err := a.client()
+	c.RunE = a.asking(func(ctx context.Context, s *client.Client, args []string) error {
+		cluster, err := s.Cluster(ctx, args[0])
 		if err != nil {
 			return err
 		}
-		cluster, err := s.Cluster(c.Context(), args[0])
-		if err != nil {
+		if err := a.follow(ctx, s, cluster.UUID, limit); err != nil {
 			return err
 		}
-		if err := a.follow(c.Context(), s, cluster.UUID, limit); err != nil {
-			return err
-		}
-		return a.showIfThere(c.Context(), s, cluster.UUID)
-	}
+		return a.showIfThere(ctx, s, cluster.UUID)
+	})
 	return c
 }
 
@@ -93,21 +89,25 @@ func (a *app) follow(ctx context.Context, s *client.Client, cluster string, limi
 	defer cancel()
 	view := progress.New(a.stderr, a.warned)
 	defer view.End()
-	err := followNewest(ctx, s, cluster, view)
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	end, err := followNewest(ctx, s, cluster, view)
+	switch {
+	case err == nil:
+		return failure(end)
+	case jeroboam.KindOf(err) == jeroboam.NotFound:
+		return nil
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return jeroboam.Errorf(jeroboam.Timeout, "wait", "It is not done after %v.", limit).
 			WithRemedy("It goes on; look again with: jeroboam cluster watch %s.", cluster)
-	}
-	if jeroboam.KindOf(err) == jeroboam.NotFound {
-		return nil
 	}
 	return err
 }
 
-func followNewest(ctx context.Context, s *client.Client, cluster string, view *progress.View) error {
+// followNewest returns the newest operation as it ended; the zero one if there
+// has been none. jeroboam.NotFound is the cluster that is gone.
+func followNewest(ctx context.Context, s *client.Client, cluster string, view *progress.View) (wire.Operation, error) {
 	all, err := s.Operations(ctx, cluster)
 	if err != nil || len(all) == 0 {
-		return err
+		return wire.Operation{}, err
 	}
 	op := all[0].UUID
 	view.Start(all[0])
@@ -126,13 +126,9 @@ func followNewest(ctx context.Context, s *client.Client, cluster string, view *p
 		return nil
 	})
 	if err != nil && !errors.Is(err, over) {
-		return err
+		return wire.Operation{}, err
 	}
-	end, err := s.Operation(ctx, op)
-	if err != nil {
-		return err
-	}
-	return failure(end)
+	return s.Operation(ctx, op)
 }
 
 // failure is what an operation ended with, as an error of this command.

@@ -185,13 +185,15 @@ func (s *Service) ResizeCluster(ctx context.Context, caller jeroboam.Caller, ide
 			return c, err
 		}
 		if g.IsMaster() {
-			return c, jeroboam.Errorf(jeroboam.Unsupported, "master-resize", "Resizing the master nodegroup is not supported by this driver.")
+			return c, jeroboam.Errorf(jeroboam.Unsupported, "master-resize", "Resizing the master nodegroup is not supported by this driver.").
+				WithRemedy("Make a cluster with as many masters as you want, and move the work to it.")
 		}
 		if err := refusal.UnlessResizable(c.Status.State, "Resizing a cluster"); err != nil {
 			return c, err
 		}
 		if r.From != nil && *r.From != g.Spec.Count {
-			return c, conflictf("size", "Node group %s has %d nodes by now, not %d.", g.Name, g.Spec.Count, *r.From)
+			return c, conflictf("size", "Node group %s has %d nodes by now, not %d.", g.Name, g.Spec.Count, *r.From).
+				WithRemedy("Look at the group again, and ask from the size that it has.")
 		}
 		return c, s.resize(tx, caller, &c, &g, r.Count, r.Remove)
 	})
@@ -204,7 +206,8 @@ func (s *Service) resize(tx store.Tx, caller jeroboam.Caller, c *jeroboam.Cluste
 	}
 	if high := value(g.Spec.Max); count < g.Spec.Min || high > 0 && count > high {
 		return jeroboam.Errorf(jeroboam.Invalid, "node_count",
-			"Resizing %s outside the allowed range: min_node_count = %d, max_node_count = %s", g.Name, g.Spec.Min, refusal.OrNone(high))
+			"Resizing %s outside the allowed range: min_node_count = %d, max_node_count = %s", g.Name, g.Spec.Min, refusal.OrNone(high)).
+			WithRemedy("Ask for a size in that range, or change the range of the node group first.")
 	}
 	if err := s.checkNodes(tx, c.ID, count-g.Spec.Count); err != nil {
 		return err

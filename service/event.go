@@ -44,10 +44,17 @@ func (s *Service) trail(tx store.Tx, caller jeroboam.Caller, ident string) (trai
 	if jeroboam.KindOf(err) != jeroboam.NotFound || !jeroboam.IsUUID(ident) {
 		return trail{}, err
 	}
-	left, listErr := store.List[jeroboam.Event](tx, store.Query{Parent: strings.ToLower(ident), Limit: 1})
-	project, reachErr := s.gate.Reach(caller, readCluster.Wide)
-	if listErr != nil || reachErr != nil || len(left) == 0 || project != "" && left[0].Project != project {
+	missing := err
+	left, err := store.List[jeroboam.Event](tx, store.Query{Parent: strings.ToLower(ident), Limit: 1})
+	if err != nil {
 		return trail{}, err
+	}
+	project, err := s.gate.Reach(caller, readCluster.Wide)
+	if err != nil {
+		return trail{}, err
+	}
+	if len(left) == 0 || project != "" && left[0].Project != project {
+		return trail{}, missing
 	}
 	return trail{cluster: left[0].Cluster, gone: true}, s.gate.Allow(caller, readCluster.Name, left[0].Project, "")
 }

@@ -19,7 +19,12 @@ func group(tx store.Tx, c jeroboam.Cluster, ident string) (jeroboam.NodeGroup, e
 			return g, nil
 		}
 	}
-	return jeroboam.NodeGroup{}, jeroboam.Errorf(jeroboam.NotFound, "nodegroup", "Nodegroup %s could not be found.", ident)
+	names := make([]string, len(groups))
+	for i, g := range groups {
+		names[i] = g.Name
+	}
+	return jeroboam.NodeGroup{}, jeroboam.Errorf(jeroboam.NotFound, "nodegroup", "Nodegroup %s could not be found.", ident).
+		WithRemedy("The cluster has: %s.", strings.Join(names, ", "))
 }
 
 func groupsOf(tx store.Tx, cluster string) ([]jeroboam.NodeGroup, error) {

@@ -157,7 +157,8 @@ func noZero(n *int) *int {
 // checkGroup judges a new group, but for what it names.
 func (s *Service) checkGroup(c jeroboam.Cluster, g jeroboam.NodeGroup) error {
 	if g.IsMaster() {
-		return jeroboam.Errorf(jeroboam.Invalid, "role", "Creating master nodegroups is currently not supported.")
+		return jeroboam.Errorf(jeroboam.Invalid, "role", "Creating master nodegroups is currently not supported.").
+			WithRemedy("Leave role out, or give a word of your own for what its workers are for.")
 	}
 	if err := checkBounds(g); err != nil {
 		return err
@@ -196,7 +197,7 @@ func checkBounds(g jeroboam.NodeGroup) error {
 }
 
 // conflictf keeps Magnum's 409 for what is wrong with a node group.
-func conflictf(reason, format string, args ...any) error {
+func conflictf(reason, format string, args ...any) *jeroboam.Error {
 	return jeroboam.Errorf(jeroboam.Conflict, reason, format, args...)
 }
 
@@ -213,7 +214,8 @@ func (s *Service) keepGroup(tx store.Tx, caller jeroboam.Caller, c jeroboam.Clus
 		return err
 	}
 	if slices.ContainsFunc(groups, func(other jeroboam.NodeGroup) bool { return other.Name == g.Name }) {
-		return conflictf("name", "A node group with name %s already exists in the cluster %s.", g.Name, c.Name)
+		return conflictf("name", "A node group with name %s already exists in the cluster %s.", g.Name, c.Name).
+			WithRemedy("Give it another name, or resize the one that there is.")
 	}
 	if err := s.checkNodes(tx, c.ID, g.Spec.Count); err != nil {
 		return err

@@ -21,7 +21,8 @@ func (s *Service) RotateAuthority(ctx context.Context, caller jeroboam.Caller, i
 			return c, err
 		}
 		if c.Spec.TLSDisabled {
-			return c, jeroboam.Errorf(jeroboam.Invalid, "tls", "Rotating the CA certificate on a non-TLS cluster is not supported")
+			return c, jeroboam.Errorf(jeroboam.Invalid, "tls", "Rotating the CA certificate on a non-TLS cluster is not supported").
+				WithRemedy("Make a cluster of a template without tls_disabled, and move the work to it.")
 		}
 		if err := refusal.UnlessResting(c.Status.State, "Updating a cluster"); err != nil {
 			return c, err

@@ -25,7 +25,8 @@ func (s *Service) Stats(ctx context.Context, caller jeroboam.Caller, project str
 		project = own
 	}
 	if own != "" && project != own {
-		return Stats{}, jeroboam.Errorf(jeroboam.Forbidden, "project", "Not authorized.")
+		return Stats{}, jeroboam.Errorf(jeroboam.Forbidden, "project", "Not authorized.").
+			WithRemedy("Ask about your own project, or ask an administrator.")
 	}
 	return store.View(ctx, s.Store, func(tx store.Tx) (Stats, error) {
 		n, err := store.Count[jeroboam.Cluster](tx, store.Query{Project: project})

@@ -1,6 +1,10 @@
 package access
 
 import (
+	"maps"
+	"slices"
+	"strings"
+
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
@@ -23,7 +27,8 @@ func (p Page) Query(fields map[string]string) (store.Query, error) {
 	}
 	field, known := fields[p.Sort]
 	if !known {
-		return q, jeroboam.Errorf(jeroboam.Invalid, "sort_key", "The sort_key value %q is an invalid field for sorting", p.Sort)
+		return q, jeroboam.Errorf(jeroboam.Invalid, "sort_key", "The sort_key value %q is an invalid field for sorting", p.Sort).
+			WithRemedy("Use one of: %s.", strings.Join(slices.Sorted(maps.Keys(fields)), ", "))
 	}
 	q.Sort = field
 	return q, nil

@@ -44,7 +44,8 @@ func (v Verbs) regroup(tx store.Tx, caller jeroboam.Caller, f *jeroboam.Federati
 			return err
 		}
 		if !slices.Contains(f.Members, c.ID) {
-			return jeroboam.Errorf(jeroboam.NotFound, "member", "Cluster %s is not a member of the federation %s.", ident, f.Name)
+			return jeroboam.Errorf(jeroboam.NotFound, "member", "Cluster %s is not a member of the federation %s.", ident, f.Name).
+				WithRemedy("Show the federation: it lists its members.")
 		}
 		if err := v.leave(tx, f, c, "The cluster left the federation "+f.Name+"."); err != nil {
 			return err

@@ -143,7 +143,8 @@ func (v Verbs) foreign(caller jeroboam.Caller, project, rule string) error {
 	if project == caller.ProjectID || v.Gate.Allow(caller, "quota:get_all", project, "") == nil {
 		return nil
 	}
-	return jeroboam.Errorf(jeroboam.Forbidden, "project", "Not authorized.")
+	return jeroboam.Errorf(jeroboam.Forbidden, "project", "Not authorized.").
+		WithRemedy("Ask about your own project, or ask an administrator.")
 }
 
 // Create gives a project a limit of its own.
@@ -160,7 +161,8 @@ func (v Verbs) Create(ctx context.Context, caller jeroboam.Caller, q jeroboam.Qu
 			if err != nil {
 				return q, err
 			}
-			return q, jeroboam.Errorf(jeroboam.Conflict, "exists", "Quota for project %s already exists for resource %s.", q.Project, q.Resource)
+			return q, jeroboam.Errorf(jeroboam.Conflict, "exists", "Quota for project %s already exists for resource %s.", q.Project, q.Resource).
+				WithRemedy("Change that one, or delete it first.")
 		}
 		kept := q
 		err := store.Put(tx, &kept)
@@ -201,7 +203,8 @@ func (v Verbs) Delete(ctx context.Context, caller jeroboam.Caller, project, reso
 func stored(tx store.Tx, project, resource string) (jeroboam.Quota, error) {
 	q, err := store.Get[jeroboam.Quota](tx, quota.ID(project, resource))
 	if jeroboam.KindOf(err) == jeroboam.NotFound {
-		return q, jeroboam.Errorf(jeroboam.NotFound, "quota", "Quota could not be found: project_id %s resource %s.", project, resource)
+		return q, jeroboam.Errorf(jeroboam.NotFound, "quota", "Quota could not be found: project_id %s resource %s.", project, resource).
+			WithRemedy("The project has the default limit: create a quota for another.")
 	}
 	return q, err
 }
