@@ -24,7 +24,7 @@ type stream struct {
 
 func (p *player) stream(t *testing.T, caller, cluster, last string) *stream {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	req, err := http.NewRequestWithContext(ctx, "GET", p.Server.URL+"/v1/clusters/"+cluster+"/events", nil)
 	if err != nil {
 		t.Fatal(err)

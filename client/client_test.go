@@ -221,7 +221,7 @@ func TestAStreamThatBreaksIsTakenUpAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	follow(t, c, id, 0)
-	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()
 	var numbers []int64
 	broken := false

@@ -1,6 +1,8 @@
 package agent_test
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
@@ -16,6 +18,12 @@ func TestAMachineIsBroughtToItsConfig(t *testing.T) {
 	w := newWorld(t)
 	must(t, os.MkdirAll(w.path("sysctl/net/ipv4"), 0o755))
 	must(t, os.WriteFile(w.path("sysctl/net/ipv4/ip_forward"), []byte("0\n"), 0o644))
+	spoken := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, _ *http.Request) {
+		if w.lines("order") == nil { // to be started is not yet to have said so
+			out.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	defer spoken.Close()
 	var hostname string
 	w.boot(func(o *agent.Options) { o.SetHostname = func(name string) error { hostname = name; return nil } })
 	config := node.Config{
@@ -29,13 +37,14 @@ func TestAMachineIsBroughtToItsConfig(t *testing.T) {
 		Sysctls: []node.Sysctl{{Key: "net.ipv4.ip_forward", Value: "1"}, {Key: "no.such.key", Value: "1"}},
 		Services: []node.Service{
 			{Name: "second", After: []string{"task"}, Command: []string{"sh", "-c", "echo second >>" + w.path("order") + "; exec sleep 1000"}},
-			{Name: "first", Command: []string{"sh", "-c", "echo first >>" + w.path("order") + "; exec sleep 1000"}},
+			{Name: "first", Ready: &node.Probe{URL: spoken.URL}, Command: []string{"sh", "-c", "echo first >>" + w.path("order") + "; exec sleep 1000"}},
 		},
 		Tasks: []node.Task{{Name: "task", After: []string{"first"}, Command: []string{"sh", "-c", "cat >>" + w.path("order")}, Stdin: "task\n"}},
 	}
 	w.SetConfig(machine, config)
 	m := w.inForce(config)
 
+	eventually(t, "all have said so", func() bool { return len(w.lines("order")) >= 3 })
 	if got, want := w.lines("order"), []string{"first", "task", "second"}; !slices.Equal(got, want) {
 		t.Errorf("order: got %v, want %v", got, want)
 	}

@@ -86,6 +86,7 @@ func TestACopiedDiskDoesNotRunAnotherMachinesConfig(t *testing.T) {
 	w.SetConfig(machine, config)
 	w.inForce(config)
 	w.pids("a", 1)
+	eventually(t, "the config is kept", func() bool { return len(w.lines("state/config.json")) == 1 })
 	off()
 	var u node.UserData
 	must(t, json.Unmarshal([]byte(w.read("user-data.json")), &u))

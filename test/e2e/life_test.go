@@ -28,6 +28,7 @@ func TestLife(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	c.eventually(time.Minute, "pods may go to every worker", c.welcoming)
 	c.apply(c.web(10))
 	c.kubectl("rollout", "status", "deployment/web", "--timeout=2m")
 	spread := map[string]int{}
@@ -48,6 +49,16 @@ func TestLife(t *testing.T) {
 	if out, err := s.try("cluster", "show", "life"); err == nil {
 		t.Errorf("the deleted cluster is still shown:\n%s", out)
 	}
+}
+
+// welcoming is an error as long as Kubernetes keeps pods from a node that has only
+// just become Ready.
+func (c cluster) welcoming() error {
+	taints, err := c.tryKubectl("", "get", "nodes", "-o", "jsonpath={.items[*].spec.taints[*].key}")
+	if err == nil && strings.Contains(taints, "node.kubernetes.io/not-ready") {
+		err = errNotYet
+	}
+	return err
 }
 
 // createByGophercloud asks for a cluster as Terraform and the autoscaler do.

@@ -52,9 +52,7 @@ func typed(t *testing.T, dir, commands string) string {
 			shell.Env = append(shell.Env, pair)
 		}
 	}
-	if os.Getenv("JEROBOAM_TEST_SHARED") != "" { // somebody else may have a demo
-		shell.Env = append(shell.Env, "JEROBOAM_LISTEN="+port.Address(t))
-	}
+	shell.Env = append(shell.Env, "JEROBOAM_LISTEN="+port.Address(t)) // somebody else may have a demo, or a Magnum
 	out, err := shell.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)

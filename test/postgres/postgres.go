@@ -212,7 +212,7 @@ func (s *Server) watch(cmd *exec.Cmd) error {
 
 // ready waits until the server lets somebody in.
 func (s *Server) ready(log string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

@@ -130,7 +130,7 @@ func (w *world) agents(t *testing.T, s *server) (hangUp func()) {
 // await looks again whenever something was written.
 func await(t *testing.T, s *server, what string, done func(tx store.Tx) (bool, error)) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	written := s.store.Watch(ctx, "", "")
 	for {
