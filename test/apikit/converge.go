@@ -42,7 +42,7 @@ func (k *Keys) authority(c jeroboam.Cluster, name string) (jeroboam.Authority, e
 	if err != nil {
 		return jeroboam.Authority{}, err
 	}
-	a := jeroboam.Authority{ID: c.ID + "/" + name, Cluster: c.ID, Project: c.Project, Name: name, PEM: pem,
+	a := jeroboam.Authority{ID: jeroboam.AuthorityID(c.ID, name), Cluster: c.ID, Project: c.Project, Name: name, PEM: pem,
 		Generation: c.Spec.Generation(name)}
 	k.mu.Lock()
 	defer k.mu.Unlock()
