@@ -23,7 +23,7 @@ const AuthorityGateway = "gateway"
 // the next begins: first Next is trusted beside the one that signs; then Next
 // signs, and the one before is still trusted as Former; then Former is gone.
 type Authority struct {
-	ID         string    `json:"id"` // cluster ID + "/" + name
+	ID         string    `json:"id"` // see AuthorityID
 	Cluster    string    `json:"cluster"`
 	Project    string    `json:"project"`
 	Name       string    `json:"name"`
@@ -36,6 +36,9 @@ type Authority struct {
 	Revision   int64     `json:"-"`
 	Seq        int64     `json:"-"`
 }
+
+// AuthorityID is the ID of a cluster's authority.
+func AuthorityID(cluster, name string) string { return cluster + "/" + name }
 
 // Trust is what to trust for now, PEM: the one that signs first, and during a
 // rotation the one that comes or goes.

@@ -42,7 +42,7 @@ func (e *Engine) Access(ctx context.Context, cluster string) (coe.COE, coe.Acces
 		if c, err = store.Get[jeroboam.Cluster](tx, cluster); err != nil || c.Status.APIAddress == "" {
 			return err
 		}
-		authority, err = store.Get[jeroboam.Authority](tx, authorityID(cluster, jeroboam.AuthorityMain))
+		authority, err = store.Get[jeroboam.Authority](tx, jeroboam.AuthorityID(cluster, jeroboam.AuthorityMain))
 		return err
 	})
 	if err != nil {

@@ -213,7 +213,7 @@ func (e *Engine) Sign(ctx context.Context, machine string, request node.SignRequ
 	if asked.Authority == jeroboam.AuthorityGateway {
 		return e.Gateway.SignAutoscaler(request.CSR, m.Cluster, e.Now())
 	}
-	authority, err := e.authority(ctx, authorityID(m.Cluster, asked.Authority))
+	authority, err := e.authority(ctx, jeroboam.AuthorityID(m.Cluster, asked.Authority))
 	if err != nil {
 		return "", err
 	}
@@ -230,8 +230,6 @@ func (e *Engine) Sign(ctx context.Context, machine string, request node.SignRequ
 	}
 	return signed, nil
 }
-
-func authorityID(cluster, name string) string { return cluster + "/" + name }
 
 func (e *Engine) authority(ctx context.Context, id string) (jeroboam.Authority, error) {
 	var a jeroboam.Authority

@@ -72,7 +72,7 @@ func (t task) newAuthority(ctx context.Context, name string) (jeroboam.Authority
 	if err != nil {
 		return jeroboam.Authority{}, err
 	}
-	return jeroboam.Authority{ID: authorityID(c.ID, name), Cluster: c.ID, Project: c.Project, Name: name, PEM: cert,
+	return jeroboam.Authority{ID: jeroboam.AuthorityID(c.ID, name), Cluster: c.ID, Project: c.Project, Name: name, PEM: cert,
 		NotAfter: now.Add(authorityLife), CreatedAt: now}, t.run.Vault.Put(ctx, c.ID, name, key)
 }
 

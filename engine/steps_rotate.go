@@ -79,7 +79,7 @@ func (t task) retire(ctx context.Context) error {
 func (t task) changeAuthorities(ctx context.Context, f func(*jeroboam.Authority) bool) error {
 	return t.commit(ctx, func(tx store.Tx) error {
 		for _, name := range t.step.Targets {
-			if _, err := store.Change(tx, t.run.id+"/"+name, f); err != nil {
+			if _, err := store.Change(tx, jeroboam.AuthorityID(t.run.id, name), f); err != nil {
 				return err
 			}
 		}

@@ -34,7 +34,7 @@ func (s *Service) authority(tx store.Tx, caller jeroboam.Caller, rule, ident, ki
 	if err != nil {
 		return jeroboam.Authority{}, err
 	}
-	a, err := store.Get[jeroboam.Authority](tx, c.ID+"/"+authorityName(kind))
+	a, err := store.Get[jeroboam.Authority](tx, jeroboam.AuthorityID(c.ID, authorityName(kind)))
 	if jeroboam.KindOf(err) != jeroboam.NotFound {
 		return a, err
 	}

@@ -9,15 +9,6 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 )
 
-func (s *suite) addresses() (cloud.Addresses, bool) {
-	s.Helper()
-	addresses, ok := s.cloud.(cloud.Addresses)
-	if ok != s.cloud.Capabilities().Addresses {
-		s.Errorf("Capabilities say %+v, but EnsureAddress exists: %v", s.cloud.Capabilities(), ok)
-	}
-	return addresses, ok
-}
-
 func address(s *suite) {
 	addresses, ok := s.addresses()
 	if !ok {

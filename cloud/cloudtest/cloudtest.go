@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -180,6 +181,27 @@ func (s *suite) eventuallyState(scope cloud.Scope, name string, states ...cloud.
 	s.eventually(fmt.Sprintf("%s is %v", name, states), func() bool {
 		return slices.Contains(states, s.machines(scope)[name].State)
 	})
+}
+
+func (s *suite) balancers() (cloud.Balancers, bool) {
+	s.Helper()
+	return offered[cloud.Balancers](s, s.cloud.Capabilities().Balancers)
+}
+
+func (s *suite) addresses() (cloud.Addresses, bool) {
+	s.Helper()
+	return offered[cloud.Addresses](s, s.cloud.Capabilities().Addresses)
+}
+
+// offered finds a part of the contract that not every cloud has; the
+// capabilities must say the same.
+func offered[T any](s *suite, said bool) (T, bool) {
+	s.Helper()
+	part, ok := s.cloud.(T)
+	if ok != said {
+		s.Errorf("Capabilities say %+v, but that it is a %s is %v", s.cloud.Capabilities(), reflect.TypeFor[T](), ok)
+	}
+	return part, ok
 }
 
 // delete asks until the object is gone, as the contract lets a cloud answer.

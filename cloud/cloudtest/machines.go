@@ -242,15 +242,6 @@ func userDataOnce(s *suite) {
 	s.same(asked, 1)
 }
 
-func (s *suite) balancers() (cloud.Balancers, bool) {
-	s.Helper()
-	balancers, ok := s.cloud.(cloud.Balancers)
-	if ok != s.cloud.Capabilities().Balancers {
-		s.Errorf("Capabilities say %+v, but EnsureBalancer exists: %v", s.cloud.Capabilities(), ok)
-	}
-	return balancers, ok
-}
-
 func balancer(s *suite) {
 	balancers, ok := s.balancers()
 	if !ok {

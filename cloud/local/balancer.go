@@ -66,7 +66,7 @@ func (l *Local) startBalancer(ctx context.Context, record addressRecord, network
 	}
 	_, err = l.start(child{
 		args: []string{CommandBalancer, dir, group}, dir: dir, lock: lock,
-		cable: cable{bridge: network.Bridge, name: l.balancerCable(record), tag: l.tag(record.Scope.Cluster, record.Name),
+		cable: cable{bridge: network.Bridge, name: l.balancerCable(record.Scope.Cluster, record.Name), tag: l.tag(record.Scope.Cluster, record.Name),
 			address: record.Address, gateway: network.Gateway},
 	})
 	if err == nil {
@@ -94,28 +94,13 @@ func (l *Local) reviveBalancer(ctx context.Context, cluster, name string) error 
 	return l.startBalancer(ctx, record, network)
 }
 
-func (l *Local) balancerCable(record addressRecord) string {
-	return l.deviceName("jv", record.Scope.Cluster+"/"+record.Name, 0)
+func (l *Local) balancerCable(cluster, name string) string {
+	return l.deviceName("jv", cluster+"/"+name, 0)
 }
 
 func hostPort(host string, port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }
 
 func (l *Local) deleteBalancer(ctx context.Context, cluster, name string) error {
 	defer l.locks.lock(cluster + "/balancer/" + name)()
-	dir := l.dirOf(balancerKind, cluster, name)
-	if _, err := os.Stat(dir); err == nil {
-		lock, err := lockFile(ctx, filepath.Join(dir, launchLock))
-		if err != nil {
-			return failed("balancer", "The balancer is being started by another process.", err)
-		}
-		defer lock.Close()
-	}
-	err := l.powerOff(ctx, dir, l.groupOf(balancerKind, cluster, name))
-	if err == nil {
-		err = deleteLink(l.balancerCable(addressRecord{Scope: cloud.Scope{Cluster: cluster}, Name: name}))
-	}
-	if err != nil {
-		return failed("balancer", "The balancer could not be stopped.", err)
-	}
-	return removeRecorded(dir, balancerKind.file())
+	return l.deleteRunning(ctx, balancerKind, cluster, name, l.balancerCable(cluster, name))
 }

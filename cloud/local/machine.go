@@ -72,7 +72,7 @@ func (l *Local) runMachine(ctx context.Context, record machineRecord, network ne
 	begin := time.Now()
 	id, err := l.start(child{
 		args: []string{CommandMachine, dir}, dir: dir, lock: lock, namespaces: machineNamespaces,
-		cable: cable{bridge: network.Bridge, name: l.deviceName("jv", record.ID, 0), tag: l.tag(record.Scope.Cluster, record.ID),
+		cable: cable{bridge: network.Bridge, name: l.machineCable(record.ID), tag: l.tag(record.Scope.Cluster, record.ID),
 			address: record.Address, gateway: network.Gateway},
 	})
 	if err != nil {
@@ -208,22 +208,29 @@ func faultOf(dir string) error {
 // last, so that a crash leaves something to find.
 func (l *Local) deleteMachine(ctx context.Context, cluster, id string) error {
 	defer l.locks.lock(cluster + "/" + id)()
-	dir := l.dirOf(machineKind, cluster, id)
+	return l.deleteRunning(ctx, machineKind, cluster, id, l.machineCable(id))
+}
+
+func (l *Local) machineCable(id string) string { return l.deviceName("jv", id, 0) }
+
+// deleteRunning stops what runs, takes its cable off and removes its directory.
+func (l *Local) deleteRunning(ctx context.Context, k kind, cluster, name, cable string) error {
+	dir := l.dirOf(k, cluster, name)
 	if _, err := os.Stat(dir); err == nil {
 		lock, err := lockFile(ctx, filepath.Join(dir, launchLock))
 		if err != nil {
-			return failed("machine", "The machine is being started by another process.", err)
+			return failed(k.name, "The "+k.name+" is being started by another process.", err)
 		}
 		defer lock.Close()
 	}
-	err := l.powerOff(ctx, dir, l.groupOf(machineKind, cluster, id))
+	err := l.powerOff(ctx, dir, l.groupOf(k, cluster, name))
 	if err == nil {
-		err = deleteLink(l.deviceName("jv", id, 0))
+		err = deleteLink(cable)
 	}
 	if err != nil {
-		return failed("machine", "The machine could not be powered off.", err)
+		return failed(k.name, "The "+k.name+" could not be stopped.", err)
 	}
-	return removeRecorded(dir, machineKind.file())
+	return removeRecorded(dir, k.file())
 }
 
 // powerOff kills what runs in the directory's machine or balancer, and its group.

@@ -91,7 +91,7 @@ func (a *applier) follow(ctx context.Context, config node.Config) (node.Config, 
 		}
 		var pause time.Duration
 		pause, renew = a.conclude(digest, o, renew, &pauses)
-		sleep(current, pause)
+		supervise.Sleep(current, pause)
 	}
 	next, ok := <-other
 	return next, ok

@@ -47,7 +47,7 @@ func (a *Agent) connect(ctx context.Context) {
 			level, last = a.Logger.Warn, err.Error()
 		}
 		level("no stream", "kind", jeroboam.KindOf(err), "dur", pause, "err", err)
-		if !sleep(ctx, pause) {
+		if !supervise.Sleep(ctx, pause) {
 			return
 		}
 	}
@@ -179,7 +179,7 @@ func (a *Agent) sendReports(ctx context.Context, out *node.Writer) {
 			}
 			last = data
 		}
-		if !sleep(ctx, pause) {
+		if !supervise.Sleep(ctx, pause) {
 			return
 		}
 		select {
@@ -195,7 +195,7 @@ func (a *Agent) sendReports(ctx context.Context, out *node.Writer) {
 // on with the old one; the next uses the new.
 func (a *Agent) renewIdentity(ctx context.Context) {
 	pause := a.identity.due().Sub(a.Now())
-	for sleep(ctx, max(0, pause)) {
+	for supervise.Sleep(ctx, max(0, pause)) {
 		csr, err := a.identity.request()
 		if err == nil {
 			var certificate string
@@ -211,17 +211,5 @@ func (a *Agent) renewIdentity(ctx context.Context) {
 			a.Logger.Warn("identity not renewed", "err", err)
 		}
 		pause = max(pause, renewPause)
-	}
-}
-
-// sleep reports false when ctx ended first.
-func sleep(ctx context.Context, pause time.Duration) bool {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }

@@ -2,6 +2,7 @@ package apikit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -41,7 +42,7 @@ func (k *Keys) authority(c jeroboam.Cluster, name string) (jeroboam.Authority, e
 	if err != nil {
 		return jeroboam.Authority{}, err
 	}
-	a := jeroboam.Authority{ID: c.ID + "/" + name, Cluster: c.ID, Project: c.Project, Name: name, PEM: pem,
+	a := jeroboam.Authority{ID: jeroboam.AuthorityID(c.ID, name), Cluster: c.ID, Project: c.Project, Name: name, PEM: pem,
 		Generation: c.Spec.Generation(name)}
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -125,7 +126,7 @@ func (h *House) settle(tx store.Tx, cluster string) error {
 			return err
 		}
 	}
-	if err := join(made(tx, c, jeroboam.KindNetwork, c.Name), credential(tx, c)); err != nil {
+	if err := errors.Join(made(tx, c, jeroboam.KindNetwork, c.Name), credential(tx, c)); err != nil {
 		return err
 	}
 	c.Status.APIAddress, c.Status.COEVersion = "https://10.0.0.2:6443", c.Spec.Version
@@ -156,10 +157,10 @@ func credential(tx store.Tx, c jeroboam.Cluster) error {
 	ledger, err := store.List[jeroboam.Resource](tx, store.Query{Parent: c.ID})
 	for _, r := range ledger {
 		if r.Kind == jeroboam.KindCredential && r.Name != plan.CredentialName(c) {
-			err = join(err, store.Delete(tx, r))
+			err = errors.Join(err, store.Delete(tx, r))
 		}
 	}
-	return join(err, made(tx, c, jeroboam.KindCredential, plan.CredentialName(c)))
+	return errors.Join(err, made(tx, c, jeroboam.KindCredential, plan.CredentialName(c)))
 }
 
 func (h *House) settleGroup(tx store.Tx, c jeroboam.Cluster, g jeroboam.NodeGroup) error {
@@ -169,7 +170,7 @@ func (h *House) settleGroup(tx store.Tx, c jeroboam.Cluster, g jeroboam.NodeGrou
 	}
 	for _, m := range machines {
 		if m.Group == g.ID && (g.Spec.Deleted || m.Index >= g.Spec.Count) {
-			if err := join(tx.Delete(store.KindResource, jeroboam.ResourceID(c.ID, jeroboam.KindMachine, m.Name), 0), store.Delete(tx, m)); err != nil {
+			if err := errors.Join(tx.Delete(store.KindResource, jeroboam.ResourceID(c.ID, jeroboam.KindMachine, m.Name), 0), store.Delete(tx, m)); err != nil {
 				return err
 			}
 		}
@@ -188,7 +189,7 @@ func (h *House) settleGroup(tx store.Tx, c jeroboam.Cluster, g jeroboam.NodeGrou
 			m = old
 		}
 		m.Status.Version = g.Status.Version
-		if err := join(store.Put(tx, &m), made(tx, c, jeroboam.KindMachine, m.Name)); err != nil {
+		if err := errors.Join(store.Put(tx, &m), made(tx, c, jeroboam.KindMachine, m.Name)); err != nil {
 			return err
 		}
 	}
@@ -216,21 +217,11 @@ func (h *House) endOperations(tx store.Tx, c jeroboam.Cluster) error {
 			State: jeroboam.StepDone, Attempt: 1, StartedAt: op.StartedAt, FinishedAt: op.FinishedAt}
 		event := jeroboam.Event{ID: op.ID + "/end", Cluster: c.ID, Project: c.Project, Operation: op.ID, Type: "operation",
 			State: string(op.State), Message: op.Verb + " " + op.Summary, At: h.Clock.Now()}
-		if err := putAll(tx, &op, &step, &event); err != nil {
+		if err := errors.Join(store.Put(tx, &op), store.Put(tx, &step), store.Put(tx, &event)); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func putAll(tx store.Tx, op *jeroboam.Operation, step *jeroboam.Step, event *jeroboam.Event) error {
-	if err := store.Put(tx, op); err != nil {
-		return err
-	}
-	if err := store.Put(tx, step); err != nil {
-		return err
-	}
-	return store.Put(tx, event)
 }
 
 // forget removes a cluster; its operations and events stay, as the engine
@@ -240,40 +231,14 @@ func forget(tx store.Tx, cluster string) error {
 	if err != nil {
 		return err
 	}
-	groups, err := store.List[jeroboam.NodeGroup](tx, store.Query{Parent: cluster})
-	if err != nil {
-		return err
-	}
-	machines, err := store.List[jeroboam.Machine](tx, store.Query{Parent: cluster})
-	if err != nil {
-		return err
-	}
-	authorities, err := store.List[jeroboam.Authority](tx, store.Query{Parent: cluster})
-	if err != nil {
-		return err
-	}
-	ledger, err := store.List[jeroboam.Resource](tx, store.Query{Parent: cluster})
-	if err != nil {
-		return err
-	}
-	for _, r := range ledger {
-		err = join(err, store.Delete(tx, r))
-	}
-	for _, g := range groups {
-		err = join(err, store.Delete(tx, g))
-	}
-	for _, m := range machines {
-		err = join(err, store.Delete(tx, m))
-	}
-	for _, a := range authorities {
-		err = join(err, store.Delete(tx, a))
-	}
-	return join(err, store.Delete(tx, c))
+	return errors.Join(forgetAll[jeroboam.Resource](tx, cluster), forgetAll[jeroboam.NodeGroup](tx, cluster),
+		forgetAll[jeroboam.Machine](tx, cluster), forgetAll[jeroboam.Authority](tx, cluster), store.Delete(tx, c))
 }
 
-func join(a, b error) error {
-	if a != nil {
-		return a
+func forgetAll[T store.Noun](tx store.Tx, cluster string) error {
+	all, err := store.List[T](tx, store.Query{Parent: cluster})
+	for _, one := range all {
+		err = errors.Join(err, store.Delete(tx, one))
 	}
-	return b
+	return err
 }

@@ -50,14 +50,14 @@ func until(ctx context.Context, probe node.Probe, failing func(error)) error {
 		if time.Since(start) > probeEager {
 			pause = min(pause*5/4, probeLast)
 		}
-		if !sleep(ctx, pause) {
+		if !Sleep(ctx, pause) {
 			return ctx.Err()
 		}
 	}
 }
 
-// sleep reports false when ctx ended first.
-func sleep(ctx context.Context, pause time.Duration) bool {
+// Sleep reports false when ctx ended first.
+func Sleep(ctx context.Context, pause time.Duration) bool {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	select {

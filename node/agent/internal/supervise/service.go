@@ -44,7 +44,7 @@ func (u *unit) runService() {
 		u.restarted()
 		u.set(state, message)
 		u.s.Logger.Warn("service ended", "service", u.name, "state", state, "dur", pause, "err", short)
-		if !sleep(u.ctx, pause) {
+		if !Sleep(u.ctx, pause) {
 			u.set(stopped, "")
 			return
 		}

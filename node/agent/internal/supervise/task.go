@@ -39,7 +39,7 @@ func (u *unit) runTask() {
 		u.restarted()
 		u.set(backoff, err.Error())
 		u.s.Logger.Warn("task failed", "task", u.name, "dur", pause, "err", err)
-		if !sleep(u.ctx, pause) {
+		if !Sleep(u.ctx, pause) {
 			u.set(stopped, "")
 			return
 		}
