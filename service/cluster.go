@@ -209,7 +209,11 @@ func (s *Service) resize(tx store.Tx, caller jeroboam.Caller, c *jeroboam.Cluste
 			"Resizing %s outside the allowed range: min_node_count = %d, max_node_count = %s", g.Name, g.Spec.Min, refusal.OrNone(high)).
 			WithRemedy("Ask for a size in that range, or change the range of the node group first.")
 	}
-	if err := s.checkNodes(tx, c.ID, count-g.Spec.Count); err != nil {
+	groups, err := groupsOf(tx, c.ID)
+	if err != nil {
+		return err
+	}
+	if err := s.checkNodes(groups, count-g.Spec.Count); err != nil {
 		return err
 	}
 	if err := addRemovals(tx, g, remove); err != nil {
@@ -227,11 +231,7 @@ func (s *Service) resize(tx store.Tx, caller jeroboam.Caller, c *jeroboam.Cluste
 }
 
 // checkNodes keeps the whole of a cluster under the limit.
-func (s *Service) checkNodes(tx store.Tx, cluster string, more int) error {
-	groups, err := groupsOf(tx, cluster)
-	if err != nil {
-		return err
-	}
+func (s *Service) checkNodes(groups []jeroboam.NodeGroup, more int) error {
 	total := more
 	for _, g := range groups {
 		total += g.Spec.Count

@@ -65,7 +65,7 @@ func (k *keystoneConfig) flags(f *pflag.FlagSet) {
 
 var interfaces = []string{"", "public", "internal", "admin"}
 
-func (k *keystoneConfig) validate(wrong func(key, remedy, format string, args ...any)) {
+func (k *keystoneConfig) validate(wrong complaint) {
 	for _, at := range []struct{ key, url string }{{"keystone_auth_url", k.AuthURL}, {"keystone_public_url", k.PublicURL}} {
 		if at.url != "" && !webAddress(at.url) {
 			wrong(at.key, "Give an address such as https://keystone.example.org:5000/v3.", "%s: %q is not an address.", at.key, at.url)

@@ -33,7 +33,7 @@ func (c *observeConfig) flags(f *pflag.FlagSet) {
 	f.StringVar(&c.AuditLog, "audit-log", "", "file that every change is written down in, in CADF's words; - is the standard output; not given: none")
 }
 
-func (c *observeConfig) validate(wrong func(key, remedy, format string, args ...any)) {
+func (c *observeConfig) validate(wrong complaint) {
 	if _, _, err := net.SplitHostPort(c.MetricsListen); c.MetricsListen != "" && err != nil {
 		wrong("metrics_listen", "Give host:port, such as 127.0.0.1:9512, or nothing.", "metrics_listen: %q is not an address.", c.MetricsListen)
 	}

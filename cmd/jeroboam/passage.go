@@ -26,7 +26,7 @@ func (c *passageConfig) flags(f *pflag.FlagSet) {
 
 var domainShape = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
 
-func (c *passageConfig) validate(wrong func(key, remedy, format string, args ...any)) {
+func (c *passageConfig) validate(wrong complaint) {
 	if (c.Listen == "") != (c.Domain == "") {
 		wrong("api_listen", "Give both --api-listen and --api-domain, or neither.", "api_listen and api_domain: there is one without the other.")
 	}

@@ -45,7 +45,7 @@ func (p *publicConfig) flags(f *pflag.FlagSet) {
 	f.DurationVar(&p.StopLimit, "stop-limit", 15*time.Second, "how long requests under way may then take to end")
 }
 
-func (p *publicConfig) validate(wrong func(key, remedy, format string, args ...any)) {
+func (p *publicConfig) validate(wrong complaint) {
 	if p.URL != "" && !webAddress(p.URL) {
 		wrong("public_url", "Give an address such as https://clusters.example.org.", "public_url: %q is not an address.", p.URL)
 	}

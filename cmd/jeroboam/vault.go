@@ -42,7 +42,7 @@ func (v *vaultConfig) flags(f *pflag.FlagSet) {
 	f.StringVar(&v.Prefix, "barbican-prefix", "jeroboam", "first part of the names of secrets in Barbican; another one for each service of a project")
 }
 
-func (v *vaultConfig) validate(wrong func(key, remedy, format string, args ...any)) {
+func (v *vaultConfig) validate(wrong complaint) {
 	if v.Kind != vaultSealed && v.Kind != vaultBarbican {
 		wrong("vault", "Give "+vaultSealed+" or "+vaultBarbican+".", "vault: there is no %q.", v.Kind)
 	}

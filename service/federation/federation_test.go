@@ -8,6 +8,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/service"
+	"github.com/jeroboam-cloud/jeroboam/service/access"
 	"github.com/jeroboam-cloud/jeroboam/service/federation"
 	"github.com/jeroboam-cloud/jeroboam/store"
 	"github.com/jeroboam-cloud/jeroboam/test/apikit"
@@ -105,3 +106,23 @@ func TestNobodyFederatesAnothersClusters(t *testing.T) {
 }
 
 func ignore[T any](_ T, err error) error { return err }
+
+func TestMembersAreShownInTheOrderInWhichTheyJoined(t *testing.T) {
+	h, _ := house(t, "one", "two", "three")
+	federate(t, h, federation.Request{Name: "many", Members: []string{"three", "one", "two"}})
+	federate(t, h, federation.Request{Name: "few", Members: []string{"two"}})
+	federate(t, h, federation.Request{Name: "none"})
+	found, err := h.Service.Federations.List(t.Context(), olga, access.Page{Detail: true})
+	if err != nil || len(found) != 3 {
+		t.Fatalf("%+v, %v", found, err)
+	}
+	for i, want := range [][]string{{"three", "one", "two"}, {"two"}, {}} {
+		got := []string{}
+		for _, c := range found[i].Clusters {
+			got = append(got, c.Name)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s shows %q, want %q", found[i].Name, got, want)
+		}
+	}
+}

@@ -9,26 +9,41 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
-// withMembers adds the clusters, each read once.
+// withMembers adds the clusters, all read at once.
 func withMembers(tx store.Tx, federations []jeroboam.Federation) ([]Federation, error) {
-	read := map[string]jeroboam.Cluster{}
-	full := make([]Federation, 0, len(federations))
-	for _, f := range federations {
-		clusters := make([]jeroboam.Cluster, 0, len(f.Members))
-		for _, id := range f.Members {
-			c, known := read[id]
-			if !known {
-				var err error
-				if c, err = store.Get[jeroboam.Cluster](tx, id); err != nil {
-					return nil, err
-				}
-				read[id] = c
+	clusters, err := membersOf(tx, federations)
+	if err != nil {
+		return nil, err
+	}
+	full := make([]Federation, len(federations))
+	for i, f := range federations {
+		full[i] = Federation{f, make([]jeroboam.Cluster, len(f.Members))}
+		for at, id := range f.Members {
+			c, there := clusters[id]
+			if !there {
+				return nil, store.Absent(store.KindCluster, id)
 			}
-			clusters = append(clusters, c)
+			full[i].Clusters[at] = c
 		}
-		full = append(full, Federation{f, clusters})
 	}
 	return full, nil
+}
+
+func membersOf(tx store.Tx, federations []jeroboam.Federation) (map[string]jeroboam.Cluster, error) {
+	clusters := map[string]jeroboam.Cluster{}
+	var ids []string
+	for _, f := range federations {
+		ids = append(ids, f.Members...)
+	}
+	if len(ids) == 0 {
+		return clusters, nil
+	}
+	slices.Sort(ids)
+	found, err := store.List[jeroboam.Cluster](tx, store.Query{IDs: slices.Compact(ids)})
+	for _, c := range found {
+		clusters[c.ID] = c
+	}
+	return clusters, err
 }
 
 // regroup lets clusters join and leave, and writes the federation.
