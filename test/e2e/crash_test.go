@@ -12,21 +12,22 @@ import (
 func TestServiceIsKilled(t *testing.T) {
 	s := start(t)
 	s.template()
-	for _, moment := range []string{"authority", "machine", "join", "configure", "ready"} {
-		t.Run("while creating, once the journal has "+moment, func(t *testing.T) { s.killedWhile(t, "create", moment) })
-	}
-	for _, moment := range []string{"", "delete", "delete 2", "delete 3", "sweep"} {
-		t.Run("while deleting, once the journal has "+moment, func(t *testing.T) { s.killedWhile(t, "delete", moment) })
+	for _, has := range []struct{ create, delete string }{
+		{"authority", ""}, {"machine", "delete"}, {"join", "delete 2"}, {"configure", "delete 3"}, {"ready", "sweep"},
+	} {
+		t.Run(fmt.Sprintf("once the journal of the create has %s, and that of the delete %q", has.create, has.delete), func(t *testing.T) {
+			s.killedTwice(t, has.create, has.delete)
+		})
 	}
 }
 
-func (s *service) killedWhile(t *testing.T, verb, moment string) {
+// killedTwice is the life of a cluster, whose service dies at a moment of the
+// create and at one of the delete.
+func (s *service) killedTwice(t *testing.T, create, delete string) {
 	empty := snapshot(t, s.state)
 	s.run("cluster", "create", "victim", "--template", "kubernetes", "--nodes", "1")
-	if verb == "create" {
-		s.killAt("victim", moment)
-		s.serve()
-	}
+	s.killAt("victim", create)
+	s.serve()
 	s.eventually(3*time.Minute, "the create ends well", func() error { return s.hasStatus("victim", "CREATE_COMPLETE") })
 	if err := s.open("victim").hasReady(2); err != nil {
 		t.Error(err)
@@ -36,10 +37,8 @@ func (s *service) killedWhile(t *testing.T, verb, moment string) {
 	}
 
 	s.run("cluster", "delete", "victim")
-	if verb == "delete" {
-		s.killAt("victim", moment)
-		s.serve()
-	}
+	s.killAt("victim", delete)
+	s.serve()
 	s.eventually(2*time.Minute, "the delete ends well", func() error {
 		if out, err := s.try("cluster", "show", "victim"); err == nil {
 			return fmt.Errorf("%w: %s", errNotYet, out)

@@ -80,6 +80,7 @@ func (c *census) take() string {
 // TestTheCallsOfARealCluster prints what one cluster costs, from being asked for
 // to being gone.
 func TestTheCallsOfARealCluster(t *testing.T) {
+	testbed.Long(t)
 	h := open(t)
 	no := false
 	template := h.template(wire.TemplateCreate{Name: "t", ExternalNetworkID: h.things.External, FloatingIPEnabled: &no})
