@@ -11,6 +11,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/coe"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/snapshot"
 	"github.com/jeroboam-cloud/jeroboam/pki"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
@@ -56,7 +57,7 @@ func (e *Engine) Access(ctx context.Context, cluster string) (coe.COE, coe.Acces
 		return nil, coe.Access{}, noAPI()
 	}
 	if e.publicName(c) != "" { // its address is our own door
-		s, err := e.load(ctx, cluster)
+		s, err := snapshot.Load(ctx, e.Store, cluster)
 		if err != nil {
 			return nil, coe.Access{}, err
 		}
@@ -72,17 +73,17 @@ func noAPI() error {
 	return jeroboam.Errorf(jeroboam.Conflict, "no-api", "The cluster has no API yet.")
 }
 
-func (e *Engine) accessTo(ctx context.Context, s *snapshot) (coe.Access, error) {
-	d, err := e.driver(s.cluster)
+func (e *Engine) accessTo(ctx context.Context, s *snapshot.Snapshot) (coe.Access, error) {
+	d, err := e.driver(s.Cluster)
 	if err != nil {
 		return coe.Access{}, err
 	}
-	authority, ok := s.authority(jeroboam.AuthorityMain)
-	if !ok || s.apiHost() == "" {
+	authority, ok := s.Authority(jeroboam.AuthorityMain)
+	if !ok || s.APIHost() == "" {
 		return coe.Access{}, noAPI()
 	}
-	a, err := e.accessAt(ctx, d.COE, authority, endpointOf(d.COE.Traits(), s.apiHost()))
-	a.Dial = e.ways.To(s.cluster)
+	a, err := e.accessAt(ctx, d.COE, authority, endpointOf(d.COE.Traits(), s.APIHost()))
+	a.Dial = e.ways.To(s.Cluster)
 	return a, err
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/coe"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/snapshot"
 	"github.com/jeroboam-cloud/jeroboam/node"
 	"github.com/jeroboam-cloud/jeroboam/plan"
 )
@@ -44,21 +45,21 @@ const (
 
 // refresh makes the configs anew if what they are made of has changed, and
 // announces the machines whose config did.
-func (e *Engine) refresh(ctx context.Context, s *snapshot) *clusterConfigs {
-	have := e.configs.get(s.cluster.ID)
+func (e *Engine) refresh(ctx context.Context, s *snapshot.Snapshot) *clusterConfigs {
+	have := e.configs.get(s.Cluster.ID)
 	common, err := e.input(ctx, s)
 	if err != nil {
 		return &clusterConfigs{failure: err, checked: e.Now()}
 	}
-	print := fingerprint(common, s.machines)
+	print := fingerprint(common, s.Machines)
 	if have != nil && have.failure == nil && have.fingerprint == print {
-		e.configs.put(s.cluster.ID, have, e.Now())
+		e.configs.put(s.Cluster.ID, have, e.Now())
 		return have
 	}
 	made := e.makeConfigs(ctx, s, common)
 	made.fingerprint = print
-	e.configs.put(s.cluster.ID, made, e.Now())
-	e.changes.Add(changed(have, made, s.machines)...)
+	e.configs.put(s.Cluster.ID, made, e.Now())
+	e.changes.Add(changed(have, made, s.Machines)...)
 	return made
 }
 
@@ -70,32 +71,32 @@ type input struct {
 	Bundles map[string]node.Bundle
 }
 
-func (e *Engine) input(ctx context.Context, s *snapshot) (input, error) {
-	d, err := e.driver(s.cluster)
-	if err != nil || !s.configurable(d) {
+func (e *Engine) input(ctx context.Context, s *snapshot.Snapshot) (input, error) {
+	d, err := e.driver(s.Cluster)
+	if err != nil || !configurable(s, d) {
 		return input{}, err
 	}
 	in := input{Bundles: map[string]node.Bundle{}}
-	in.Cluster, in.APIHost, in.APIInside, in.Authorities = plainCluster(s.cluster), s.apiHost(), s.apiInside(), map[string]jeroboam.Authority{}
-	in.VirtualAddress = s.virtualAddress()
+	in.Cluster, in.APIHost, in.APIInside, in.Authorities = plainCluster(s.Cluster), s.APIHost(), s.APIInside(), map[string]jeroboam.Authority{}
+	in.VirtualAddress = s.VirtualAddress()
 	in.Gateway = coe.Gateway{URL: e.Gateway.of(d.Cloud), CA: e.Gateway.CA}
-	in.APIName = e.publicName(s.cluster)
-	for _, g := range s.groups {
+	in.APIName = e.publicName(s.Cluster)
+	for _, g := range s.Groups {
 		in.Groups = append(in.Groups, plainGroup(g))
-		version := plan.Version(s.cluster, s.groups, g)
-		if in.Bundles[g.ID], err = e.Bundle(ctx, s.cluster.Spec.COE, version); err != nil {
+		version := plan.Version(s.Cluster, s.Groups, g)
+		if in.Bundles[g.ID], err = e.Bundle(ctx, s.Cluster.Spec.COE, version); err != nil {
 			return input{}, err
 		}
 	}
-	for _, m := range s.machines {
+	for _, m := range s.Machines {
 		if !m.Status.Deleting && m.Status.Address != "" {
 			in.Machines = append(in.Machines, plainMachine(m))
 		}
 	}
-	for _, a := range s.authorities {
+	for _, a := range s.Authorities {
 		in.Authorities[a.Name] = a
 	}
-	if in.Secrets, err = e.secrets(ctx, s.cluster.ID, d.COE.Traits()); err != nil {
+	if in.Secrets, err = e.secrets(ctx, s.Cluster.ID, d.COE.Traits()); err != nil {
 		return input{}, err
 	}
 	in.Credential, err = e.credential(ctx, s)
@@ -105,38 +106,38 @@ func (e *Engine) input(ctx context.Context, s *snapshot) (input, error) {
 // configurable reports whether all is known that a config needs: the API's
 // address, the authorities, the credential and every member of the first
 // control plane.
-func (s *snapshot) configurable(d Driver) bool {
+func configurable(s *snapshot.Snapshot, d Driver) bool {
 	for _, name := range d.COE.Traits().Authorities {
-		if _, ok := s.authority(name); !ok {
+		if _, ok := s.Authority(name); !ok {
 			return false
 		}
 	}
-	if s.running() {
-		return s.apiHost() != ""
+	if s.Running() {
+		return s.APIHost() != ""
 	}
-	if _, ok := s.credential(); !ok && d.Cloud.Capabilities().Credentials {
+	if _, ok := s.Credential(); !ok && d.Cloud.Capabilities().Credentials {
 		return false
 	}
 	known := 0
-	for _, m := range s.masters() {
+	for _, m := range s.Masters() {
 		if m.Status.Address != "" {
 			known++
 		}
 	}
-	return s.apiHost() != "" && known > 0 && known >= s.wantedMasters()
+	return s.APIHost() != "" && known > 0 && known >= s.WantedMasters()
 }
 
-func (e *Engine) makeConfigs(ctx context.Context, s *snapshot, common input) *clusterConfigs {
+func (e *Engine) makeConfigs(ctx context.Context, s *snapshot.Snapshot, common input) *clusterConfigs {
 	made := &clusterConfigs{configs: map[string]node.Config{}, digests: map[string]string{}}
 	if common.Cluster.ID == "" {
 		return made
 	}
-	d, err := e.driver(s.cluster)
+	d, err := e.driver(s.Cluster)
 	if err != nil {
 		made.failure = err
 		return made
 	}
-	for _, m := range s.machines {
+	for _, m := range s.Machines {
 		if m.Status.Address == "" {
 			continue
 		}

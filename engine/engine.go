@@ -26,6 +26,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/agents"
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/gates"
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/journal"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/ledger"
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/reach"
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/trouble"
 	"github.com/jeroboam-cloud/jeroboam/engine/pace"
@@ -96,6 +97,7 @@ type Engine struct {
 	Options
 	id      string // tells this server from others, in MachineStatus.Server
 	journal journal.Journal
+	ledger  ledger.Ledger
 	configs configs
 	access  accesses
 	ways    reach.Ways
@@ -126,7 +128,7 @@ func New(o Options) *Engine {
 	}
 	o.Limits = o.Limits.orDefault()
 	id := uuid.NewString()
-	return &Engine{Options: o, id: id, journal: journal.Journal{Now: o.Now}, changes: agents.NewChanges(), here: agents.NewHere(),
+	return &Engine{Options: o, id: id, journal: journal.Journal{Now: o.Now}, ledger: ledger.Ledger{Now: o.Now}, changes: agents.NewChanges(), here: agents.NewHere(),
 		ways:    reach.Ways{Store: o.Store, Server: id, Straight: o.Dial, Agent: o.Tunnel.Dial},
 		configs: configs{room: 2 * o.Limits.Clusters}}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/snapshot"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
@@ -40,12 +41,12 @@ func (e *Engine) follow(ctx context.Context, cluster string) {
 }
 
 func (e *Engine) announce(ctx context.Context, cluster string) error {
-	s, err := e.load(ctx, cluster)
+	s, err := snapshot.Load(ctx, e.Store, cluster)
 	if err != nil {
 		return err
 	}
 	e.refresh(ctx, s)
-	for _, m := range s.machines {
+	for _, m := range s.Machines {
 		if m.Status.Target != "" && m.Status.Target != m.Status.AppliedConfig {
 			e.changes.Add(m.ID)
 		}

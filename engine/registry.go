@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/snapshot"
 	"github.com/jeroboam-cloud/jeroboam/node"
 	"github.com/jeroboam-cloud/jeroboam/node/gateway"
 	"github.com/jeroboam-cloud/jeroboam/pki"
@@ -34,7 +35,7 @@ func tokenID(token string) string {
 // Join spends a machine's token; the same key may spend it again.
 func (e *Engine) Join(ctx context.Context, machine, token, fingerprint string) error {
 	defer e.Pace.Work(ctx)()
-	return e.update(ctx, func(tx store.Tx) error {
+	return store.Retry(ctx, e.Store, func(tx store.Tx) error {
 		t, err := store.Get[store.Token](tx, tokenID(token))
 		if jeroboam.KindOf(err) == jeroboam.NotFound || (err == nil && (t.Machine != machine || (t.Used && t.Key != fingerprint))) {
 			return jeroboam.Errorf(jeroboam.Unauthenticated, "join-token", "The join token is not this machine's, or was spent.")
@@ -128,7 +129,7 @@ func (e *Engine) note(ctx context.Context, machine string, f func(*jeroboam.Mach
 	if before := m.Status; !f(&m) && reflect.DeepEqual(before, m.Status) {
 		return nil
 	}
-	return e.update(ctx, func(tx store.Tx) error { return e.noteIn(tx, machine, f) })
+	return store.Retry(ctx, e.Store, func(tx store.Tx) error { return e.noteIn(tx, machine, f) })
 }
 
 // noteIn changes a machine's status, writes it only if it is another than
@@ -164,7 +165,7 @@ func (e *Engine) Config(ctx context.Context, machine string) (config node.Config
 		return config, true, nil
 	}
 	// The plan gives turns: see to it that there is one.
-	return node.Config{}, false, e.update(ctx, func(tx store.Tx) error { return tx.Wake(m.Cluster) })
+	return node.Config{}, false, store.Retry(ctx, e.Store, func(tx store.Tx) error { return tx.Wake(m.Cluster) })
 }
 
 // config returns the machine with the config it should have in the end, as it
@@ -175,7 +176,7 @@ func (e *Engine) config(ctx context.Context, machine string, fresh time.Duration
 	}
 	have := e.configs.fresh(m.Cluster, e.Now().Add(-fresh))
 	if have == nil {
-		s, err := e.load(ctx, m.Cluster)
+		s, err := snapshot.Load(ctx, e.Store, m.Cluster)
 		if err != nil {
 			return m, node.Config{}, false, err
 		}

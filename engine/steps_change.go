@@ -31,7 +31,7 @@ func (t task) cordoned(ctx context.Context) error {
 	if !t.step.Cordon || t.step.Machine.Status.Cordoned {
 		return nil
 	}
-	return t.run.update(ctx, func(tx store.Tx) error {
+	return store.Retry(ctx, t.run.Store, func(tx store.Tx) error {
 		return t.mark(tx, func(m *jeroboam.Machine) { m.Status.Cordoned = true })
 	})
 }

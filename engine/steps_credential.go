@@ -4,10 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/snapshot"
 	"github.com/jeroboam-cloud/jeroboam/pki"
 	"github.com/jeroboam-cloud/jeroboam/plan"
 	"github.com/jeroboam-cloud/jeroboam/store"
@@ -25,7 +25,7 @@ func credentialSecret(name string) string { return "credential/" + name }
 
 // makeCredential has the cloud make the credential of the wanted generation.
 func (t task) makeCredential(ctx context.Context) error {
-	name := plan.CredentialName(t.snap.cluster)
+	name := plan.CredentialName(t.snap.Cluster)
 	credentials, ok := t.driver.Cloud.(cloud.Credentials)
 	if !ok {
 		return jeroboam.Errorf(jeroboam.Internal, "credential", "The cloud gives no credentials, though it says so.")
@@ -50,7 +50,7 @@ func (t task) makeCredential(ctx context.Context) error {
 		return fmt.Errorf("keep credential %s: %w", name, err)
 	}
 	return t.commit(ctx, func(tx store.Tx) error {
-		return t.run.made(tx, t.snap.cluster, jeroboam.KindCredential, name, made.CloudID, nil)
+		return t.run.ledger.Made(tx, t.snap.Cluster, jeroboam.KindCredential, name, made.CloudID, nil)
 	})
 }
 
@@ -82,27 +82,15 @@ func parseCredential(text jeroboam.Secret) (c credential, err error) {
 
 // credential is the cluster's credential by now, nil if it has none: that of
 // the wanted generation, or one before while that is not made.
-func (e *Engine) credential(ctx context.Context, s *snapshot) (map[string]jeroboam.Secret, error) {
-	line, ok := s.credential()
+func (e *Engine) credential(ctx context.Context, s *snapshot.Snapshot) (map[string]jeroboam.Secret, error) {
+	line, ok := s.Credential()
 	if !ok {
 		return nil, nil
 	}
-	text, err := e.Vault.Get(ctx, s.cluster.ID, credentialSecret(line.Name))
+	text, err := e.Vault.Get(ctx, s.Cluster.ID, credentialSecret(line.Name))
 	if err != nil {
 		return nil, fmt.Errorf("credential %s: %w", line.Name, err)
 	}
 	c, err := parseCredential(text)
 	return c.Values, err
-}
-
-// credential finds the ledger's line of the newest credential, which is the
-// last that was intended: the wanted one, once it is made.
-func (s *snapshot) credential() (jeroboam.Resource, bool) {
-	made := slices.DeleteFunc(slices.Clone(s.ledger), func(r jeroboam.Resource) bool {
-		return r.Kind != jeroboam.KindCredential || r.State != jeroboam.ResourceMade
-	})
-	if len(made) == 0 {
-		return jeroboam.Resource{}, false
-	}
-	return slices.MaxFunc(made, func(a, b jeroboam.Resource) int { return int(a.Seq - b.Seq) }), true
 }

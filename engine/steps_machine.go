@@ -9,6 +9,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/ledger"
 	"github.com/jeroboam-cloud/jeroboam/node"
 	"github.com/jeroboam-cloud/jeroboam/node/boot"
 	"github.com/jeroboam-cloud/jeroboam/quota"
@@ -50,13 +51,13 @@ func (t task) makeMachine(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return t.run.made(tx, t.snap.cluster, jeroboam.KindMachine, m.Name, made.CloudID, nil)
+		return t.run.ledger.Made(tx, t.snap.Cluster, jeroboam.KindMachine, m.Name, made.CloudID, nil)
 	})
 }
 
 func (t task) machineSpec(ctx context.Context) (cloud.MachineSpec, error) {
-	m, c := t.step.Machine, t.snap.cluster
-	network, err := t.snap.network()
+	m, c := t.step.Machine, t.snap.Cluster
+	network, err := t.snap.Network()
 	if err != nil {
 		return cloud.MachineSpec{}, err
 	}
@@ -69,13 +70,13 @@ func (t task) machineSpec(ctx context.Context) (cloud.MachineSpec, error) {
 		return cloud.MachineSpec{}, err
 	}
 	spec := cloud.MachineSpec{Name: m.Name, Role: m.Role, Index: m.Index, Group: m.Group, Network: network, Flavor: flavor, Image: image, Labels: c.Spec.Labels,
-		Bare: t.driver.Bare, Volumes: cloud.VolumesOf(c.Spec.Labels, t.snap.group(m.Group)),
+		Bare: t.driver.Bare, Volumes: cloud.VolumesOf(c.Spec.Labels, t.snap.Group(m.Group)),
 		Public:  cloud.PublicOf(c),
 		Keypair: cloud.Keypair{Name: c.Spec.Keypair, User: c.User}}
 	if pods := t.driver.COE.Traits().PodNetwork.In(c.Spec.Labels); pods != "" {
 		spec.Routed = []string{pods}
 	}
-	if address := t.snap.virtualAddress(); address != "" && m.IsMaster() {
+	if address := t.snap.VirtualAddress(); address != "" && m.IsMaster() {
 		spec.Routed = append(spec.Routed, address)
 	}
 	return spec, nil
@@ -86,7 +87,7 @@ func (t task) machineSpec(ctx context.Context) (cloud.MachineSpec, error) {
 // attempt wrote.
 func (t task) planned(ctx context.Context) (jeroboam.Machine, error) {
 	var m jeroboam.Machine
-	err := t.run.update(ctx, func(tx store.Tx) error {
+	err := store.Retry(ctx, t.run.Store, func(tx store.Tx) error {
 		have, err := store.List[jeroboam.Machine](tx, store.Query{Parent: t.run.id, Name: t.step.Machine.Name})
 		if err != nil {
 			return err
@@ -103,7 +104,7 @@ func (t task) planned(ctx context.Context) (jeroboam.Machine, error) {
 				return err
 			}
 		}
-		return t.run.intend(tx, t.snap.cluster, jeroboam.KindMachine, m.Name, map[string]string{attributeID: m.ID})
+		return t.run.ledger.Intend(tx, t.snap.Cluster, jeroboam.KindMachine, m.Name, map[string]string{ledger.AttributeID: m.ID})
 	})
 	return m, err
 }
@@ -113,7 +114,7 @@ func (t task) planned(ctx context.Context) (jeroboam.Machine, error) {
 // is forgotten with the former token.
 func (t task) userData(ctx context.Context, m jeroboam.Machine, image jeroboam.Image) ([]byte, error) {
 	token := rand.Text() + rand.Text()
-	err := t.run.update(ctx, func(tx store.Tx) error {
+	err := store.Retry(ctx, t.run.Store, func(tx store.Tx) error {
 		if err := dropTokens(tx, m); err != nil {
 			return err
 		}

@@ -14,7 +14,7 @@ import (
 func (t task) trust(ctx context.Context) error {
 	next := map[string]string{} // certificates by name
 	for _, name := range t.step.Targets {
-		a, _ := t.snap.authority(name)
+		a, _ := t.snap.Authority(name)
 		cert, err := t.nextAuthority(ctx, a)
 		if err != nil {
 			return fmt.Errorf("next authority %s: %w", name, err)
@@ -62,7 +62,7 @@ func (t task) reissue(ctx context.Context) error {
 // nobody's any more.
 func (t task) retire(ctx context.Context) error {
 	for _, name := range t.step.Targets {
-		a, _ := t.snap.authority(name)
+		a, _ := t.snap.Authority(name)
 		if err := t.run.Vault.Delete(ctx, t.run.id, a.KeyName(a.Generation-1)); err != nil {
 			return fmt.Errorf("forget the former authority %s: %w", name, err)
 		}
