@@ -72,7 +72,7 @@ type input struct {
 }
 
 func (e *Engine) input(ctx context.Context, s *snapshot.Snapshot) (input, error) {
-	d, err := e.driver(s.Cluster)
+	d, err := e.Drivers.Of(s.Cluster)
 	if err != nil || !configurable(s, d) {
 		return input{}, err
 	}
@@ -99,7 +99,9 @@ func (e *Engine) input(ctx context.Context, s *snapshot.Snapshot) (input, error)
 	if in.Secrets, err = e.secrets(ctx, s.Cluster.ID, d.COE.Traits()); err != nil {
 		return input{}, err
 	}
-	in.Credential, err = e.credential(ctx, s)
+	if line, ok := s.Credential(); ok {
+		in.Credential, err = e.credentials.Values(ctx, s.Cluster.ID, line.Name)
+	}
 	return in, err
 }
 
@@ -132,7 +134,7 @@ func (e *Engine) makeConfigs(ctx context.Context, s *snapshot.Snapshot, common i
 	if common.Cluster.ID == "" {
 		return made
 	}
-	d, err := e.driver(s.Cluster)
+	d, err := e.Drivers.Of(s.Cluster)
 	if err != nil {
 		made.failure = err
 		return made
@@ -141,7 +143,7 @@ func (e *Engine) makeConfigs(ctx context.Context, s *snapshot.Snapshot, common i
 		if m.Status.Address == "" {
 			continue
 		}
-		c, err := e.makeConfig(ctx, d.COE, common, m)
+		c, err := e.makeConfig(ctx, d, common, m)
 		if err != nil {
 			made.failure = fmt.Errorf("config of %s: %w", m.Name, err)
 			continue
@@ -151,7 +153,7 @@ func (e *Engine) makeConfigs(ctx context.Context, s *snapshot.Snapshot, common i
 	return made
 }
 
-func (e *Engine) makeConfig(ctx context.Context, k coe.COE, common input, m jeroboam.Machine) (node.Config, error) {
+func (e *Engine) makeConfig(ctx context.Context, d Driver, common input, m jeroboam.Machine) (node.Config, error) {
 	var err error
 	in := common.Input
 	in.Machine, in.Bundle = plainMachine(m), common.Bundles[m.Group]
@@ -164,10 +166,10 @@ func (e *Engine) makeConfig(ctx context.Context, k coe.COE, common input, m jero
 	if !m.IsMaster() {
 		in.Secrets, in.Credential = nil, nil
 	}
-	if in.Flavor, err = e.flavor(ctx, in.Cluster, m.Flavor); err != nil {
+	if in.Flavor, err = d.Catalogue.FindFlavor(ctx, in.Cluster.Project, m.Flavor); err != nil {
 		return node.Config{}, err
 	}
-	return k.Config(in)
+	return d.COE.Config(in)
 }
 
 // secrets reads what MakeAuthorities put into the vault.

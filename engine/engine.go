@@ -22,8 +22,10 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
-	"github.com/jeroboam-cloud/jeroboam/coe"
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/agents"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/authorities"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/credentials"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/drivers"
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/gates"
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/journal"
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/ledger"
@@ -36,12 +38,7 @@ import (
 )
 
 // Driver is one row of the table of drivers: which cloud, which COE.
-type Driver struct {
-	Cloud     cloud.Cloud
-	COE       coe.COE
-	Catalogue cloud.Catalogue
-	Bare      bool // machines are of metal
-}
+type Driver = drivers.Driver
 
 // Gateway is where machines find the service.
 type Gateway struct {
@@ -75,7 +72,7 @@ type Limits struct {
 type Options struct {
 	Store   store.Backend
 	Vault   vault.Vault
-	Drivers map[string]Driver // by the driver's name, jeroboam.ClusterSpec.Driver
+	Drivers drivers.Table // by the driver's name, jeroboam.ClusterSpec.Driver
 	// Bundle finds the software of a COE's version in the release catalogue;
 	// jeroboam.NotFound blocks until the operator has built it.
 	Bundle   func(ctx context.Context, coe, version string) (node.Bundle, error)
@@ -95,18 +92,18 @@ type Options struct {
 // Engine converges clusters. It is safe for concurrent use.
 type Engine struct {
 	Options
-	id      string // tells this server from others, in MachineStatus.Server
-	journal journal.Journal
-	ledger  ledger.Ledger
-	configs configs
-	access  accesses
-	ways    reach.Ways
-	things  things
-	pauses  trouble.Pauses
-	changes *agents.Changes
-	here    *agents.Here
-	gates   gates.Gates
-	working atomic.Int64
+	id          string // tells this server from others, in MachineStatus.Server
+	journal     journal.Journal
+	ledger      ledger.Ledger
+	configs     configs
+	authorities authorities.Authorities
+	credentials credentials.Credentials
+	ways        reach.Ways
+	pauses      trouble.Pauses
+	changes     *agents.Changes
+	here        *agents.Here
+	gates       gates.Gates
+	working     atomic.Int64
 }
 
 // New makes an engine; Run starts it.
@@ -129,7 +126,8 @@ func New(o Options) *Engine {
 	o.Limits = o.Limits.orDefault()
 	id := uuid.NewString()
 	return &Engine{Options: o, id: id, journal: journal.Journal{Now: o.Now}, ledger: ledger.Ledger{Now: o.Now}, changes: agents.NewChanges(), here: agents.NewHere(),
-		ways:    reach.Ways{Store: o.Store, Server: id, Straight: o.Dial, Agent: o.Tunnel.Dial},
+		ways:        reach.Ways{Store: o.Store, Server: id, Straight: o.Dial, Agent: o.Tunnel.Dial},
+		authorities: authorities.Authorities{Vault: o.Vault, Now: o.Now}, credentials: credentials.Credentials{Vault: o.Vault},
 		configs: configs{room: 2 * o.Limits.Clusters}}
 }
 
@@ -154,16 +152,6 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	defer func() { cancel(); beside.Wait() }()
 	return e.Store.Work(ctx, store.Worker{Concurrency: e.Limits.Clusters, Run: e.converge})
-}
-
-// driver finds the row a cluster was made with.
-func (e *Engine) driver(c jeroboam.Cluster) (Driver, error) {
-	d, ok := e.Drivers[c.Spec.Driver]
-	if !ok {
-		return Driver{}, jeroboam.Errorf(jeroboam.Unsupported, "driver", "This service has no driver %q.", c.Spec.Driver).
-			WithRemedy("The operator enables the driver again.")
-	}
-	return d, nil
 }
 
 func scope(c jeroboam.Cluster) cloud.Scope {

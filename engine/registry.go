@@ -218,7 +218,7 @@ func (e *Engine) Sign(ctx context.Context, machine string, request node.SignRequ
 	if err != nil {
 		return "", err
 	}
-	issuer, err := e.issuer(ctx, authority)
+	issuer, err := e.authorities.Issuer(ctx, authority)
 	if err != nil {
 		return "", err
 	}

@@ -97,8 +97,8 @@ func (t task) deleteObject(ctx context.Context) error {
 		return err
 	}
 	if r.Kind == jeroboam.KindCredential {
-		if err := t.run.Vault.Delete(ctx, t.run.id, credentialSecret(r.Name)); err != nil {
-			return fmt.Errorf("forget credential %s: %w", r.Name, err)
+		if err := t.run.credentials.Forget(ctx, t.run.id, r.Name); err != nil {
+			return err
 		}
 	}
 	return t.commit(ctx, func(tx store.Tx) error {

@@ -61,11 +61,11 @@ func (t task) machineSpec(ctx context.Context) (cloud.MachineSpec, error) {
 	if err != nil {
 		return cloud.MachineSpec{}, err
 	}
-	flavor, err := t.run.flavor(ctx, c, m.Flavor)
+	flavor, err := t.driver.Catalogue.FindFlavor(ctx, c.Project, m.Flavor)
 	if err != nil {
 		return cloud.MachineSpec{}, err
 	}
-	image, err := t.run.image(ctx, c, m.Image)
+	image, err := t.driver.Catalogue.FindImage(ctx, c.Project, m.Image)
 	if err != nil {
 		return cloud.MachineSpec{}, err
 	}

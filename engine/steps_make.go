@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -17,9 +16,6 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/plan"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
-
-// authorityLife is how long a cluster's certificate authorities are valid.
-const authorityLife = 10 * 365 * 24 * time.Hour
 
 // makeAuthorities puts the cluster's secrets and authority keys into the vault
 // and the authorities' certificates into the store. A key without its
@@ -43,7 +39,7 @@ func (t task) makeAuthorities(ctx context.Context) error {
 			continue
 		}
 		g.Go(func() (err error) {
-			if made[i], err = t.newAuthority(each, name); err != nil {
+			if made[i], err = t.run.authorities.Make(each, t.snap.Cluster, name); err != nil {
 				return fmt.Errorf("authority %s: %w", name, err)
 			}
 			return nil
@@ -65,24 +61,6 @@ func newSecret(kind coe.SecretKind) (jeroboam.Secret, error) {
 		return pki.Random32(), nil
 	}
 	return "", jeroboam.Errorf(jeroboam.Internal, "secret", "The engine cannot make a secret of kind %q.", kind)
-}
-
-func (t task) newAuthority(ctx context.Context, name string) (jeroboam.Authority, error) {
-	c, now := t.snap.Cluster, t.run.Now().UTC()
-	cert, key, err := pki.NewAuthority(t.authorityName(name), now, authorityLife)
-	if err != nil {
-		return jeroboam.Authority{}, err
-	}
-	return jeroboam.Authority{ID: jeroboam.AuthorityID(c.ID, name), Cluster: c.ID, Project: c.Project, Name: name, PEM: cert,
-		NotAfter: now.Add(authorityLife), CreatedAt: now}, t.run.Vault.Put(ctx, c.ID, name, key)
-}
-
-// authorityName is the common name of an authority of any generation.
-func (t task) authorityName(name string) string {
-	if name == jeroboam.AuthorityMain {
-		return t.snap.Cluster.Name
-	}
-	return t.snap.Cluster.Name + " " + name
 }
 
 // putNew inserts copies, so that a transaction that runs again starts from the

@@ -32,7 +32,7 @@ func (r *run) turn(ctx context.Context) (leave bool, after time.Duration, err er
 	if err := r.takeUp(ctx, s); err != nil {
 		return true, 0, err
 	}
-	d, err := r.driver(s.Cluster)
+	d, err := r.Drivers.Of(s.Cluster)
 	if err != nil {
 		return r.stuck(ctx, err)
 	}
@@ -56,7 +56,7 @@ func (r *run) turn(ctx context.Context) (leave bool, after time.Duration, err er
 // forget drops what is remembered of a cluster that is no more.
 func (r *run) forget() {
 	r.configs.forget(r.id)
-	r.access.forget(r.id)
+	r.authorities.Forget(r.id)
 	r.pauses.Keep(r.id, nil)
 }
 
