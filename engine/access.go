@@ -33,7 +33,7 @@ func (e *Engine) Access(ctx context.Context, cluster string) (coe.COE, coe.Acces
 	if c.Status.APIAddress == "" {
 		return nil, coe.Access{}, noAPI()
 	}
-	if e.publicName(c) != "" { // its address is our own door
+	if e.Tunnel.name(c) != "" { // its address is our own door
 		s, err := snapshot.Load(ctx, e.Store, cluster)
 		if err != nil {
 			return nil, coe.Access{}, err

@@ -113,8 +113,11 @@ func (r *run) unchanged(m jeroboam.Machine, node coe.Node) string {
 	if message := cmp.Or(unsettled(m.Status.Services), unready(m.Status.Services)); message != "" {
 		return message
 	}
-	made := r.configs.get(r.id)
-	if made == nil || release.Compare(node.Version, made.configs[m.ID].Bundle.Version) == 0 {
+	made := r.configs.Known(r.id)
+	if made == nil {
+		return ""
+	}
+	if config, _, _ := made.Of(m.ID); release.Compare(node.Version, config.Bundle.Version) == 0 {
 		return ""
 	}
 	return "the node still says that it runs " + node.Version

@@ -20,7 +20,7 @@ func (t task) update(ctx context.Context) error {
 		return err
 	})
 	if err == nil {
-		t.run.changes.Add(t.step.Machine.ID)
+		t.run.configs.Announce(t.step.Machine.ID)
 	}
 	return err
 }

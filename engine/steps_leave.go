@@ -7,6 +7,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/agents"
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/ledger"
 	"github.com/jeroboam-cloud/jeroboam/quota"
 	"github.com/jeroboam-cloud/jeroboam/store"
@@ -108,7 +109,7 @@ func (t task) deleteObject(ctx context.Context) error {
 		if m.ID == "" {
 			return nil
 		}
-		if err := dropTokens(tx, m); err != nil {
+		if err := agents.Disinvite(tx, m); err != nil {
 			return err
 		}
 		return forgetMachine(tx, m)

@@ -2,13 +2,13 @@ package engine
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 
 	"github.com/google/uuid"
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/agents"
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/ledger"
 	"github.com/jeroboam-cloud/jeroboam/node"
 	"github.com/jeroboam-cloud/jeroboam/node/boot"
@@ -113,16 +113,12 @@ func (t task) planned(ctx context.Context) (jeroboam.Machine, error) {
 // token of its own, and whatever was known of a former machine of this record
 // is forgotten with the former token.
 func (t task) userData(ctx context.Context, m jeroboam.Machine, image jeroboam.Image) ([]byte, error) {
-	token := rand.Text() + rand.Text()
-	err := store.Retry(ctx, t.run.Store, func(tx store.Tx) error {
-		if err := dropTokens(tx, m); err != nil {
+	var token jeroboam.Secret
+	err := store.Retry(ctx, t.run.Store, func(tx store.Tx) (err error) {
+		if token, err = agents.Invite(tx, m); err != nil {
 			return err
 		}
-		v := store.Token{ID: tokenID(token), Machine: m.ID, Cluster: m.Cluster}
-		if err := store.Put(tx, &v); err != nil {
-			return err
-		}
-		_, err := store.Edit(tx, m.ID, func(m *jeroboam.Machine) {
+		_, err = store.Edit(tx, m.ID, func(m *jeroboam.Machine) {
 			// The COE still knows a node of this name, and keeps it cordoned.
 			m.Status = jeroboam.MachineStatus{Deleting: m.Status.Deleting, Cordoned: m.Status.Cordoned}
 		})
@@ -131,22 +127,10 @@ func (t task) userData(ctx context.Context, m jeroboam.Machine, image jeroboam.I
 	if err != nil {
 		return nil, err
 	}
-	u := node.UserData{Machine: m.ID, Gateway: t.run.Gateway.of(t.driver.Cloud), CA: t.run.Gateway.CA, Token: jeroboam.Secret(token)}
+	gateway := t.run.Gateway.of(t.driver.Cloud)
+	u := node.UserData{Machine: m.ID, Gateway: gateway.URL, CA: gateway.CA, Token: token}
 	if !t.driver.Cloud.Capabilities().StockImages {
 		return json.Marshal(u)
 	}
 	return boot.Render(image.Distro, u, t.run.Gateway.Agent)
-}
-
-func dropTokens(tx store.Tx, m jeroboam.Machine) error {
-	tokens, err := store.List[store.Token](tx, store.Query{Parent: m.Cluster, Name: m.ID})
-	if err != nil {
-		return err
-	}
-	for _, v := range tokens {
-		if err := store.Delete(tx, v); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -23,18 +23,18 @@ func (e *Engine) Passage(ctx context.Context, cluster string) (net.Conn, error) 
 	return e.ways.Passage(ctx, cluster)
 }
 
-// publicName is the name by which users reach the cluster's API through the
-// service, "" if they do not.
-func (e *Engine) publicName(c jeroboam.Cluster) string {
-	if e.Tunnel.Domain == "" || c.Spec.APIAccess() != jeroboam.APITunnel {
+// name is by which users reach the cluster's API through the service, "" if they
+// do not.
+func (t Tunnel) name(c jeroboam.Cluster) string {
+	if t.Domain == "" || c.Spec.APIAccess() != jeroboam.APITunnel {
 		return ""
 	}
-	return c.ID + "." + e.Tunnel.Domain
+	return c.ID + "." + t.Domain
 }
 
 // publicEndpoint is where users find the API that answers at the host.
 func (e *Engine) publicEndpoint(c jeroboam.Cluster, t coe.Traits, host string) string {
-	if name := e.publicName(c); name != "" {
+	if name := e.Tunnel.name(c); name != "" {
 		return t.Scheme + "://" + net.JoinHostPort(name, e.Tunnel.Port)
 	}
 	return endpointOf(t, host)

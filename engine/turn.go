@@ -8,6 +8,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/coe"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/configs"
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/journal"
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/snapshot"
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/trouble"
@@ -55,7 +56,7 @@ func (r *run) turn(ctx context.Context) (leave bool, after time.Duration, err er
 
 // forget drops what is remembered of a cluster that is no more.
 func (r *run) forget() {
-	r.configs.forget(r.id)
+	r.configs.Forget(r.id)
 	r.authorities.Forget(r.id)
 	r.pauses.Keep(r.id, nil)
 }
@@ -111,10 +112,10 @@ func (r *run) stuck(ctx context.Context, cause error) (bool, time.Duration, erro
 func (r *run) plan(ctx context.Context, s *snapshot.Snapshot, d Driver) []plan.Step {
 	actual := plan.Actual{Authorities: s.Authorities, Machines: s.Machines, Ledger: s.Ledger, Lost: r.watch.lost}
 	if !s.Cluster.Spec.Deleted {
-		made := r.refresh(ctx, s)
-		actual.Digests, actual.Disrupted = made.digests, disrupted(s, d, made)
-		r.unconfigurable = made.failure
-		if made.failure != nil && r.op.Load() == nil {
+		made := r.configs.Refresh(ctx, s)
+		actual.Digests, actual.Disrupted = made.Digests, disrupted(s, d, made)
+		r.unconfigurable = made.Failure
+		if made.Failure != nil && r.op.Load() == nil {
 			actual.Digests = applied(s.Machines) // a cluster that runs does not need to be configured anew
 		}
 	}
@@ -124,15 +125,15 @@ func (r *run) plan(ctx context.Context, s *snapshot.Snapshot, d Driver) []plan.S
 
 // disrupted finds the workers that have to be emptied before they take the
 // config that is made for them.
-func disrupted(s *snapshot.Snapshot, d Driver, made *clusterConfigs) map[string]bool {
+func disrupted(s *snapshot.Snapshot, d Driver, made *configs.Made) map[string]bool {
 	out := map[string]bool{}
 	upgrader, ok := d.COE.(coe.Upgrader)
 	if !ok {
 		return out
 	}
 	for _, m := range s.Machines {
-		config, ok := made.configs[m.ID]
-		if from := s.Version(m); ok && !m.IsMaster() && from != "" {
+		config, ready, _ := made.Of(m.ID)
+		if from := s.Version(m); ready && !m.IsMaster() && from != "" {
 			out[m.ID] = upgrader.Disrupts(from, config.Bundle.Version)
 		}
 	}
