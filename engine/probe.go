@@ -167,7 +167,7 @@ func (r *run) askOnce(ctx context.Context, s *snapshot.Snapshot, d Driver, p *pr
 	if op == nil {
 		return false, nil
 	}
-	access, err := r.accessTo(ctx, s)
+	access, err := r.accessTo(ctx, d, s)
 	if err != nil {
 		return false, err
 	}

@@ -42,7 +42,7 @@ func (t task) uncordon(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	access, err := t.run.accessTo(ctx, t.snap)
+	access, err := t.run.accessTo(ctx, t.driver, t.snap)
 	if err != nil {
 		return err
 	}

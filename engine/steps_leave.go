@@ -42,7 +42,7 @@ func (t task) drain(ctx context.Context) error {
 	if err := t.cordoned(ctx); err != nil {
 		return err
 	}
-	access, err := t.run.accessTo(ctx, t.snap)
+	access, err := t.run.accessTo(ctx, t.driver, t.snap)
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (t task) drain(ctx context.Context) error {
 }
 
 func (t task) remove(ctx context.Context) error {
-	access, err := t.run.accessTo(ctx, t.snap)
+	access, err := t.run.accessTo(ctx, t.driver, t.snap)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/ledger"
 	"github.com/jeroboam-cloud/jeroboam/plan"
+	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
 // Masters are the control-plane machines that stay, by index.
@@ -53,6 +54,15 @@ func (s *Snapshot) APIHost() string {
 		return m.Status.Reached()
 	}
 	return ""
+}
+
+// APIHost is Snapshot.APIHost for who needs nothing else, by now.
+func APIHost(tx store.Tx, c jeroboam.Cluster) (string, error) {
+	s := &Snapshot{Cluster: c}
+	if err := s.readObjects(tx); err != nil {
+		return "", err
+	}
+	return s.APIHost(), nil
 }
 
 // APIInside is the address of the API for nodes, "" if that is APIHost: what the

@@ -35,20 +35,13 @@ func Load(ctx context.Context, db store.Backend, cluster string) (*Snapshot, err
 }
 
 func (s *Snapshot) read(tx store.Tx, id string) (err error) {
-	of := store.Query{Parent: id}
 	if s.Cluster, err = store.Get[jeroboam.Cluster](tx, id); err != nil {
 		return err
 	}
-	if s.Groups, err = store.List[jeroboam.NodeGroup](tx, of); err != nil {
+	if err := s.readObjects(tx); err != nil {
 		return err
 	}
-	if s.Machines, err = store.List[jeroboam.Machine](tx, of); err != nil {
-		return err
-	}
-	if s.Ledger, err = store.List[jeroboam.Resource](tx, of); err != nil {
-		return err
-	}
-	if s.Authorities, err = store.List[jeroboam.Authority](tx, of); err != nil {
+	if s.Authorities, err = store.List[jeroboam.Authority](tx, store.Query{Parent: id}); err != nil {
 		return err
 	}
 	recent, err := store.List[jeroboam.Operation](tx, store.Query{Parent: id, Desc: true, Limit: recentOperations})
@@ -57,6 +50,19 @@ func (s *Snapshot) read(tx store.Tx, id string) (err error) {
 	}
 	s.Operations = slices.DeleteFunc(recent, func(o jeroboam.Operation) bool { return o.State.Ended() })
 	slices.Reverse(s.Operations)
+	return err
+}
+
+// readObjects reads what there is of the cluster.
+func (s *Snapshot) readObjects(tx store.Tx) (err error) {
+	of := store.Query{Parent: s.Cluster.ID}
+	if s.Groups, err = store.List[jeroboam.NodeGroup](tx, of); err != nil {
+		return err
+	}
+	if s.Machines, err = store.List[jeroboam.Machine](tx, of); err != nil {
+		return err
+	}
+	s.Ledger, err = store.List[jeroboam.Resource](tx, of)
 	return err
 }
 
