@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/jeroboam-cloud/jeroboam"
-	"github.com/jeroboam-cloud/jeroboam/engine/internal/snapshot"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
@@ -28,7 +27,7 @@ func (a *Agents) follow(ctx context.Context, cluster string) {
 		signals = append(signals, a.Store.Watch(ctx, kind, cluster))
 	}
 	for {
-		if err := a.announce(ctx, cluster); err != nil && ctx.Err() == nil && jeroboam.KindOf(err) != jeroboam.NotFound {
+		if err := a.Configs.Look(ctx, cluster); err != nil && ctx.Err() == nil && jeroboam.KindOf(err) != jeroboam.NotFound {
 			a.Log.Warn("configs not looked at", "cluster", cluster, "kind", jeroboam.KindOf(err), "reason", err)
 		}
 		select {
@@ -46,18 +45,4 @@ func (a *Agents) follow(ctx context.Context, cluster string) {
 			return
 		}
 	}
-}
-
-func (a *Agents) announce(ctx context.Context, cluster string) error {
-	s, err := snapshot.Load(ctx, a.Store, cluster)
-	if err != nil {
-		return err
-	}
-	a.Configs.Refresh(ctx, s)
-	for _, m := range s.Machines {
-		if m.Status.Target != "" && m.Status.Target != m.Status.AppliedConfig {
-			a.Configs.Announce(m.ID)
-		}
-	}
-	return nil
 }

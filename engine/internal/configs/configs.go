@@ -48,7 +48,7 @@ type Made struct {
 	Failure error             // why some config could not be made
 
 	configs     map[string]node.Config // by machine ID
-	fingerprint string
+	fingerprint string                 // of the input; "": there was none, and it is not kept
 	checked     time.Time
 }
 
@@ -62,22 +62,15 @@ func (m *Made) Of(machine string) (config node.Config, ready bool, err error) {
 }
 
 // Refresh makes a cluster's configs anew if what they are made of has changed,
-// and announces the machines whose config did.
+// and announces the machines whose config did. It is for the one who works on
+// the cluster, whose word counts: it comes again after each change.
 func (c *Configs) Refresh(ctx context.Context, s *snapshot.Snapshot) *Made {
 	have := c.kept.get(s.Cluster.ID)
-	common, err := c.input(ctx, s)
-	if err != nil {
-		return &Made{Failure: err, checked: c.Now()}
+	made := c.from(ctx, s, have)
+	if made.fingerprint != "" {
+		c.kept.put(s.Cluster.ID, made, c.Now())
+		c.Announce(changed(have, made, s.Machines)...)
 	}
-	print := fingerprint(common, s.Machines)
-	if have != nil && have.Failure == nil && have.fingerprint == print {
-		c.kept.put(s.Cluster.ID, have, c.Now())
-		return have
-	}
-	made := c.make(ctx, s, common)
-	made.fingerprint = print
-	c.kept.put(s.Cluster.ID, made, c.Now())
-	c.Announce(changed(have, made, s.Machines)...)
 	return made
 }
 
@@ -85,14 +78,67 @@ func (c *Configs) Refresh(ctx context.Context, s *snapshot.Snapshot) *Made {
 // Who changes what they are made of calls Refresh at once; only what another
 // server of the same database does is learned later.
 func (c *Configs) Fresh(ctx context.Context, cluster string, age time.Duration) (*Made, error) {
-	if have := c.kept.fresh(cluster, c.Now().Add(-age)); have != nil {
-		return have, nil
+	for {
+		if have := c.kept.fresh(cluster, c.Now().Add(-age)); have != nil {
+			return have, nil
+		}
+		if made, _, err := c.look(ctx, cluster); made != nil || err != nil {
+			return made, err
+		}
 	}
+}
+
+// Look is for a cluster that another server works on: it announces the machines
+// whose config has changed, and those that have been given their turn.
+func (c *Configs) Look(ctx context.Context, cluster string) error {
+	made, s, err := c.look(ctx, cluster)
+	for made == nil && err == nil {
+		made, s, err = c.look(ctx, cluster)
+	}
+	if err != nil {
+		return err
+	}
+	for _, m := range s.Machines {
+		if m.Status.Target != "" && m.Status.Target != m.Status.AppliedConfig {
+			c.Announce(m.ID)
+		}
+	}
+	return nil
+}
+
+// look reads a cluster and refreshes its configs. It returns none if somebody
+// else has changed them meanwhile, who may have read the cluster later.
+func (c *Configs) look(ctx context.Context, cluster string) (*Made, *snapshot.Snapshot, error) {
+	have := c.kept.get(cluster)
 	s, err := snapshot.Load(ctx, c.Store, cluster)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return c.Refresh(ctx, s), nil
+	made := c.from(ctx, s, have)
+	if made.fingerprint == "" {
+		return made, s, nil
+	}
+	if !c.kept.swap(cluster, have, made, c.Now()) {
+		return nil, nil, nil
+	}
+	c.Announce(changed(have, made, s.Machines)...)
+	return made, s, nil
+}
+
+// from is what a cluster's configs are, as it was read; have, if that still
+// holds.
+func (c *Configs) from(ctx context.Context, s *snapshot.Snapshot, have *Made) *Made {
+	common, err := c.input(ctx, s)
+	if err != nil {
+		return &Made{Failure: err}
+	}
+	print := fingerprint(common, s.Machines)
+	if have != nil && have.Failure == nil && have.fingerprint == print {
+		return have
+	}
+	made := c.make(ctx, s, common)
+	made.fingerprint = print
+	return made
 }
 
 // Known returns a cluster's configs as last found, nil if they are not kept.

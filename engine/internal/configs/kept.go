@@ -33,6 +33,22 @@ func (k *kept) fresh(cluster string, since time.Time) *Made {
 func (k *kept) put(cluster string, v *Made, now time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.keep(cluster, v, now)
+}
+
+// swap is put, unless others are kept by now than have.
+func (k *kept) swap(cluster string, have, v *Made, now time.Time) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.clusters[cluster] != have {
+		return false
+	}
+	k.keep(cluster, v, now)
+	return true
+}
+
+// keep is put; k.mu is held.
+func (k *kept) keep(cluster string, v *Made, now time.Time) {
 	if k.clusters == nil {
 		k.clusters = map[string]*Made{}
 	}
