@@ -147,10 +147,5 @@ func (a *Agents) noteIn(tx store.Tx, machine string, f func(*jeroboam.Machine) (
 }
 
 func (a *Agents) machine(ctx context.Context, id string) (jeroboam.Machine, error) {
-	var m jeroboam.Machine
-	err := a.Store.View(ctx, func(tx store.Tx) (err error) {
-		m, err = store.Get[jeroboam.Machine](tx, id)
-		return err
-	})
-	return m, err
+	return store.View(ctx, a.Store, func(tx store.Tx) (jeroboam.Machine, error) { return store.Get[jeroboam.Machine](tx, id) })
 }

@@ -85,11 +85,7 @@ func (a *Agents) Sign(ctx context.Context, machine string, request node.SignRequ
 }
 
 func (a *Agents) issuer(ctx context.Context, authority string) (*pki.Issuer, error) {
-	var of jeroboam.Authority
-	err := a.Store.View(ctx, func(tx store.Tx) (err error) {
-		of, err = store.Get[jeroboam.Authority](tx, authority)
-		return err
-	})
+	of, err := store.View(ctx, a.Store, func(tx store.Tx) (jeroboam.Authority, error) { return store.Get[jeroboam.Authority](tx, authority) })
 	if err != nil {
 		return nil, err
 	}

@@ -29,9 +29,10 @@ const recentOperations = 20
 
 // Load reads a cluster; jeroboam.NotFound when it is no more.
 func Load(ctx context.Context, db store.Backend, cluster string) (*Snapshot, error) {
-	s := &Snapshot{}
-	err := db.View(ctx, func(tx store.Tx) error { return s.read(tx, cluster) })
-	return s, err
+	return store.View(ctx, db, func(tx store.Tx) (*Snapshot, error) {
+		s := &Snapshot{}
+		return s, s.read(tx, cluster)
+	})
 }
 
 func (s *Snapshot) read(tx store.Tx, id string) (err error) {
