@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -45,7 +46,7 @@ func (a *Authorities) Administrator(ctx context.Context, of jeroboam.Authority, 
 	if err != nil {
 		return Administrator{}, fmt.Errorf("administrator's certificate: %w", err)
 	}
-	a.administrators.put(of.Cluster, issued{made, signer, a.Now().Add(administratorLife / 2)})
+	a.administrators.put(of.Cluster, issued{made, signer, a.Now().Add(administratorLife / 2)}, a.Now())
 	return made, nil
 }
 
@@ -80,11 +81,13 @@ func (a *administrators) find(cluster string, authority [sha256.Size]byte, now t
 	return v.Administrator, ok && v.authority == authority && now.Before(v.renew)
 }
 
-func (a *administrators) put(cluster string, v issued) {
+func (a *administrators) put(cluster string, v issued, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.known == nil {
 		a.known = map[string]issued{}
 	}
+	// Another server of the database may have deleted clusters of these.
+	maps.DeleteFunc(a.known, func(_ string, old issued) bool { return now.After(old.renew) })
 	a.known[cluster] = v
 }
