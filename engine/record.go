@@ -52,7 +52,7 @@ func (r *run) record(ctx context.Context, s *snapshot.Snapshot, d Driver) error 
 // the one it had.
 func (r *run) endpoint(s *snapshot.Snapshot, d Driver) string {
 	if host := s.APIHost(); host != "" && !s.Cluster.Spec.Deleted {
-		return r.publicEndpoint(s.Cluster, d.COE.Traits(), host)
+		return r.Tunnel.endpoint(s.Cluster, d.COE.Traits(), host)
 	}
 	return s.Cluster.Status.APIAddress
 }

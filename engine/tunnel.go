@@ -32,10 +32,10 @@ func (t Tunnel) name(c jeroboam.Cluster) string {
 	return c.ID + "." + t.Domain
 }
 
-// publicEndpoint is where users find the API that answers at the host.
-func (e *Engine) publicEndpoint(c jeroboam.Cluster, t coe.Traits, host string) string {
-	if name := e.Tunnel.name(c); name != "" {
-		return t.Scheme + "://" + net.JoinHostPort(name, e.Tunnel.Port)
+// endpoint is where users find the API that answers at the host.
+func (t Tunnel) endpoint(c jeroboam.Cluster, k coe.Traits, host string) string {
+	if name := t.name(c); name != "" {
+		return k.Scheme + "://" + net.JoinHostPort(name, t.Port)
 	}
-	return endpointOf(t, host)
+	return endpointOf(k, host)
 }
