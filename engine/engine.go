@@ -2,8 +2,9 @@
 // what is still to be done, does what may be done side by side, writes down
 // each step before and after, and comes back when something has happened.
 //
-// It is also the one who knows the machines for the gateway (Registry), because
-// what a machine is told depends on how far its cluster has come.
+// It is also the one who knows the machines for the gateway (Registry, which is
+// internal/agents), because what a machine is told depends on how far its
+// cluster has come.
 //
 // It knows no concrete cloud, orchestration engine, store or vault, and nothing
 // of HTTP. It keeps no state that a restart could lose: what it holds in memory
@@ -24,23 +25,24 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/coe"
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/agents"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/authorities"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/configs"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/credentials"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/drivers"
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/gates"
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/journal"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/ledger"
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/reach"
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/trouble"
 	"github.com/jeroboam-cloud/jeroboam/engine/pace"
 	"github.com/jeroboam-cloud/jeroboam/node"
+	"github.com/jeroboam-cloud/jeroboam/node/gateway"
 	"github.com/jeroboam-cloud/jeroboam/store"
 	"github.com/jeroboam-cloud/jeroboam/vault"
 )
 
 // Driver is one row of the table of drivers: which cloud, which COE.
-type Driver struct {
-	Cloud     cloud.Cloud
-	COE       coe.COE
-	Catalogue cloud.Catalogue
-	Bare      bool // machines are of metal
-}
+type Driver = drivers.Driver
 
 // Gateway is where machines find the service.
 type Gateway struct {
@@ -54,12 +56,12 @@ type Gateway struct {
 	SignAutoscaler func(csr, cluster string, now time.Time) (string, error)
 }
 
-// of is the address that the machines of a cloud find the service at.
-func (g Gateway) of(c cloud.Cloud) string {
+// of is where the machines of a cloud find the service.
+func (g Gateway) of(c cloud.Cloud) coe.Gateway {
 	if c.Capabilities().StockImages {
-		return g.Remote
+		return coe.Gateway{URL: g.Remote, CA: g.CA}
 	}
-	return g.URL
+	return coe.Gateway{URL: g.URL, CA: g.CA}
 }
 
 // Limits is how much may be done at once. A zero field means its default.
@@ -74,7 +76,7 @@ type Limits struct {
 type Options struct {
 	Store   store.Backend
 	Vault   vault.Vault
-	Drivers map[string]Driver // by the driver's name, jeroboam.ClusterSpec.Driver
+	Drivers drivers.Table // by the driver's name, jeroboam.ClusterSpec.Driver
 	// Bundle finds the software of a COE's version in the release catalogue;
 	// jeroboam.NotFound blocks until the operator has built it.
 	Bundle   func(ctx context.Context, coe, version string) (node.Bundle, error)
@@ -94,21 +96,45 @@ type Options struct {
 // Engine converges clusters. It is safe for concurrent use.
 type Engine struct {
 	Options
-	id      string // tells this server from others, in MachineStatus.Server
-	journal journal.Journal
-	configs configs
-	access  accesses
-	ways    reach.Ways
-	things  things
-	pauses  trouble.Pauses
-	changes *agents.Changes
-	here    *agents.Here
-	gates   gates.Gates
-	working atomic.Int64
+	gateway.Registry // the agents, as the gateway knows them
+
+	journal     journal.Journal
+	ledger      ledger.Ledger
+	agents      *agents.Agents
+	configs     *configs.Configs
+	authorities *authorities.Authorities
+	credentials credentials.Credentials
+	ways        reach.Ways
+	pauses      trouble.Pauses
+	gates       gates.Gates
+	working     atomic.Int64
 }
 
 // New makes an engine; Run starts it.
 func New(o Options) *Engine {
+	o = o.orDefault()
+	server := uuid.NewString() // tells this one from others, in MachineStatus.Server
+	e := &Engine{
+		Options:     o,
+		journal:     journal.Journal{Now: o.Now},
+		ledger:      ledger.Ledger{Now: o.Now},
+		authorities: &authorities.Authorities{Vault: o.Vault, Now: o.Now},
+		credentials: credentials.Credentials{Vault: o.Vault},
+		ways:        reach.Ways{Store: o.Store, Server: server, Straight: o.Dial, Agent: o.Tunnel.Dial},
+	}
+	e.configs = configs.New(configs.Options{
+		Store: o.Store, Vault: o.Vault, Drivers: o.Drivers, Bundle: o.Bundle, Now: o.Now, Room: 2 * o.Limits.Clusters,
+		Gateway: o.Gateway.of, APIName: o.Tunnel.name,
+	})
+	e.agents = agents.New(agents.Options{
+		Store: o.Store, Configs: e.configs, Authorities: e.authorities, SignAutoscaler: o.Gateway.SignAutoscaler,
+		Pace: o.Pace, Now: o.Now, Log: o.Log, Server: server, Shared: o.Shared, ServerURL: o.Gateway.Peer,
+	})
+	e.Registry = e.agents
+	return e
+}
+
+func (o Options) orDefault() Options {
 	if o.Dial == nil {
 		o.Dial = new(net.Dialer).DialContext
 	}
@@ -125,10 +151,7 @@ func New(o Options) *Engine {
 		o.Pace = &pace.Pace{}
 	}
 	o.Limits = o.Limits.orDefault()
-	id := uuid.NewString()
-	return &Engine{Options: o, id: id, journal: journal.Journal{Now: o.Now}, changes: agents.NewChanges(), here: agents.NewHere(),
-		ways:    reach.Ways{Store: o.Store, Server: id, Straight: o.Dial, Agent: o.Tunnel.Dial},
-		configs: configs{room: 2 * o.Limits.Clusters}}
+	return o
 }
 
 func (l Limits) orDefault() Limits {
@@ -146,22 +169,10 @@ func (l Limits) orDefault() Limits {
 func (e *Engine) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var beside sync.WaitGroup
-	beside.Go(func() { e.changes.Forward(ctx) })
-	if e.Shared {
-		beside.Go(func() { e.here.Follow(ctx, e.follow) })
-	}
+	beside.Go(func() { e.configs.Forward(ctx) })
+	beside.Go(func() { e.agents.Follow(ctx) })
 	defer func() { cancel(); beside.Wait() }()
 	return e.Store.Work(ctx, store.Worker{Concurrency: e.Limits.Clusters, Run: e.converge})
-}
-
-// driver finds the row a cluster was made with.
-func (e *Engine) driver(c jeroboam.Cluster) (Driver, error) {
-	d, ok := e.Drivers[c.Spec.Driver]
-	if !ok {
-		return Driver{}, jeroboam.Errorf(jeroboam.Unsupported, "driver", "This service has no driver %q.", c.Spec.Driver).
-			WithRemedy("The operator enables the driver again.")
-	}
-	return d, nil
 }
 
 func scope(c jeroboam.Cluster) cloud.Scope {

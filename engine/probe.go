@@ -9,6 +9,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/coe"
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/journal"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/snapshot"
 	"github.com/jeroboam-cloud/jeroboam/plan"
 	"github.com/jeroboam-cloud/jeroboam/release"
 	"github.com/jeroboam-cloud/jeroboam/store"
@@ -112,8 +113,11 @@ func (r *run) unchanged(m jeroboam.Machine, node coe.Node) string {
 	if message := cmp.Or(unsettled(m.Status.Services), unready(m.Status.Services)); message != "" {
 		return message
 	}
-	made := r.configs.get(r.id)
-	if made == nil || release.Compare(node.Version, made.configs[m.ID].Bundle.Version) == 0 {
+	made := r.configs.Known(r.id)
+	if made == nil {
+		return ""
+	}
+	if config, _, _ := made.Of(m.ID); release.Compare(node.Version, config.Bundle.Version) == 0 {
 		return ""
 	}
 	return "the node still says that it runs " + node.Version
@@ -121,7 +125,7 @@ func (r *run) unchanged(m jeroboam.Machine, node coe.Node) string {
 
 // inquire says which steps wait for a node to be ready, and sees to it that
 // somebody asks.
-func (r *run) inquire(ctx context.Context, s *snapshot, d Driver, awaited []plan.Step) {
+func (r *run) inquire(ctx context.Context, s *snapshot.Snapshot, d Driver, awaited []plan.Step) {
 	if p := r.prober.probe; p != nil {
 		p.awaited.Store(&awaited)
 		return
@@ -138,7 +142,7 @@ func (r *run) inquire(ctx context.Context, s *snapshot, d Driver, awaited []plan
 }
 
 // ask asks until there is news, nobody waits any more, or it has taken a while.
-func (r *run) ask(ctx context.Context, s *snapshot, d Driver, p *probe, limit, pause time.Duration) error {
+func (r *run) ask(ctx context.Context, s *snapshot.Snapshot, d Driver, p *probe, limit, pause time.Duration) error {
 	for began := r.Now(); ; {
 		p.asked = r.Now()
 		news, err := r.askOnce(ctx, s, d, p, limit)
@@ -156,14 +160,14 @@ func (r *run) ask(ctx context.Context, s *snapshot, d Driver, p *probe, limit, p
 }
 
 // askOnce asks the COE about its nodes, and writes down those that have become ready.
-func (r *run) askOnce(ctx context.Context, s *snapshot, d Driver, p *probe, limit time.Duration) (news bool, err error) {
+func (r *run) askOnce(ctx context.Context, s *snapshot.Snapshot, d Driver, p *probe, limit time.Duration) (news bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	op := r.op.Load()
 	if op == nil {
 		return false, nil
 	}
-	access, err := r.accessTo(ctx, s)
+	access, err := r.accessTo(ctx, d, s)
 	if err != nil {
 		return false, err
 	}
@@ -186,7 +190,7 @@ func (r *run) probingSince() time.Time {
 
 // recordReady writes down the nodes that are ready and were awaited, and reports
 // whether there are any.
-func (r *run) recordReady(ctx context.Context, op jeroboam.Operation, s *snapshot, h coe.Health, awaited []plan.Step) (any bool, err error) {
+func (r *run) recordReady(ctx context.Context, op jeroboam.Operation, s *snapshot.Snapshot, h coe.Health, awaited []plan.Step) (any bool, err error) {
 	nodes := make(map[string]coe.Node, len(h.Nodes))
 	for _, n := range h.Nodes {
 		nodes[n.Name] = n
@@ -200,13 +204,13 @@ func (r *run) recordReady(ctx context.Context, op jeroboam.Operation, s *snapsho
 	if len(ready) == 0 {
 		return false, nil
 	}
-	return true, r.update(ctx, func(tx store.Tx) error {
+	return true, store.Retry(ctx, r.Store, func(tx store.Tx) error {
 		for _, step := range ready {
 			if err := r.nodeReady(tx, op, step, nodes[step.Machine.Name].Version); err != nil {
 				return err
 			}
 		}
-		version := s.controlPlaneVersion(nodes)
+		version := controlPlaneVersion(s, nodes)
 		_, err := store.Change(tx, op.Cluster, func(c *jeroboam.Cluster) bool {
 			same := version == "" || version == c.Status.COEVersion
 			if !same {
@@ -220,9 +224,9 @@ func (r *run) recordReady(ctx context.Context, op jeroboam.Operation, s *snapsho
 
 // controlPlaneVersion is the oldest version of a control-plane node: a cluster
 // has come to a version when all of them have.
-func (s *snapshot) controlPlaneVersion(nodes map[string]coe.Node) string {
+func controlPlaneVersion(s *snapshot.Snapshot, nodes map[string]coe.Node) string {
 	oldest := ""
-	for _, m := range s.masters() {
+	for _, m := range s.Masters() {
 		if v := nodes[m.Name].Version; v != "" && (oldest == "" || release.Compare(v, oldest) < 0) {
 			oldest = v
 		}

@@ -25,30 +25,6 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestATokenIsGoodForOneMachineAndOneKey(t *testing.T) {
-	h := open(t, cloudsim.Options{}, nil)
-	machines := h.made("c1", 1, 1)
-	worker, master := machines["c1-worker-0"].ID, machines["c1-master-0"].ID
-	const hash = "3c469e9d6c5875d37a43f353d4f88e61fcf812c66eee3457465a40b0da4153e0" // of "token"
-	h.update(func(tx store.Tx) error {
-		return store.Put(tx, &store.Token{ID: hash, Machine: worker, Cluster: "c1"})
-	})
-	for _, try := range []struct {
-		name, machine, token, key string
-		want                      jeroboam.Kind
-	}{
-		{"an unknown token is refused", worker, "guess", "k1", jeroboam.Unauthenticated},
-		{"another machine's token is refused", master, "token", "k1", jeroboam.Unauthenticated},
-		{"the machine's own is taken", worker, "token", "k1", ""},
-		{"and taken again with the same key", worker, "token", "k1", ""},
-		{"but not with another", worker, "token", "k2", jeroboam.Unauthenticated},
-	} {
-		if err := h.engine.Join(t.Context(), try.machine, try.token, try.key); jeroboam.KindOf(err) != try.want {
-			t.Errorf("%s: got %v", try.name, err)
-		}
-	}
-}
-
 func TestTheServiceSignsWhatTheConfigAsksForAndNothingElse(t *testing.T) {
 	h := open(t, cloudsim.Options{}, nil)
 	m := h.made("c1", 1, 1)["c1-worker-0"]
@@ -169,26 +145,4 @@ func TestNoSecretIsInTheJournal(t *testing.T) {
 	if len(story) < 1000 || strings.Contains(string(story), secret.Reveal()) {
 		t.Error("the story holds the secret, or is none")
 	}
-}
-
-func TestAReportIsWrittenOnlyWhenItIsNews(t *testing.T) {
-	h := open(t, cloudsim.Options{}, nil)
-	m := h.made("c1", 1, 1)["c1-worker-0"]
-	before := get[jeroboam.Machine](h, m.ID)
-	report := node.Report{Config: before.Status.AppliedConfig, Services: before.Status.Services}
-	if err := h.engine.Report(t.Context(), m.ID, report); err != nil {
-		t.Fatal(err)
-	}
-	if after := get[jeroboam.Machine](h, m.ID); after.Revision != before.Revision {
-		t.Errorf("the same report was written again")
-	}
-	report.Services = []jeroboam.ServiceState{{Name: "node", State: "failed", Message: "exit status 1"}}
-	if err := h.engine.Report(t.Context(), m.ID, report); err != nil {
-		t.Fatal(err)
-	}
-	if after := get[jeroboam.Machine](h, m.ID); after.Status.Services[0].Message != "exit status 1" {
-		t.Errorf("the report was lost: %+v", after.Status)
-	}
-	h.want(h.engine.Report(t.Context(), "nobody", report), jeroboam.NotFound)
-	h.want(h.engine.Gone(t.Context(), "nobody"), "")
 }

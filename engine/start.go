@@ -7,11 +7,12 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/journal"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/snapshot"
 	"github.com/jeroboam-cloud/jeroboam/plan"
 )
 
 // start begins every step that may begin now.
-func (r *run) start(ctx context.Context, s *snapshot, d Driver, steps []plan.Step) {
+func (r *run) start(ctx context.Context, s *snapshot.Snapshot, d Driver, steps []plan.Step) {
 	var awaited []plan.Step
 	for _, step := range plan.Ready(steps) {
 		switch step.Action {
@@ -29,7 +30,7 @@ func (r *run) start(ctx context.Context, s *snapshot, d Driver, steps []plan.Ste
 
 // waiting is the line of a step that is done by a machine's agent: it says what
 // the agent has to say.
-func (r *run) waiting(s *snapshot, step plan.Step) journal.Entry {
+func (r *run) waiting(s *snapshot.Snapshot, step plan.Step) journal.Entry {
 	m := step.Machine
 	switch {
 	case step.Action == plan.AwaitJoin:
@@ -79,7 +80,7 @@ func unsettled(services []jeroboam.ServiceState) string {
 
 // begin starts one step, unless it is under way, has to pause, or something
 // else is still being done to the same object.
-func (r *run) begin(ctx context.Context, s *snapshot, d Driver, step plan.Step) {
+func (r *run) begin(ctx context.Context, s *snapshot.Snapshot, d Driver, step plan.Step) {
 	if r.flights[step.Name] != nil || r.busy() >= r.Limits.PerCluster {
 		return
 	}

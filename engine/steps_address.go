@@ -5,19 +5,20 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/ledger"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
 // makeAddress has the cloud keep the address that the control-plane nodes hand
 // on to each other.
 func (t task) makeAddress(ctx context.Context) error {
-	c := t.snap.cluster
+	c := t.snap.Cluster
 	addresses, ok := t.driver.Cloud.(cloud.Addresses)
 	if !ok {
 		return jeroboam.Errorf(jeroboam.Unsupported, "address", "The cloud has no virtual addresses.").
 			WithRemedy("Make the cluster with a load balancer, or with one control-plane node.")
 	}
-	network, err := t.snap.network()
+	network, err := t.snap.Network()
 	if err != nil {
 		return err
 	}
@@ -33,12 +34,6 @@ func (t task) makeAddress(ctx context.Context) error {
 		return err
 	}
 	return t.commit(ctx, func(tx store.Tx) error {
-		return t.run.made(tx, c, jeroboam.KindAddress, c.Name, a.CloudID, map[string]string{attributeAddress: a.Address, attributePublic: a.Public})
+		return t.run.ledger.Made(tx, c, jeroboam.KindAddress, c.Name, a.CloudID, map[string]string{ledger.AttributeAddress: a.Address, ledger.AttributePublic: a.Public})
 	})
-}
-
-// virtualAddress is what the control-plane nodes hand on, "" if they do not.
-func (s *snapshot) virtualAddress() string {
-	line, _ := s.line(jeroboam.KindAddress)
-	return line.Attributes[attributeAddress]
 }

@@ -20,7 +20,7 @@ func (t task) update(ctx context.Context) error {
 		return err
 	})
 	if err == nil {
-		t.run.changes.Add(t.step.Machine.ID)
+		t.run.configs.Announce(t.step.Machine.ID)
 	}
 	return err
 }
@@ -31,7 +31,7 @@ func (t task) cordoned(ctx context.Context) error {
 	if !t.step.Cordon || t.step.Machine.Status.Cordoned {
 		return nil
 	}
-	return t.run.update(ctx, func(tx store.Tx) error {
+	return store.Retry(ctx, t.run.Store, func(tx store.Tx) error {
 		return t.mark(tx, func(m *jeroboam.Machine) { m.Status.Cordoned = true })
 	})
 }
@@ -42,7 +42,7 @@ func (t task) uncordon(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	access, err := t.run.accessTo(ctx, t.snap)
+	access, err := t.run.accessTo(ctx, t.driver, t.snap)
 	if err != nil {
 		return err
 	}

@@ -29,9 +29,9 @@ func (t task) dependents(ctx context.Context) ([]jeroboam.Resource, error) {
 	}
 	var fresh []jeroboam.Resource
 	for _, d := range all {
-		line := d.Line(t.snap.cluster)
+		line := d.Line(t.snap.Cluster)
 		line.CreatedAt = t.run.Now().UTC()
-		known := slices.ContainsFunc(t.snap.ledger, func(r jeroboam.Resource) bool {
+		known := slices.ContainsFunc(t.snap.Ledger, func(r jeroboam.Resource) bool {
 			return r.ID == line.ID || r.Kind == line.Kind && r.CloudID == line.CloudID
 		})
 		if !known {
@@ -43,7 +43,7 @@ func (t task) dependents(ctx context.Context) ([]jeroboam.Resource, error) {
 
 // keep writes down, in the journal too, that an object outlives its cluster.
 func (t task) keep(ctx context.Context) error {
-	return t.run.update(ctx, func(tx store.Tx) error {
+	return store.Retry(ctx, t.run.Store, func(tx store.Tx) error {
 		r, err := store.Edit(tx, t.step.Object.ID, func(r *jeroboam.Resource) { r.State = jeroboam.ResourceKept })
 		if err != nil {
 			return err

@@ -7,6 +7,8 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/agents"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/ledger"
 	"github.com/jeroboam-cloud/jeroboam/quota"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
@@ -40,7 +42,7 @@ func (t task) drain(ctx context.Context) error {
 	if err := t.cordoned(ctx); err != nil {
 		return err
 	}
-	access, err := t.run.accessTo(ctx, t.snap)
+	access, err := t.run.accessTo(ctx, t.driver, t.snap)
 	if err != nil {
 		return err
 	}
@@ -58,7 +60,7 @@ func (t task) drain(ctx context.Context) error {
 }
 
 func (t task) remove(ctx context.Context) error {
-	access, err := t.run.accessTo(ctx, t.snap)
+	access, err := t.run.accessTo(ctx, t.driver, t.snap)
 	if err != nil {
 		return err
 	}
@@ -86,7 +88,7 @@ func (t task) deleteObject(ctx context.Context) error {
 	}
 	object := cloud.Object{Kind: r.Kind, Name: r.Name, ID: m.ID, CloudID: r.CloudID}
 	if object.ID == "" {
-		object.ID = r.Attributes[attributeID]
+		object.ID = r.Attributes[ledger.AttributeID]
 	}
 	err := t.call(ctx, "delete "+object.Kind, func() error { return t.driver.Cloud.Delete(ctx, t.scope(), object) })
 	if slow(err, reasonDeleting) {
@@ -96,18 +98,18 @@ func (t task) deleteObject(ctx context.Context) error {
 		return err
 	}
 	if r.Kind == jeroboam.KindCredential {
-		if err := t.run.Vault.Delete(ctx, t.run.id, credentialSecret(r.Name)); err != nil {
-			return fmt.Errorf("forget credential %s: %w", r.Name, err)
+		if err := t.run.credentials.Forget(ctx, t.run.id, r.Name); err != nil {
+			return err
 		}
 	}
 	return t.commit(ctx, func(tx store.Tx) error {
-		if err := t.run.erase(tx, t.run.id, r.Kind, r.Name); err != nil {
+		if err := t.run.ledger.Erase(tx, t.run.id, r.Kind, r.Name); err != nil {
 			return err
 		}
 		if m.ID == "" {
 			return nil
 		}
-		if err := dropTokens(tx, m); err != nil {
+		if err := agents.Disinvite(tx, m); err != nil {
 			return err
 		}
 		return forgetMachine(tx, m)
@@ -200,13 +202,13 @@ func (t task) adopt(ctx context.Context, objects []cloud.Object, dependents []je
 	if len(objects)+len(dependents) == 0 {
 		return nil
 	}
-	err := t.run.update(ctx, func(tx store.Tx) error {
+	err := store.Retry(ctx, t.run.Store, func(tx store.Tx) error {
 		for _, o := range objects {
-			attributes := map[string]string{attributeID: o.ID}
-			if err := t.run.intend(tx, t.snap.cluster, o.Kind, o.Name, attributes); err != nil {
+			attributes := map[string]string{ledger.AttributeID: o.ID}
+			if err := t.run.ledger.Intend(tx, t.snap.Cluster, o.Kind, o.Name, attributes); err != nil {
 				return err
 			}
-			if err := t.run.made(tx, t.snap.cluster, o.Kind, o.Name, o.CloudID, attributes); err != nil {
+			if err := t.run.ledger.Made(tx, t.snap.Cluster, o.Kind, o.Name, o.CloudID, attributes); err != nil {
 				return err
 			}
 		}

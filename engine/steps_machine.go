@@ -2,13 +2,14 @@ package engine
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 
 	"github.com/google/uuid"
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/agents"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/ledger"
 	"github.com/jeroboam-cloud/jeroboam/node"
 	"github.com/jeroboam-cloud/jeroboam/node/boot"
 	"github.com/jeroboam-cloud/jeroboam/quota"
@@ -50,32 +51,32 @@ func (t task) makeMachine(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return t.run.made(tx, t.snap.cluster, jeroboam.KindMachine, m.Name, made.CloudID, nil)
+		return t.run.ledger.Made(tx, t.snap.Cluster, jeroboam.KindMachine, m.Name, made.CloudID, nil)
 	})
 }
 
 func (t task) machineSpec(ctx context.Context) (cloud.MachineSpec, error) {
-	m, c := t.step.Machine, t.snap.cluster
-	network, err := t.snap.network()
+	m, c := t.step.Machine, t.snap.Cluster
+	network, err := t.snap.Network()
 	if err != nil {
 		return cloud.MachineSpec{}, err
 	}
-	flavor, err := t.run.flavor(ctx, c, m.Flavor)
+	flavor, err := t.driver.Catalogue.FindFlavor(ctx, c.Project, m.Flavor)
 	if err != nil {
 		return cloud.MachineSpec{}, err
 	}
-	image, err := t.run.image(ctx, c, m.Image)
+	image, err := t.driver.Catalogue.FindImage(ctx, c.Project, m.Image)
 	if err != nil {
 		return cloud.MachineSpec{}, err
 	}
 	spec := cloud.MachineSpec{Name: m.Name, Role: m.Role, Index: m.Index, Group: m.Group, Network: network, Flavor: flavor, Image: image, Labels: c.Spec.Labels,
-		Bare: t.driver.Bare, Volumes: cloud.VolumesOf(c.Spec.Labels, t.snap.group(m.Group)),
+		Bare: t.driver.Bare, Volumes: cloud.VolumesOf(c.Spec.Labels, t.snap.Group(m.Group)),
 		Public:  cloud.PublicOf(c),
 		Keypair: cloud.Keypair{Name: c.Spec.Keypair, User: c.User}}
 	if pods := t.driver.COE.Traits().PodNetwork.In(c.Spec.Labels); pods != "" {
 		spec.Routed = []string{pods}
 	}
-	if address := t.snap.virtualAddress(); address != "" && m.IsMaster() {
+	if address := t.snap.VirtualAddress(); address != "" && m.IsMaster() {
 		spec.Routed = append(spec.Routed, address)
 	}
 	return spec, nil
@@ -86,7 +87,7 @@ func (t task) machineSpec(ctx context.Context) (cloud.MachineSpec, error) {
 // attempt wrote.
 func (t task) planned(ctx context.Context) (jeroboam.Machine, error) {
 	var m jeroboam.Machine
-	err := t.run.update(ctx, func(tx store.Tx) error {
+	err := store.Retry(ctx, t.run.Store, func(tx store.Tx) error {
 		have, err := store.List[jeroboam.Machine](tx, store.Query{Parent: t.run.id, Name: t.step.Machine.Name})
 		if err != nil {
 			return err
@@ -103,7 +104,7 @@ func (t task) planned(ctx context.Context) (jeroboam.Machine, error) {
 				return err
 			}
 		}
-		return t.run.intend(tx, t.snap.cluster, jeroboam.KindMachine, m.Name, map[string]string{attributeID: m.ID})
+		return t.run.ledger.Intend(tx, t.snap.Cluster, jeroboam.KindMachine, m.Name, map[string]string{ledger.AttributeID: m.ID})
 	})
 	return m, err
 }
@@ -112,16 +113,12 @@ func (t task) planned(ctx context.Context) (jeroboam.Machine, error) {
 // token of its own, and whatever was known of a former machine of this record
 // is forgotten with the former token.
 func (t task) userData(ctx context.Context, m jeroboam.Machine, image jeroboam.Image) ([]byte, error) {
-	token := rand.Text() + rand.Text()
-	err := t.run.update(ctx, func(tx store.Tx) error {
-		if err := dropTokens(tx, m); err != nil {
+	var token jeroboam.Secret
+	err := store.Retry(ctx, t.run.Store, func(tx store.Tx) (err error) {
+		if token, err = agents.Invite(tx, m); err != nil {
 			return err
 		}
-		v := store.Token{ID: tokenID(token), Machine: m.ID, Cluster: m.Cluster}
-		if err := store.Put(tx, &v); err != nil {
-			return err
-		}
-		_, err := store.Edit(tx, m.ID, func(m *jeroboam.Machine) {
+		_, err = store.Edit(tx, m.ID, func(m *jeroboam.Machine) {
 			// The COE still knows a node of this name, and keeps it cordoned.
 			m.Status = jeroboam.MachineStatus{Deleting: m.Status.Deleting, Cordoned: m.Status.Cordoned}
 		})
@@ -130,22 +127,10 @@ func (t task) userData(ctx context.Context, m jeroboam.Machine, image jeroboam.I
 	if err != nil {
 		return nil, err
 	}
-	u := node.UserData{Machine: m.ID, Gateway: t.run.Gateway.of(t.driver.Cloud), CA: t.run.Gateway.CA, Token: jeroboam.Secret(token)}
+	gateway := t.run.Gateway.of(t.driver.Cloud)
+	u := node.UserData{Machine: m.ID, Gateway: gateway.URL, CA: gateway.CA, Token: token}
 	if !t.driver.Cloud.Capabilities().StockImages {
 		return json.Marshal(u)
 	}
 	return boot.Render(image.Distro, u, t.run.Gateway.Agent)
-}
-
-func dropTokens(tx store.Tx, m jeroboam.Machine) error {
-	tokens, err := store.List[store.Token](tx, store.Query{Parent: m.Cluster, Name: m.ID})
-	if err != nil {
-		return err
-	}
-	for _, v := range tokens {
-		if err := store.Delete(tx, v); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -5,20 +5,17 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/coe"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/ledger"
 	"github.com/jeroboam-cloud/jeroboam/pki"
 	"github.com/jeroboam-cloud/jeroboam/plan"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
-
-// authorityLife is how long a cluster's certificate authorities are valid.
-const authorityLife = 10 * 365 * 24 * time.Hour
 
 // makeAuthorities puts the cluster's secrets and authority keys into the vault
 // and the authorities' certificates into the store. A key without its
@@ -38,11 +35,11 @@ func (t task) makeAuthorities(ctx context.Context) error {
 		})
 	}
 	for i, name := range traits.Authorities {
-		if _, ok := t.snap.authority(name); ok {
+		if _, ok := t.snap.Authority(name); ok {
 			continue
 		}
 		g.Go(func() (err error) {
-			if made[i], err = t.newAuthority(each, name); err != nil {
+			if made[i], err = t.run.authorities.Make(each, t.snap.Cluster, name); err != nil {
 				return fmt.Errorf("authority %s: %w", name, err)
 			}
 			return nil
@@ -66,24 +63,6 @@ func newSecret(kind coe.SecretKind) (jeroboam.Secret, error) {
 	return "", jeroboam.Errorf(jeroboam.Internal, "secret", "The engine cannot make a secret of kind %q.", kind)
 }
 
-func (t task) newAuthority(ctx context.Context, name string) (jeroboam.Authority, error) {
-	c, now := t.snap.cluster, t.run.Now().UTC()
-	cert, key, err := pki.NewAuthority(t.authorityName(name), now, authorityLife)
-	if err != nil {
-		return jeroboam.Authority{}, err
-	}
-	return jeroboam.Authority{ID: jeroboam.AuthorityID(c.ID, name), Cluster: c.ID, Project: c.Project, Name: name, PEM: cert,
-		NotAfter: now.Add(authorityLife), CreatedAt: now}, t.run.Vault.Put(ctx, c.ID, name, key)
-}
-
-// authorityName is the common name of an authority of any generation.
-func (t task) authorityName(name string) string {
-	if name == jeroboam.AuthorityMain {
-		return t.snap.cluster.Name
-	}
-	return t.snap.cluster.Name + " " + name
-}
-
 // putNew inserts copies, so that a transaction that runs again starts from the
 // same values.
 func putNew[T store.Noun](tx store.Tx, values []T) error {
@@ -96,23 +75,23 @@ func putNew[T store.Noun](tx store.Tx, values []T) error {
 }
 
 func (t task) makeNetwork(ctx context.Context) error {
-	if err := t.intended(ctx, jeroboam.KindNetwork, t.snap.cluster.Name); err != nil {
+	if err := t.intended(ctx, jeroboam.KindNetwork, t.snap.Cluster.Name); err != nil {
 		return err
 	}
-	c := t.snap.cluster
+	c := t.snap.Cluster
 	n, err := t.ensureNetwork(ctx)
 	if err != nil {
 		return err
 	}
 	return t.commit(ctx, func(tx store.Tx) error {
-		return t.run.made(tx, c, jeroboam.KindNetwork, t.snap.cluster.Name, n.ID, n.Attributes())
+		return t.run.ledger.Made(tx, c, jeroboam.KindNetwork, t.snap.Cluster.Name, n.ID, n.Attributes())
 	})
 }
 
 func (t task) ensureNetwork(ctx context.Context) (cloud.Network, error) {
 	var n cloud.Network
 	err := t.call(ctx, "ensure network", func() (err error) {
-		n, err = t.driver.Cloud.EnsureNetwork(ctx, t.scope(), cloud.NetworkOf(t.snap.cluster, t.driver.COE.Traits().APIPort))
+		n, err = t.driver.Cloud.EnsureNetwork(ctx, t.scope(), cloud.NetworkOf(t.snap.Cluster, t.driver.COE.Traits().APIPort))
 		return err
 	})
 	return n, err
@@ -124,7 +103,7 @@ func (t task) ensureFooting(ctx context.Context) error {
 	if _, err := t.ensureNetwork(ctx); err != nil {
 		return err
 	}
-	line, ok := t.snap.line(jeroboam.KindBalancer)
+	line, ok := t.snap.Line(jeroboam.KindBalancer)
 	if !ok {
 		return nil
 	}
@@ -133,7 +112,7 @@ func (t task) ensureFooting(ctx context.Context) error {
 }
 
 func (t task) makeBalancer(ctx context.Context) error {
-	if err := t.intended(ctx, jeroboam.KindBalancer, t.snap.cluster.Name); err != nil {
+	if err := t.intended(ctx, jeroboam.KindBalancer, t.snap.Cluster.Name); err != nil {
 		return err
 	}
 	b, err := t.ensureBalancer(ctx, nil)
@@ -141,8 +120,8 @@ func (t task) makeBalancer(ctx context.Context) error {
 		return err
 	}
 	return t.commit(ctx, func(tx store.Tx) error {
-		return t.run.made(tx, t.snap.cluster, jeroboam.KindBalancer, t.snap.cluster.Name, b.CloudID, map[string]string{
-			attributeAddress: b.Address, attributePublic: b.Public})
+		return t.run.ledger.Made(tx, t.snap.Cluster, jeroboam.KindBalancer, t.snap.Cluster.Name, b.CloudID, map[string]string{
+			ledger.AttributeAddress: b.Address, ledger.AttributePublic: b.Public})
 	})
 }
 
@@ -152,8 +131,8 @@ func (t task) setBackends(ctx context.Context) error {
 		return err
 	}
 	return t.commit(ctx, func(tx store.Tx) error {
-		return t.run.made(tx, t.snap.cluster, jeroboam.KindBalancer, t.snap.cluster.Name, b.CloudID, map[string]string{
-			attributeAddress: b.Address, attributePublic: b.Public, plan.BackendsAttribute: strings.Join(t.step.Backends, ",")})
+		return t.run.ledger.Made(tx, t.snap.Cluster, jeroboam.KindBalancer, t.snap.Cluster.Name, b.CloudID, map[string]string{
+			ledger.AttributeAddress: b.Address, ledger.AttributePublic: b.Public, plan.BackendsAttribute: strings.Join(t.step.Backends, ",")})
 	})
 }
 
@@ -163,15 +142,15 @@ func (t task) ensureBalancer(ctx context.Context, backends []string) (cloud.Bala
 		return cloud.Balancer{}, jeroboam.Errorf(jeroboam.Unsupported, "balancer", "The cloud has no load balancers.").
 			WithRemedy("Ask for one control-plane node and no load balancer.")
 	}
-	network, err := t.snap.network()
+	network, err := t.snap.Network()
 	if err != nil {
 		return cloud.Balancer{}, err
 	}
-	c := t.snap.cluster
+	c := t.snap.Cluster
 	spec := cloud.BalancerSpec{Name: c.Name, Network: network, Port: t.driver.COE.Traits().APIPort, Backends: backends, Labels: c.Spec.Labels,
 		Public: cloud.Public{FloatingIP: c.Spec.FloatingIPEnabled, ExternalNetwork: c.Spec.ExternalNetwork}}
-	if line, ok := t.snap.line(jeroboam.KindBalancer); ok {
-		spec.Address = line.Attributes[attributeAddress]
+	if line, ok := t.snap.Line(jeroboam.KindBalancer); ok {
+		spec.Address = line.Attributes[ledger.AttributeAddress]
 	}
 	var b cloud.Balancer
 	err = t.call(ctx, "ensure balancer", func() (err error) {

@@ -14,8 +14,8 @@ import (
 func (t task) trust(ctx context.Context) error {
 	next := map[string]string{} // certificates by name
 	for _, name := range t.step.Targets {
-		a, _ := t.snap.authority(name)
-		cert, err := t.nextAuthority(ctx, a)
+		a, _ := t.snap.Authority(name)
+		cert, err := t.run.authorities.Next(ctx, t.snap.Cluster, a)
 		if err != nil {
 			return fmt.Errorf("next authority %s: %w", name, err)
 		}
@@ -28,19 +28,6 @@ func (t task) trust(ctx context.Context) error {
 		}
 		return fresh
 	})
-}
-
-// nextAuthority makes the key once, whoever asks how often: two certificates of
-// one key are as good as one.
-func (t task) nextAuthority(ctx context.Context, a jeroboam.Authority) (string, error) {
-	key, err := t.run.Vault.Ensure(ctx, t.run.id, a.KeyName(a.Generation+1), func() (jeroboam.Secret, error) {
-		_, key, err := pki.NewKey()
-		return key, err
-	})
-	if err != nil {
-		return "", err
-	}
-	return pki.SelfSign(key, t.authorityName(a.Name), t.run.Now().UTC(), authorityLife)
 }
 
 // reissue lets the next generation sign: the machines ask for all their
@@ -62,8 +49,8 @@ func (t task) reissue(ctx context.Context) error {
 // nobody's any more.
 func (t task) retire(ctx context.Context) error {
 	for _, name := range t.step.Targets {
-		a, _ := t.snap.authority(name)
-		if err := t.run.Vault.Delete(ctx, t.run.id, a.KeyName(a.Generation-1)); err != nil {
+		a, _ := t.snap.Authority(name)
+		if err := t.run.authorities.Retire(ctx, a); err != nil {
 			return fmt.Errorf("forget the former authority %s: %w", name, err)
 		}
 	}

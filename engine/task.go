@@ -8,6 +8,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/gates"
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/journal"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/snapshot"
 	"github.com/jeroboam-cloud/jeroboam/plan"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
@@ -16,13 +17,13 @@ import (
 // snapshot, what it changes are records.
 type task struct {
 	run    *run
-	snap   *snapshot
+	snap   *snapshot.Snapshot
 	driver Driver
 	step   plan.Step
 	op     jeroboam.Operation // when the step began
 }
 
-func (t task) scope() cloud.Scope { return scope(t.snap.cluster) }
+func (t task) scope() cloud.Scope { return scope(t.snap.Cluster) }
 
 // do does the step. Every step may run twice, and may have been cut off after
 // any of its effects the last time.
@@ -75,11 +76,19 @@ func (t task) do(ctx context.Context) error {
 // commit writes what the step has come to and ends its line of the journal, in
 // one transaction.
 func (t task) commit(ctx context.Context, f func(store.Tx) error) error {
-	return t.run.update(ctx, func(tx store.Tx) error {
+	return store.Retry(ctx, t.run.Store, func(tx store.Tx) error {
 		if err := t.done(tx); err != nil {
 			return err
 		}
 		return f(tx)
+	})
+}
+
+// intended writes down that an object is about to be made, before the cloud is
+// called.
+func (t task) intended(ctx context.Context, kind, name string) error {
+	return store.Retry(ctx, t.run.Store, func(tx store.Tx) error {
+		return t.run.ledger.Intend(tx, t.snap.Cluster, kind, name, nil)
 	})
 }
 
@@ -98,12 +107,12 @@ func (t task) operation() jeroboam.Operation {
 
 // call does a cloud call when it is its turn; name is what it is counted as.
 func (t task) call(ctx context.Context, name string, f func() error) error {
-	leave, err := t.run.enter(ctx, t.snap.cluster)
+	leave, err := t.run.enter(ctx, t.snap.Cluster)
 	if err != nil {
 		return err
 	}
 	defer leave()
-	ended := t.run.Observer.Call(ctx, t.snap.cluster.Spec.Driver, name)
+	ended := t.run.Observer.Call(ctx, t.snap.Cluster.Spec.Driver, name)
 	err = f()
 	ended(err)
 	if err != nil {

@@ -117,6 +117,18 @@ func TestAnUnknownDriverBlocks(t *testing.T) {
 		if reason := get[jeroboam.Cluster](h, "c1").Status.Reason; !strings.Contains(reason, `"k8s_sim"`) {
 			t.Errorf("the cluster's reason is %q", reason)
 		}
+		told := func() (n int) {
+			for _, e := range list[jeroboam.Event](h, "c1") {
+				if e.State == string(jeroboam.OperationBlocked) {
+					n++
+				}
+			}
+			return n
+		}
+		time.Sleep(time.Minute) // some looks later
+		if n := told(); n != 1 {
+			t.Errorf("that it is blocked is told %d times", n)
+		}
 	})
 }
 

@@ -23,19 +23,19 @@ func (e *Engine) Passage(ctx context.Context, cluster string) (net.Conn, error) 
 	return e.ways.Passage(ctx, cluster)
 }
 
-// publicName is the name by which users reach the cluster's API through the
-// service, "" if they do not.
-func (e *Engine) publicName(c jeroboam.Cluster) string {
-	if e.Tunnel.Domain == "" || c.Spec.APIAccess() != jeroboam.APITunnel {
+// name is by which users reach the cluster's API through the service, "" if they
+// do not.
+func (t Tunnel) name(c jeroboam.Cluster) string {
+	if t.Domain == "" || c.Spec.APIAccess() != jeroboam.APITunnel {
 		return ""
 	}
-	return c.ID + "." + e.Tunnel.Domain
+	return c.ID + "." + t.Domain
 }
 
-// publicEndpoint is where users find the API that answers at the host.
-func (e *Engine) publicEndpoint(c jeroboam.Cluster, t coe.Traits, host string) string {
-	if name := e.publicName(c); name != "" {
-		return t.Scheme + "://" + net.JoinHostPort(name, e.Tunnel.Port)
+// endpoint is where users find the API that answers at the host.
+func (t Tunnel) endpoint(c jeroboam.Cluster, k coe.Traits, host string) string {
+	if name := t.name(c); name != "" {
+		return k.Scheme + "://" + net.JoinHostPort(name, t.Port)
 	}
-	return endpointOf(t, host)
+	return endpointOf(k, host)
 }

@@ -8,8 +8,9 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/coe"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/configs"
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/journal"
-	"github.com/jeroboam-cloud/jeroboam/engine/internal/trouble"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/snapshot"
 	"github.com/jeroboam-cloud/jeroboam/plan"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
@@ -20,7 +21,7 @@ const repairPause = time.Minute
 // turn looks at the cluster once, starts what may start, writes down how things
 // stand, and says whether there is a reason to stay and when to look again.
 func (r *run) turn(ctx context.Context) (leave bool, after time.Duration, err error) {
-	s, err := r.load(ctx, r.id)
+	s, err := snapshot.Load(ctx, r.Store, r.id)
 	if jeroboam.KindOf(err) == jeroboam.NotFound {
 		r.forget()
 		return true, 0, nil
@@ -31,15 +32,15 @@ func (r *run) turn(ctx context.Context) (leave bool, after time.Duration, err er
 	if err := r.takeUp(ctx, s); err != nil {
 		return true, 0, err
 	}
-	d, err := r.driver(s.cluster)
+	d, err := r.Drivers.Of(s.Cluster)
 	if err != nil {
 		return r.stuck(ctx, err)
 	}
-	if r.op.Load() == nil && !s.cluster.Status.State.Resting() {
+	if r.op.Load() == nil && !s.Cluster.Status.State.Resting() {
 		r.cancelAllBut(nil)
 		return true, 0, nil // failed: it waits for a person's next word
 	}
-	if due, _ := r.watch.due(r.Now()); due && !s.cluster.Spec.Deleted {
+	if due, _ := r.watch.due(r.Now()); due && !s.Cluster.Spec.Deleted {
 		r.startLook(ctx, s, d)
 	}
 	steps := r.plan(ctx, s, d)
@@ -54,27 +55,27 @@ func (r *run) turn(ctx context.Context) (leave bool, after time.Duration, err er
 
 // forget drops what is remembered of a cluster that is no more.
 func (r *run) forget() {
-	r.configs.forget(r.id)
-	r.access.forget(r.id)
+	r.configs.Forget(r.id)
+	r.authorities.Forget(r.id)
 	r.pauses.Keep(r.id, nil)
 }
 
 // takeUp makes the newest open operation the run's own.
-func (r *run) takeUp(ctx context.Context, s *snapshot) error {
+func (r *run) takeUp(ctx context.Context, s *snapshot.Snapshot) error {
 	have := r.op.Load()
-	n := len(s.operations)
+	n := len(s.Operations)
 	switch {
 	case n == 0:
 		r.op.Store(nil)
 		return nil
-	case n == 1 && have != nil && have.ID == s.operations[0].ID:
-		r.op.Store(&s.operations[0])
+	case n == 1 && have != nil && have.ID == s.Operations[0].ID:
+		r.op.Store(&s.Operations[0])
 		return nil
 	}
 	var op *jeroboam.Operation
 	var lines journal.Lines
-	err := r.update(ctx, func(tx store.Tx) (err error) {
-		if op, err = r.journal.Open(tx, s.operations); err != nil {
+	err := store.Retry(ctx, r.Store, func(tx store.Tx) (err error) {
+		if op, err = r.journal.Open(tx, s.Operations); err != nil {
 			return err
 		}
 		lines, err = journal.Reopen(tx, *op)
@@ -83,10 +84,10 @@ func (r *run) takeUp(ctx context.Context, s *snapshot) error {
 	if err != nil {
 		return err
 	}
-	for _, old := range s.operations[:n-1] {
+	for _, old := range s.Operations[:n-1] {
 		r.ended(old, jeroboam.OperationSuperseded, nil)
 	}
-	if s.newest.State == jeroboam.OperationPending {
+	if s.Newest.State == jeroboam.OperationPending {
 		r.pauses.Keep(r.id, nil) // a new word of the user: no old back-off counts
 	}
 	r.op.Store(op)
@@ -94,44 +95,32 @@ func (r *run) takeUp(ctx context.Context, s *snapshot) error {
 	return nil
 }
 
-// stuck ends a run that cannot even plan; the operation tells why.
-func (r *run) stuck(ctx context.Context, cause error) (bool, time.Duration, error) {
-	op := r.op.Load()
-	if op == nil {
-		return true, 0, nil
-	}
-	r.cancelAllBut(nil)
-	marked := *op
-	err := r.update(ctx, func(tx store.Tx) error { return r.journal.Mark(tx, &marked, jeroboam.CauseOf(cause)) })
-	return true, trouble.Blocked, err
-}
-
 // plan asks what is left to do.
-func (r *run) plan(ctx context.Context, s *snapshot, d Driver) []plan.Step {
-	actual := plan.Actual{Authorities: s.authorities, Machines: s.machines, Ledger: s.ledger, Lost: r.watch.lost}
-	if !s.cluster.Spec.Deleted {
-		made := r.refresh(ctx, s)
-		actual.Digests, actual.Disrupted = made.digests, disrupted(s, d, made)
-		r.unconfigurable = made.failure
-		if made.failure != nil && r.op.Load() == nil {
-			actual.Digests = applied(s.machines) // a cluster that runs does not need to be configured anew
+func (r *run) plan(ctx context.Context, s *snapshot.Snapshot, d Driver) []plan.Step {
+	actual := plan.Actual{Authorities: s.Authorities, Machines: s.Machines, Ledger: s.Ledger, Lost: r.watch.lost}
+	if !s.Cluster.Spec.Deleted {
+		made := r.configs.Refresh(ctx, s)
+		actual.Digests, actual.Disrupted = made.Digests, disrupted(s, d, made)
+		r.unconfigurable = made.Failure
+		if made.Failure != nil && r.op.Load() == nil {
+			actual.Digests = applied(s.Machines) // a cluster that runs does not need to be configured anew
 		}
 	}
-	return plan.Next(plan.Desired{Cluster: s.cluster, Groups: s.groups, Authorities: d.COE.Traits().Authorities,
+	return plan.Next(plan.Desired{Cluster: s.Cluster, Groups: s.Groups, Authorities: d.COE.Traits().Authorities,
 		Credential: d.Cloud.Capabilities().Credentials}, actual)
 }
 
 // disrupted finds the workers that have to be emptied before they take the
 // config that is made for them.
-func disrupted(s *snapshot, d Driver, made *clusterConfigs) map[string]bool {
+func disrupted(s *snapshot.Snapshot, d Driver, made *configs.Made) map[string]bool {
 	out := map[string]bool{}
 	upgrader, ok := d.COE.(coe.Upgrader)
 	if !ok {
 		return out
 	}
-	for _, m := range s.machines {
-		config, ok := made.configs[m.ID]
-		if from := s.version(m); ok && !m.IsMaster() && from != "" {
+	for _, m := range s.Machines {
+		config, ready, _ := made.Of(m.ID)
+		if from := s.Version(m); ready && !m.IsMaster() && from != "" {
 			out[m.ID] = upgrader.Disrupts(from, config.Bundle.Version)
 		}
 	}
@@ -147,19 +136,19 @@ func applied(machines []jeroboam.Machine) map[string]string {
 }
 
 // mend opens the engine's own operation if a cluster at rest has lost something.
-func (r *run) mend(ctx context.Context, s *snapshot, steps []plan.Step) (stay bool, after time.Duration, err error) {
-	if !needsRepair(steps, s.machines) {
+func (r *run) mend(ctx context.Context, s *snapshot.Snapshot, steps []plan.Step) (stay bool, after time.Duration, err error) {
+	if !needsRepair(steps, s.Machines) {
 		_, after := r.watch.due(r.Now())
 		return r.watch.look != nil || (r.watch.stale && after > 0 && after < linger), after, nil
 	}
-	if n := s.newest; n.Verb == jeroboam.VerbRepair && n.State == jeroboam.OperationFailed {
+	if n := s.Newest; n.Verb == jeroboam.VerbRepair && n.State == jeroboam.OperationFailed {
 		if pause := n.FinishedAt.Add(repairPause).Sub(r.Now()); pause > 0 {
 			return false, pause, nil
 		}
 	}
 	var op *jeroboam.Operation
-	err = r.update(ctx, func(tx store.Tx) (err error) {
-		op, err = r.journal.Repair(tx, s.cluster, summary(steps))
+	err = store.Retry(ctx, r.Store, func(tx store.Tx) (err error) {
+		op, err = r.journal.Repair(tx, s.Cluster, summary(steps))
 		return err
 	})
 	if err != nil {
@@ -185,7 +174,7 @@ func summary(steps []plan.Step) string {
 }
 
 // advance does what the plan says and decides whether the operation has ended.
-func (r *run) advance(ctx context.Context, s *snapshot, d Driver, steps []plan.Step) (leave bool, after time.Duration, err error) {
+func (r *run) advance(ctx context.Context, s *snapshot.Snapshot, d Driver, steps []plan.Step) (leave bool, after time.Duration, err error) {
 	r.pauses.Keep(r.id, paced(steps))
 	r.cancelAllBut(steps)
 	if len(steps) == 0 && r.busy() == 0 {
@@ -241,66 +230,4 @@ func (r *run) cancelAllBut(steps []plan.Step) {
 			f.cancel()
 		}
 	}
-}
-
-// conclude ends the operation well; nothing is left to do.
-func (r *run) conclude(ctx context.Context, s *snapshot) (bool, time.Duration, error) {
-	op := *r.op.Load()
-	r.lines.Finish(func(string) bool { return false })
-	err := r.update(ctx, func(tx store.Tx) error {
-		if err := r.lines.Flush(tx, r.journal, op); err != nil {
-			return err
-		}
-		if err := r.showGroups(tx, s); err != nil {
-			return err
-		}
-		return r.journal.Complete(tx, op)
-	})
-	if err != nil {
-		return true, 0, err
-	}
-	r.ended(op, jeroboam.OperationComplete, nil)
-	r.op.Store(nil)
-	r.lines = journal.NewLines()
-	// One more turn: what came meanwhile is found at once, not at the next wake.
-	return false, time.Nanosecond, nil
-}
-
-// hopeless tells why the operation cannot go on: its time is up, or a step was
-// given up.
-func (r *run) hopeless(steps []plan.Step) *jeroboam.Cause {
-	if cause := r.lines.Cause(jeroboam.StepFailed); cause != nil {
-		return cause
-	}
-	op := r.op.Load()
-	if op.Deadline.IsZero() || r.Now().Before(op.Deadline) {
-		return nil
-	}
-	var open []jeroboam.Step
-	for _, s := range steps {
-		if v, ok := r.lines.Said(s.Name); ok {
-			open = append(open, jeroboam.Step{Name: s.Name, State: v.State, Message: v.Message, Cause: v.Cause})
-		}
-	}
-	return journal.Overdue(*op, open)
-}
-
-// abandon ends the operation badly; what exists stays.
-func (r *run) abandon(ctx context.Context, cause *jeroboam.Cause) (bool, time.Duration, error) {
-	op := *r.op.Load()
-	r.cancelAllBut(nil)
-	err := r.update(ctx, func(tx store.Tx) error {
-		if err := r.lines.Flush(tx, r.journal, op); err != nil {
-			return err
-		}
-		return r.journal.Fail(tx, op, cause)
-	})
-	if err != nil {
-		return true, 0, err
-	}
-	r.ended(op, jeroboam.OperationFailed, cause)
-	r.op.Store(nil)
-	r.pauses.Keep(r.id, nil)
-	r.lines = journal.NewLines()
-	return false, time.Nanosecond, nil
 }

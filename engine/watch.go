@@ -6,6 +6,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/engine/internal/snapshot"
 	"github.com/jeroboam-cloud/jeroboam/engine/internal/trouble"
 	"github.com/jeroboam-cloud/jeroboam/plan"
 )
@@ -40,9 +41,9 @@ func (w *watch) due(now time.Time) (bool, time.Duration) {
 	return wait <= 0, max(wait, 0)
 }
 
-func (r *run) startLook(ctx context.Context, s *snapshot, d Driver) {
+func (r *run) startLook(ctx context.Context, s *snapshot.Snapshot, d Driver) {
 	l := &look{lives: map[string]bool{}}
-	for _, m := range s.machines {
+	for _, m := range s.Machines {
 		if m.Status.CloudID != "" {
 			l.asked = append(l.asked, m.ID)
 		}

@@ -50,8 +50,21 @@ var mayEnter = map[string][]string{
 	"service":     {"plan", "store", "identity", "coe", "cloud", "quota", "service/access", "service/drivers", "service/federation", "service/forecast", "service/quotas"},
 	"engine":      {"plan", "cloud", "coe", "pki", "vault", "store", "quota", "node", "node/boot", "node/gateway", "release", "engine/pace"},
 	"engine/pace": {},
-	"passage":     {},
-	"monitor":     {"plan", "cloud", "coe", "pki", "vault", "store", "node", "release", "engine"},
+
+	"engine/internal/agents":      {"node", "node/gateway", "pki", "store", "engine/pace"},
+	"engine/internal/authorities": {"pki", "vault"},
+	"engine/internal/configs":     {"cloud", "coe", "node", "plan", "store", "vault"},
+	"engine/internal/credentials": {"pki", "vault"},
+	"engine/internal/drivers":     {"cloud", "coe"},
+	"engine/internal/gates":       {},
+	"engine/internal/journal":     {"plan", "store"},
+	"engine/internal/ledger":      {"store"},
+	"engine/internal/reach":       {"store"},
+	"engine/internal/snapshot":    {"cloud", "plan", "store"},
+	"engine/internal/trouble":     {},
+
+	"passage": {},
+	"monitor": {"plan", "cloud", "coe", "pki", "vault", "store", "node", "release", "engine"},
 
 	"service/access":     {"identity", "store"},
 	"service/drivers":    {"plan", "coe", "cloud"},

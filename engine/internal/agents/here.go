@@ -6,23 +6,22 @@ import (
 	"sync"
 )
 
-// Here knows whose agents this server has. An agent calls one server, and
+// here knows whose agents this server has. An agent calls one server, and
 // any may work on its cluster: what that one writes is how the agent's server
 // hears that a config has changed.
-type Here struct {
+type here struct {
 	mu       sync.Mutex
 	machines map[string]string // with an agent here: their clusters
 	agents   map[string]int    // how many those are, by cluster
 	changed  chan struct{}
 }
 
-// NewHere knows of nobody yet.
-func NewHere() *Here {
-	return &Here{machines: map[string]string{}, agents: map[string]int{}, changed: make(chan struct{}, 1)}
+func newHere() here {
+	return here{machines: map[string]string{}, agents: map[string]int{}, changed: make(chan struct{}, 1)}
 }
 
-// Came tells that the agent of a cluster's machine is here.
-func (h *Here) Came(cluster, machine string) {
+// came tells that the agent of a cluster's machine is here.
+func (h *here) came(cluster, machine string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if _, known := h.machines[machine]; known {
@@ -34,8 +33,8 @@ func (h *Here) Came(cluster, machine string) {
 	}
 }
 
-// Left tells that a machine's agent is not here any more.
-func (h *Here) Left(machine string) {
+// left tells that a machine's agent is not here any more.
+func (h *here) left(machine string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	cluster, known := h.machines[machine]
@@ -49,7 +48,7 @@ func (h *Here) Left(machine string) {
 	}
 }
 
-func (h *Here) tell() {
+func (h *here) tell() {
 	select {
 	case h.changed <- struct{}{}:
 	default:
@@ -57,14 +56,14 @@ func (h *Here) tell() {
 }
 
 // wanted are the clusters that have agents here.
-func (h *Here) wanted() map[string]int {
+func (h *here) wanted() map[string]int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return maps.Clone(h.agents)
 }
 
-// Follow runs follow for each cluster that has agents here, until ctx ends.
-func (h *Here) Follow(ctx context.Context, follow func(ctx context.Context, cluster string)) {
+// follow runs follow for each cluster that has agents here, until ctx ends.
+func (h *here) follow(ctx context.Context, follow func(ctx context.Context, cluster string)) {
 	running := map[string]context.CancelFunc{}
 	var ended sync.WaitGroup
 	defer ended.Wait()

@@ -110,26 +110,30 @@ func (j Journal) Repair(tx store.Tx, c jeroboam.Cluster, summary string) (*jerob
 	return &op, j.tellOperation(tx, op)
 }
 
-// Mark shows how an open operation stands: running, or blocked by cause.
+// Mark shows how an open operation stands: running, or blocked by cause. That it
+// still stands so is no news.
 func (j Journal) Mark(tx store.Tx, op *jeroboam.Operation, cause *jeroboam.Cause) error {
 	state := jeroboam.OperationRunning
 	if cause != nil {
 		state = jeroboam.OperationBlocked
 	}
+	news := false
 	fresh, err := store.Change(tx, op.ID, func(o *jeroboam.Operation) bool {
-		same := o.State == state && SameCause(o.Cause, cause)
-		if !o.State.Ended() {
+		news = !o.State.Ended() && (o.State != state || !SameCause(o.Cause, cause))
+		if news {
 			o.State, o.Cause = state, cause
 		}
-		return !same && !o.State.Ended()
+		return news
 	})
 	if err != nil {
 		return err
 	}
+	if *op = fresh; !news {
+		return nil
+	}
 	if err := j.tellOperation(tx, fresh); err != nil {
 		return err
 	}
-	*op = fresh
 	_, err = store.Change(tx, op.Cluster, func(c *jeroboam.Cluster) bool {
 		before := c.Status.Reason
 		c.Status.Reason = cause.Text()

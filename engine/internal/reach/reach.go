@@ -47,11 +47,7 @@ func (w *Ways) To(c jeroboam.Cluster) func(ctx context.Context, network, address
 // Passage connects a user with the API of a cluster that chose the tunnel;
 // jeroboam.NotFound for any other.
 func (w *Ways) Passage(ctx context.Context, cluster string) (net.Conn, error) {
-	var c jeroboam.Cluster
-	err := w.Store.View(ctx, func(tx store.Tx) (err error) {
-		c, err = store.Get[jeroboam.Cluster](tx, cluster)
-		return err
-	})
+	c, err := store.View(ctx, w.Store, func(tx store.Tx) (jeroboam.Cluster, error) { return store.Get[jeroboam.Cluster](tx, cluster) })
 	if err != nil {
 		return nil, err
 	}
@@ -64,10 +60,8 @@ func (w *Ways) Passage(ctx context.Context, cluster string) (net.Conn, error) {
 // byAgents connects to the API of a cluster on any of its control-plane
 // machines, those whose agents are known to be there first.
 func (w *Ways) byAgents(ctx context.Context, cluster string) (net.Conn, error) {
-	var machines []jeroboam.Machine
-	err := w.Store.View(ctx, func(tx store.Tx) (err error) {
-		machines, err = store.List[jeroboam.Machine](tx, store.Query{Parent: cluster})
-		return err
+	machines, err := store.View(ctx, w.Store, func(tx store.Tx) ([]jeroboam.Machine, error) {
+		return store.List[jeroboam.Machine](tx, store.Query{Parent: cluster})
 	})
 	if err != nil {
 		return nil, err

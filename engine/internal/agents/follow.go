@@ -1,4 +1,4 @@
-package engine
+package agents
 
 import (
 	"context"
@@ -11,16 +11,24 @@ import (
 // followPause gathers what another server writes together.
 const followPause = 100 * time.Millisecond
 
+// Follow announces, until ctx ends, the machines with an agent here whose config
+// another server has changed. It returns at once where there is no other.
+func (a *Agents) Follow(ctx context.Context) {
+	if a.Shared {
+		a.here.follow(ctx, a.follow)
+	}
+}
+
 // follow announces the machines of a cluster whose config another server has
 // changed, or has given its turn.
-func (e *Engine) follow(ctx context.Context, cluster string) {
+func (a *Agents) follow(ctx context.Context, cluster string) {
 	var signals []<-chan struct{}
 	for _, kind := range []string{store.KindMachine, store.KindResource, store.KindAuthority} {
-		signals = append(signals, e.Store.Watch(ctx, kind, cluster))
+		signals = append(signals, a.Store.Watch(ctx, kind, cluster))
 	}
 	for {
-		if err := e.announce(ctx, cluster); err != nil && ctx.Err() == nil && jeroboam.KindOf(err) != jeroboam.NotFound {
-			e.Log.Warn("configs not looked at", "cluster", cluster, "kind", jeroboam.KindOf(err), "reason", err)
+		if err := a.Configs.Look(ctx, cluster); err != nil && ctx.Err() == nil && jeroboam.KindOf(err) != jeroboam.NotFound {
+			a.Log.Warn("configs not looked at", "cluster", cluster, "kind", jeroboam.KindOf(err), "reason", err)
 		}
 		select {
 		case <-time.After(followPause):
@@ -37,18 +45,4 @@ func (e *Engine) follow(ctx context.Context, cluster string) {
 			return
 		}
 	}
-}
-
-func (e *Engine) announce(ctx context.Context, cluster string) error {
-	s, err := e.load(ctx, cluster)
-	if err != nil {
-		return err
-	}
-	e.refresh(ctx, s)
-	for _, m := range s.machines {
-		if m.Status.Target != "" && m.Status.Target != m.Status.AppliedConfig {
-			e.changes.Add(m.ID)
-		}
-	}
-	return nil
 }
