@@ -91,11 +91,8 @@ func wishOf(scope cloud.Scope, spec cloud.BalancerSpec) octavia.Wish {
 		usual = "SOURCE_IP_PORT"
 	}
 	w.Algorithm = cmp.Or(spec.Labels[nameAlgorithm], usual)
-	if callers := labelCallers.In(spec.Labels); callers != "" {
-		for text := range strings.SplitSeq(callers, ",") {
-			w.Allowed = append(w.Allowed, strings.TrimSpace(text))
-		}
-		w.Allowed = append(w.Allowed, spec.Network.CIDR)
+	if callers := callersOf(spec.Labels); len(callers) > 0 {
+		w.Allowed = append(callers, spec.Network.CIDR)
 	}
 	return w
 }
