@@ -25,7 +25,9 @@ func TestARealVirtualAddressComesBackAsItWas(t *testing.T) {
 	life, neutron := s.life("virtual", s.cloud()), s.Neutron(s.Operator.Project)
 	network := life.network()
 	spec := cloud.AddressSpec{Name: "virtual", Network: network, Public: cloud.Public{FloatingIP: true}}
-	was := again(life, func(ctx context.Context) (cloud.Address, error) { return life.cloud.EnsureAddress(ctx, life.scope, spec) })
+	was := again(life, func(ctx context.Context) (cloud.Address, error) {
+		return life.cloud.EnsureAddress(ctx, life.scope, spec)
+	})
 	machine := life.spec("virtual-master-0", network)
 	machine.Routed = append(machine.Routed, was.Address)
 	if _, err := life.ensure(machine); err != nil {
@@ -127,7 +129,9 @@ func TestARealListenerThatSomebodyChangedIsSetRight(t *testing.T) {
 	octavia := s.Octavia(s.name)
 	spec := cloud.BalancerSpec{Name: "callers", Network: network, Port: 6443, Labels: map[string]string{"master_lb_allowed_cidrs": "192.0.2.0/24"}}
 	wanted := []string{"192.0.2.0/24", network.CIDR}
-	b := again(life, func(ctx context.Context) (cloud.Balancer, error) { return life.cloud.EnsureBalancer(ctx, life.scope, spec) })
+	b := again(life, func(ctx context.Context) (cloud.Balancer, error) {
+		return life.cloud.EnsureBalancer(ctx, life.scope, spec)
+	})
 	listener := func() listeners.Listener {
 		t.Helper()
 		pages, err := listeners.List(octavia, listeners.ListOpts{LoadbalancerID: b.CloudID}).AllPages(t.Context())
@@ -150,7 +154,9 @@ func TestARealListenerThatSomebodyChangedIsSetRight(t *testing.T) {
 		if err := listeners.Update(t.Context(), octavia, l.ID, listeners.UpdateOpts{AllowedCIDRs: &by}).Err; err != nil {
 			t.Fatal(err)
 		}
-		again(life, func(ctx context.Context) (cloud.Balancer, error) { return life.cloud.EnsureBalancer(ctx, life.scope, spec) })
+		again(life, func(ctx context.Context) (cloud.Balancer, error) {
+			return life.cloud.EnsureBalancer(ctx, life.scope, spec)
+		})
 	}
 	if l := listener(); !slices.Equal(l.AllowedCIDRs, wanted) {
 		t.Errorf("it lets in %v, want %v", l.AllowedCIDRs, wanted)
@@ -180,7 +186,9 @@ func TestARealAPIIsOpenToWhoMayCallItAlone(t *testing.T) {
 	} {
 		step.spec.Name, step.spec.APIPort = life.scope.Name, 6443
 		for range 2 { // the second time nothing is done
-			again(life, func(ctx context.Context) (cloud.Network, error) { return life.cloud.EnsureNetwork(ctx, life.scope, step.spec) })
+			again(life, func(ctx context.Context) (cloud.Network, error) {
+				return life.cloud.EnsureNetwork(ctx, life.scope, step.spec)
+			})
 		}
 		if got := life.sources(neutron, life.scope.Name+"-api"); !slices.Equal(got, step.want) || (got == nil) != (step.want == nil) {
 			t.Errorf("%s: got %q, want %q", step.what, got, step.want)
