@@ -30,7 +30,7 @@ func scopeOf(cluster string) cloud.Scope {
 	return cloud.Scope{Cluster: cluster, Project: "p1", Name: cluster}
 }
 
-// repair waits for the engine's own operation; nil while there is none.
+// repair is the engine's own operation, nil while there is none.
 func (h *house) repair() (found *jeroboam.Operation) {
 	for _, op := range list[jeroboam.Operation](h, "c1") {
 		if op.Verb == jeroboam.VerbRepair {

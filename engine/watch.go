@@ -65,7 +65,12 @@ func (r *run) startLook(ctx context.Context, s *snapshot.Snapshot, d Driver) {
 	r.watch.look = l
 	t := task{run: r, snap: s, driver: d, step: plan.Step{Name: lookName}}
 	r.launch(ctx, t.step, func(ctx context.Context) error {
-		if err := t.look(ctx, l); err != nil || !l.close || l.frontLost {
+		err := t.look(ctx, l)
+		switch {
+		case err != nil || !l.close:
+			return err
+		case l.frontLost: // a step makes it again
+			_, err := t.ensureNetwork(ctx)
 			return err
 		}
 		return t.ensureFooting(ctx)
@@ -113,20 +118,21 @@ func founds(s plan.Step) bool {
 	return false
 }
 
-// landed takes in a look. One that failed tells nothing: a cloud that does not
-// answer has not lost its machines.
+// landed takes in a look. It tells nothing of what it could not see: a cloud
+// that does not answer has not lost its machines.
 func (w *watch) landed(err error) {
 	l := w.look
 	w.look = nil
-	if err != nil {
+	switch {
+	case err != nil:
 		w.stale = true
 		w.fails++
-	} else {
+	case l.close:
+		w.fails, w.begun, w.frontLost = 0, false, l.frontLost
+	default:
 		w.fails = 0
 	}
-	if l.close && err == nil {
-		w.begun, w.frontLost = false, l.frontLost
-	}
+	w.frontLost = w.frontLost || l.frontLost
 	if !l.told {
 		return
 	}
