@@ -214,6 +214,30 @@ func TestAVirtualAddressComesBackAsItWas(t *testing.T) {
 	}
 }
 
+func TestAMachineThatIsStartedHasItsFloatingAddressAgain(t *testing.T) {
+	n := &neutron{}
+	p, err := n.cloud().at(t.Context(), demo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := machine{project: p, scope: demo, spec: cloud.MachineSpec{ID: "m0", Name: "demo-master-0", Role: jeroboam.RoleMaster,
+		Network: cloud.Network{ID: "n", Subnet: "s"}, Public: cloud.Public{FloatingIP: true}}}
+	if public, err := m.publicOf(t.Context()); err != nil || public != "" {
+		t.Errorf("without a port it is reached at %q (%v)", public, err)
+	}
+	if _, err := m.ensurePort(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	was, err := m.publicOf(t.Context())
+	if err != nil || was == "" {
+		t.Fatalf("it is reached at %q (%v)", was, err)
+	}
+	m.spec.Public.Address, n.held["floatingips"][0]["port_id"] = was, nil
+	if is, err := m.publicOf(t.Context()); err != nil || is != was || len(n.held["floatingips"]) != 1 {
+		t.Errorf("it was reached at %s and is at %q (%v), of %v", was, is, err, n.held["floatingips"])
+	}
+}
+
 func TestWhoHasTheAddressByNowIsTold(t *testing.T) {
 	for who, test := range map[string]struct {
 		port   object
