@@ -51,7 +51,7 @@ func (c *Cloud) FindAddress(ctx context.Context, scope cloud.Scope, name string)
 		return cloud.Address{}, jeroboam.Errorf(jeroboam.NotFound, "address", "Neutron has no port of the address %s.", name)
 	}
 	public, err := p.leadingTo(ctx, scope, port.ID)
-	return cloud.Address{CloudID: port.ID, Address: addressOf(port), Public: public.FloatingIP}, err
+	return cloud.Address{CloudID: port.ID, Address: addressOf(port), Public: public}, err
 }
 
 func portID(p ports.Port) string { return p.ID }

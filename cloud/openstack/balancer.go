@@ -56,7 +56,7 @@ func (c *Cloud) FindBalancer(ctx context.Context, scope cloud.Scope, name string
 		return cloud.Balancer{}, jeroboam.Errorf(jeroboam.NotFound, "balancer", "Octavia has no load balancer %s.", name)
 	}
 	public, err := p.leadingTo(ctx, scope, b.VipPortID)
-	return cloud.Balancer{CloudID: b.ID, Address: b.VipAddress, Public: public.FloatingIP}, err
+	return cloud.Balancer{CloudID: b.ID, Address: b.VipAddress, Public: public}, err
 }
 
 // balances says why there can be no balancers, nil if there can.

@@ -8,7 +8,9 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
 
 	"github.com/jeroboam-cloud/jeroboam"
+	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/floating"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/mark"
 )
 
@@ -99,4 +101,27 @@ func (m machine) publicOf(ctx context.Context) (string, error) {
 		}
 	}
 	return "", nil
+}
+
+func (p *project) floating() floating.Neutron {
+	return floating.Neutron{Client: p.network, External: p.external}
+}
+
+// ensureFloating gives a port of whose an address of the outside, if it shall
+// have one.
+func (p *project) ensureFloating(ctx context.Context, scope cloud.Scope, want cloud.Public, port, whose string) (string, error) {
+	if !want.FloatingIP {
+		return "", nil
+	}
+	have, err := p.floatingOf(ctx, scope)
+	if err != nil {
+		return "", err
+	}
+	return p.floating().Ensure(ctx, scope, want, floating.Port{ID: port, Whose: whose}, have)
+}
+
+// leadingTo is the cluster's floating address that leads to a port.
+func (p *project) leadingTo(ctx context.Context, scope cloud.Scope, port string) (string, error) {
+	have, err := p.floatingOf(ctx, scope)
+	return floating.LeadingTo(port, have), err
 }
