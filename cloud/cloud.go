@@ -40,7 +40,8 @@ type NetworkSpec struct {
 	FixedSubnet     string
 	ExternalNetwork string // way out of one that is made; "": the cloud's only one
 	DNSNameserver   string
-	APIPort         int               // of control-plane machines, open to everybody; 0: none
+	APIPort         int               // of control-plane machines, open to who may call it; 0: none
+	Balanced        bool              // a balancer will call that port
 	Labels          map[string]string // the cluster's; the cloud reads its own
 }
 
@@ -75,6 +76,7 @@ type MachineSpec struct {
 type Public struct {
 	FloatingIP      bool
 	ExternalNetwork string // that the address is of; "": the cloud's only one
+	Address         string // that it had before, and has again where it can be had; "": none
 }
 
 // Keypair is whom a machine lets in by SSH; the zero value is nobody.
@@ -155,6 +157,9 @@ type Demand struct {
 // Balancers is implemented by a cloud whose Capabilities say so.
 type Balancers interface {
 	EnsureBalancer(ctx context.Context, scope Scope, spec BalancerSpec) (Balancer, error)
+	// FindBalancer tells how the balancer is reached now, and changes nothing;
+	// jeroboam.NotFound if there is none of that name.
+	FindBalancer(ctx context.Context, scope Scope, name string) (Balancer, error)
 }
 
 // BalancerSpec asks for one address in front of several.
@@ -179,8 +184,12 @@ type Balancer struct {
 // address free that no machine has for good. Machines whose MachineSpec.Routed
 // names it may take it, and whoever has it says so by ARP.
 type Addresses interface {
-	// EnsureAddress makes the address or finds it by its scope and name.
+	// EnsureAddress makes the address or finds it by its scope and name. One that
+	// it had before and that somebody else has by now is a Conflict.
 	EnsureAddress(ctx context.Context, scope Scope, spec AddressSpec) (Address, error)
+	// FindAddress tells of the address as it is now, and changes nothing;
+	// jeroboam.NotFound if there is none of that name.
+	FindAddress(ctx context.Context, scope Scope, name string) (Address, error)
 }
 
 // AddressSpec asks for one address of the machines' network.
@@ -188,6 +197,7 @@ type AddressSpec struct {
 	Name    string
 	Network Network
 	Public  Public
+	Address string // that it had before, and nothing but which will do; "": any
 }
 
 // Address is what EnsureAddress made or found.

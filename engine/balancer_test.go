@@ -30,6 +30,12 @@ func (f *fronted) EnsureBalancer(ctx context.Context, scope cloud.Scope, spec cl
 	return b, err
 }
 
+func (f *fronted) FindBalancer(ctx context.Context, scope cloud.Scope, name string) (cloud.Balancer, error) {
+	b, err := f.Cloud.FindBalancer(ctx, scope, name)
+	b.Public = floating
+	return b, err
+}
+
 func TestABalancerIsReachedFromOutsideAndCalledFromInside(t *testing.T) {
 	var front *fronted
 	h := open(t, cloudsim.Options{}, func(o *engine.Options) {

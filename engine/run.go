@@ -161,6 +161,9 @@ func (r *run) land(l landing) {
 		r.prober.landed(l.err, r.Now())
 	case lookName:
 		r.watch.landed(l.err)
+		if l.err != nil && !errors.Is(l.err, context.Canceled) {
+			r.Log.Warn("look", slog.String("cluster", r.id), slog.String("kind", string(jeroboam.KindOf(l.err))), slog.String("error", l.err.Error()))
+		}
 	default:
 		r.landStep(f, l.err)
 	}
@@ -187,9 +190,7 @@ func (r *run) landStep(f *flight, err error) {
 	f.ended(jeroboam.StepDone, nil)
 	r.pauses.Set(r.id, name, trouble.Pause{})
 	r.lines.Closed(name)
-	if f.step.Action == plan.MakeMachine {
-		r.watch.found(f.step.Machine.ID)
-	}
+	r.watch.found(f.step)
 	r.logEntry(op, name, jeroboam.StepDone, p.Attempts+1, nil)
 }
 

@@ -107,6 +107,9 @@ func (r *run) begin(ctx context.Context, s *snapshot.Snapshot, d Driver, step pl
 // whose making was cancelled is not deleted before the call has returned, and
 // the sweep waits for everybody.
 func (r *run) occupied(step plan.Step) bool {
+	if l := r.watch.look; l != nil && l.close && founds(step) {
+		return true
+	}
 	if step.Action == plan.Sweep {
 		return r.busy() > 0
 	}

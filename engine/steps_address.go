@@ -5,7 +5,6 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
-	"github.com/jeroboam-cloud/jeroboam/engine/internal/ledger"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
@@ -22,18 +21,22 @@ func (t task) makeAddress(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	spec := cloud.AddressSpec{Name: c.Name, Network: network, Public: cloud.PublicOf(c), Address: t.snap.VirtualAddress()}
+	if line, ok := t.snap.Line(jeroboam.KindAddress); ok {
+		spec.Public.Address = line.Attributes[cloud.AttributePublic]
+	}
 	if err := t.intended(ctx, jeroboam.KindAddress, c.Name); err != nil {
 		return err
 	}
 	var a cloud.Address
 	err = t.call(ctx, "ensure address", func() (err error) {
-		a, err = addresses.EnsureAddress(ctx, t.scope(), cloud.AddressSpec{Name: c.Name, Network: network, Public: cloud.PublicOf(c)})
+		a, err = addresses.EnsureAddress(ctx, t.scope(), spec)
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	return t.commit(ctx, func(tx store.Tx) error {
-		return t.run.ledger.Made(tx, c, jeroboam.KindAddress, c.Name, a.CloudID, map[string]string{ledger.AttributeAddress: a.Address, ledger.AttributePublic: a.Public})
+		return t.run.ledger.Made(tx, c, jeroboam.KindAddress, c.Name, a.CloudID, map[string]string{cloud.AttributeAddress: a.Address, cloud.AttributePublic: a.Public})
 	})
 }

@@ -73,6 +73,7 @@ func (t task) machineSpec(ctx context.Context) (cloud.MachineSpec, error) {
 		Bare: t.driver.Bare, Volumes: cloud.VolumesOf(c.Spec.Labels, t.snap.Group(m.Group)),
 		Public:  cloud.PublicOf(c),
 		Keypair: cloud.Keypair{Name: c.Spec.Keypair, User: c.User}}
+	spec.Public.Address = m.Status.Public
 	if pods := t.driver.COE.Traits().PodNetwork.In(c.Spec.Labels); pods != "" {
 		spec.Routed = []string{pods}
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/coe"
-	"github.com/jeroboam-cloud/jeroboam/engine/internal/ledger"
 	"github.com/jeroboam-cloud/jeroboam/pki"
 	"github.com/jeroboam-cloud/jeroboam/plan"
 	"github.com/jeroboam-cloud/jeroboam/store"
@@ -90,8 +89,10 @@ func (t task) makeNetwork(ctx context.Context) error {
 
 func (t task) ensureNetwork(ctx context.Context) (cloud.Network, error) {
 	var n cloud.Network
+	spec := cloud.NetworkOf(t.snap.Cluster, t.driver.COE.Traits().APIPort)
+	spec.Balanced = plan.AddressOf(t.snap.Cluster, t.snap.Groups) == plan.OnBalancer
 	err := t.call(ctx, "ensure network", func() (err error) {
-		n, err = t.driver.Cloud.EnsureNetwork(ctx, t.scope(), cloud.NetworkOf(t.snap.Cluster, t.driver.COE.Traits().APIPort))
+		n, err = t.driver.Cloud.EnsureNetwork(ctx, t.scope(), spec)
 		return err
 	})
 	return n, err
@@ -103,11 +104,10 @@ func (t task) ensureFooting(ctx context.Context) error {
 	if _, err := t.ensureNetwork(ctx); err != nil {
 		return err
 	}
-	line, ok := t.snap.Line(jeroboam.KindBalancer)
-	if !ok {
+	if _, ok := t.snap.Line(jeroboam.KindBalancer); !ok {
 		return nil
 	}
-	_, err := t.ensureBalancer(ctx, strings.FieldsFunc(line.Attributes[plan.BackendsAttribute], func(r rune) bool { return r == ',' }))
+	_, err := t.ensureBalancer(ctx, t.snap.Backends())
 	return err
 }
 
@@ -115,13 +115,13 @@ func (t task) makeBalancer(ctx context.Context) error {
 	if err := t.intended(ctx, jeroboam.KindBalancer, t.snap.Cluster.Name); err != nil {
 		return err
 	}
-	b, err := t.ensureBalancer(ctx, nil)
+	b, err := t.ensureBalancer(ctx, t.snap.Backends())
 	if err != nil {
 		return err
 	}
 	return t.commit(ctx, func(tx store.Tx) error {
 		return t.run.ledger.Made(tx, t.snap.Cluster, jeroboam.KindBalancer, t.snap.Cluster.Name, b.CloudID, map[string]string{
-			ledger.AttributeAddress: b.Address, ledger.AttributePublic: b.Public})
+			cloud.AttributeAddress: b.Address, cloud.AttributePublic: b.Public})
 	})
 }
 
@@ -132,7 +132,7 @@ func (t task) setBackends(ctx context.Context) error {
 	}
 	return t.commit(ctx, func(tx store.Tx) error {
 		return t.run.ledger.Made(tx, t.snap.Cluster, jeroboam.KindBalancer, t.snap.Cluster.Name, b.CloudID, map[string]string{
-			ledger.AttributeAddress: b.Address, ledger.AttributePublic: b.Public, plan.BackendsAttribute: strings.Join(t.step.Backends, ",")})
+			cloud.AttributeAddress: b.Address, cloud.AttributePublic: b.Public, plan.BackendsAttribute: strings.Join(t.step.Backends, ",")})
 	})
 }
 
@@ -148,9 +148,9 @@ func (t task) ensureBalancer(ctx context.Context, backends []string) (cloud.Bala
 	}
 	c := t.snap.Cluster
 	spec := cloud.BalancerSpec{Name: c.Name, Network: network, Port: t.driver.COE.Traits().APIPort, Backends: backends, Labels: c.Spec.Labels,
-		Public: cloud.Public{FloatingIP: c.Spec.FloatingIPEnabled, ExternalNetwork: c.Spec.ExternalNetwork}}
+		Public: cloud.PublicOf(c)}
 	if line, ok := t.snap.Line(jeroboam.KindBalancer); ok {
-		spec.Address = line.Attributes[ledger.AttributeAddress]
+		spec.Address, spec.Public.Address = line.Attributes[cloud.AttributeAddress], line.Attributes[cloud.AttributePublic]
 	}
 	var b cloud.Balancer
 	err = t.call(ctx, "ensure balancer", func() (err error) {

@@ -89,6 +89,7 @@ func (r *run) takeUp(ctx context.Context, s *snapshot.Snapshot) error {
 	}
 	if s.Newest.State == jeroboam.OperationPending {
 		r.pauses.Keep(r.id, nil) // a new word of the user: no old back-off counts
+		r.watch.begun, r.watch.stale = true, true
 	}
 	r.op.Store(op)
 	r.lines = lines
@@ -97,7 +98,7 @@ func (r *run) takeUp(ctx context.Context, s *snapshot.Snapshot) error {
 
 // plan asks what is left to do.
 func (r *run) plan(ctx context.Context, s *snapshot.Snapshot, d Driver) []plan.Step {
-	actual := plan.Actual{Authorities: s.Authorities, Machines: s.Machines, Ledger: s.Ledger, Lost: r.watch.lost}
+	actual := plan.Actual{Authorities: s.Authorities, Machines: s.Machines, Ledger: s.Ledger, Lost: r.watch.lost, FrontLost: r.watch.frontLost}
 	if !s.Cluster.Spec.Deleted {
 		made := r.configs.Refresh(ctx, s)
 		actual.Digests, actual.Disrupted = made.Digests, disrupted(s, d, made)
@@ -159,10 +160,14 @@ func (r *run) mend(ctx context.Context, s *snapshot.Snapshot, steps []plan.Step)
 	return true, 0, nil
 }
 
-// summary names what a repair is about: the machines in question.
+// summary names what a repair is about: the machines in question, or what
+// stands before them.
 func summary(steps []plan.Step) string {
 	var names []string
 	for _, s := range steps {
+		if s.Action == plan.MakeBalancer || s.Action == plan.MakeAddress {
+			names = append(names, s.Name)
+		}
 		if s.Machine.Name != "" && !strings.Contains(strings.Join(names, " ")+" ", s.Machine.Name+" ") {
 			names = append(names, s.Machine.Name)
 		}
@@ -211,13 +216,15 @@ func paced(steps []plan.Step) map[string]bool {
 	return out
 }
 
-// busy counts the steps under way; looking and probing are none.
+// busy counts the steps under way; looking and probing are none, but for a close
+// look, which may change something.
 func (r *run) busy() int {
 	n := len(r.flights)
-	for _, name := range []string{lookName, probeName} {
-		if r.flights[name] != nil {
-			n--
-		}
+	if r.flights[probeName] != nil {
+		n--
+	}
+	if r.flights[lookName] != nil && !r.watch.look.close {
+		n--
 	}
 	return n
 }

@@ -36,9 +36,10 @@ func (m *Monitor) wake(ctx context.Context, cluster string) error {
 	return err
 }
 
-// CheckMachines asks the clouds about the machines of every cluster at rest,
-// and wakes the engine for those that have lost one. It finds what happened
-// while nobody was watching. It takes its time where there are many.
+// CheckMachines asks the clouds about the machines of every cluster at rest and
+// what its API is called at, and wakes the engine for those that have lost one.
+// It finds what happened while nobody was watching. It takes its time where
+// there are many.
 func (m *Monitor) CheckMachines(ctx context.Context) error {
 	var problems []error
 	for last := int64(0); ; {
@@ -94,22 +95,39 @@ func (m *Monitor) checkMachines(ctx context.Context, c jeroboam.Cluster) error {
 
 func (m *Monitor) hasLost(ctx context.Context, c jeroboam.Cluster) (bool, error) {
 	var made []jeroboam.Machine
+	var ledger []jeroboam.Resource
 	err := m.Store.View(ctx, func(tx store.Tx) (err error) {
-		made, err = store.List[jeroboam.Machine](tx, store.Query{Parent: c.ID})
+		if made, err = store.List[jeroboam.Machine](tx, store.Query{Parent: c.ID}); err != nil {
+			return err
+		}
+		ledger, err = store.List[jeroboam.Resource](tx, store.Query{Parent: c.ID})
 		return err
 	})
 	if err != nil || len(made) == 0 {
 		return false, err
 	}
-	there, err := m.Clouds[c.Spec.Driver].Machines(ctx, cloud.Scope{Cluster: c.ID, Project: c.Project, Name: c.Name})
+	in, scope := m.Clouds[c.Spec.Driver], cloud.Scope{Cluster: c.ID, Project: c.Project, Name: c.Name}
+	there, err := in.Machines(ctx, scope)
 	if err != nil {
 		return false, err
 	}
-	return slices.ContainsFunc(made, func(want jeroboam.Machine) bool {
-		return !slices.ContainsFunc(there, func(have cloud.Machine) bool {
+	for _, want := range made {
+		lives := func(have cloud.Machine) bool {
 			return have.ID == want.ID && (have.State == cloud.Active || have.State == cloud.Building)
-		})
-	}), nil
+		}
+		if !slices.ContainsFunc(there, lives) {
+			return true, nil
+		}
+	}
+	for _, line := range ledger {
+		if line.State != jeroboam.ResourceMade {
+			continue
+		}
+		if stands, err := cloud.Stands(ctx, in, scope, line); err != nil || !stands {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }
 
 // Orphan is something a cloud holds for a cluster that the service does not know.

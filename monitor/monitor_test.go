@@ -249,6 +249,33 @@ func TestADeadMachineWakesTheEngine(t *testing.T) {
 			}
 		})
 	})
+	t.Run("and what stands before machines that live", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWard(t)
+			make1(w)
+			a, err := w.cloud.EnsureAddress(t.Context(), scope, cloud.AddressSpec{Name: "c1"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.put(func(tx store.Tx) error {
+				return store.Put(tx, &jeroboam.Resource{ID: "c1/address/c1", Cluster: "c1", Project: "p", Kind: jeroboam.KindAddress, Name: "c1",
+					State: jeroboam.ResourceMade, CloudID: a.CloudID, Attributes: map[string]string{cloud.AttributeAddress: a.Address}})
+			})
+			defer w.run()()
+			time.Sleep(5 * time.Minute)
+			if n := len(w.awake()); n > 0 {
+				t.Fatalf("woken %d times for nothing", n)
+			}
+			if err := w.cloud.Delete(t.Context(), scope, cloud.Object{Kind: jeroboam.KindAddress, Name: "c1"}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			if !slices.Contains(w.awake(), "c1") {
+				t.Error("the engine sleeps")
+			}
+		})
+	})
 }
 
 func TestWhatACloudHoldsForNobodyIsAnOrphan(t *testing.T) {

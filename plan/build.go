@@ -36,10 +36,10 @@ func (b *builder) foundation() {
 		b.add(Step{Name: string(MakeNetwork), Action: MakeNetwork})
 	}
 	address := AddressOf(b.Cluster, b.Groups)
-	if _, ok := b.made(jeroboam.KindBalancer); !ok && address == OnBalancer {
+	if _, ok := b.made(jeroboam.KindBalancer); ok && b.FrontLost || !ok && address == OnBalancer {
 		b.add(Step{Name: string(MakeBalancer), Action: MakeBalancer, Needs: []string{string(MakeNetwork)}})
 	}
-	if _, ok := b.made(jeroboam.KindAddress); !ok && address == OnVirtual {
+	if _, ok := b.made(jeroboam.KindAddress); ok && b.FrontLost || !ok && address == OnVirtual {
 		b.add(Step{Name: string(MakeAddress), Action: MakeAddress, Needs: []string{string(MakeNetwork)}})
 	}
 }

@@ -25,6 +25,9 @@ type Actual struct {
 	// Lost holds the IDs of machines that were made and that the cloud says are
 	// stopped or gone.
 	Lost map[string]bool
+	// FrontLost says that the balancer or virtual address of the ledger, which
+	// the API is called at, is not there any more as the ledger tells.
+	FrontLost bool
 	// Digests holds, by machine ID, the digest of the node config the machine
 	// should run. One whose config cannot be made yet has none.
 	Digests map[string]string
@@ -41,8 +44,8 @@ const (
 	MakeAuthorities Action = "authority"  // certificate authorities and secrets
 	MakeCredential  Action = "credential" // what the cluster's nodes call the cloud with
 	MakeNetwork     Action = "network"
-	MakeBalancer    Action = "balancer"  // the one address of the API
-	MakeAddress     Action = "address"   // in place of a balancer, one that control-plane nodes hand on
+	MakeBalancer    Action = "balancer"  // the one address of the API; also makes a lost one again
+	MakeAddress     Action = "address"   // in place of a balancer, one that control-plane nodes hand on; also a lost one again
 	SetBackends     Action = "backends"  // which machines the balancer leads to
 	MakeMachine     Action = "machine"   // also starts a stopped one and makes a lost one again
 	AwaitJoin       Action = "join"      // its agent has called

@@ -95,8 +95,10 @@ func (w *world) resize() {
 	}
 }
 
-// strike stops a made machine, or takes it away with its disk.
+// strike stops a made machine, or takes it away with its disk, or takes away
+// what stands before the control plane.
 func (w *world) strike() {
+	w.actual.FrontLost = w.front() && rapid.IntRange(0, 3).Draw(w.T, "front struck") == 0
 	for _, m := range w.actual.Machines {
 		if m.Status.CloudID != "" && rapid.IntRange(0, 3).Draw(w.T, "struck") == 0 {
 			w.actual.Lost[m.ID] = true

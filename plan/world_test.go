@@ -138,9 +138,9 @@ func (w *world) do(s plan.Step) {
 	case plan.MakeNetwork:
 		w.line(jeroboam.KindNetwork, "n").State = jeroboam.ResourceMade
 	case plan.MakeBalancer:
-		w.line(jeroboam.KindBalancer, "b").State = jeroboam.ResourceMade
+		w.line(jeroboam.KindBalancer, "b").State, w.actual.FrontLost = jeroboam.ResourceMade, false
 	case plan.MakeAddress:
-		w.line(jeroboam.KindAddress, "a").State = jeroboam.ResourceMade
+		w.line(jeroboam.KindAddress, "a").State, w.actual.FrontLost = jeroboam.ResourceMade, false
 	case plan.SetBackends:
 		w.line(jeroboam.KindBalancer, "b").Attributes = map[string]string{plan.BackendsAttribute: strings.Join(s.Backends, ",")}
 	case plan.MakeMachine:
@@ -352,9 +352,16 @@ func (w *world) requireFront() {
 	}
 	want := plan.AddressOf(w.desired.Cluster, w.desired.Groups)
 	if have[jeroboam.KindAddress] != (want == plan.OnVirtual) || (want == plan.OnBalancer && !have[jeroboam.KindBalancer]) ||
-		(have[jeroboam.KindAddress] && have[jeroboam.KindBalancer]) {
+		(have[jeroboam.KindAddress] && have[jeroboam.KindBalancer]) || w.actual.FrontLost {
 		w.Fatalf("wanted is %s, there is %v", want, have)
 	}
+}
+
+// front reports whether something stands before the control plane.
+func (w *world) front() bool {
+	return slices.ContainsFunc(w.actual.Ledger, func(r jeroboam.Resource) bool {
+		return (r.Kind == jeroboam.KindBalancer || r.Kind == jeroboam.KindAddress) && r.State == jeroboam.ResourceMade
+	})
 }
 
 // requireNotInUse: a machine is not deleted under a working node.

@@ -3,6 +3,7 @@ package cloudtest
 import (
 	"errors"
 	"net/netip"
+	"strings"
 	"sync"
 
 	"github.com/jeroboam-cloud/jeroboam"
@@ -39,8 +40,46 @@ func address(s *suite) {
 	again, err := addresses.EnsureAddress(s.ctx, scope, spec)
 	s.must(err)
 	s.same(again, first)
+	s.comesBack(addresses, scope, spec, first)
 	for range 2 {
 		s.delete(scope, cloud.Object{Kind: jeroboam.KindAddress, Name: spec.Name, CloudID: first.CloudID})
 	}
 	s.same(s.list(scope), []string{"machine virtual-master-0", "network virtual"})
+}
+
+// comesBack loses an address as a person would who deletes what it is, and has
+// it made again; but not while it is another's.
+func (s *suite) comesBack(addresses cloud.Addresses, scope cloud.Scope, spec cloud.AddressSpec, first cloud.Address) {
+	s.Helper()
+	line := jeroboam.Resource{Kind: jeroboam.KindAddress, Name: spec.Name, CloudID: first.CloudID,
+		Attributes: map[string]string{cloud.AttributeAddress: first.Address, cloud.AttributePublic: first.Public}}
+	s.stands(scope, line, true)
+	lost := cloud.Object{Kind: line.Kind, Name: line.Name, CloudID: line.CloudID}
+	s.delete(scope, lost)
+	s.stands(scope, line, false)
+	spec.Address = first.Address
+	thief := spec
+	thief.Name = "virtual-thief"
+	_, err := addresses.EnsureAddress(s.ctx, scope, thief)
+	s.must(err)
+	_, err = addresses.EnsureAddress(s.ctx, scope, spec)
+	if e, ok := jeroboam.AsError(err); !ok || e.Kind != jeroboam.Conflict || !strings.Contains(e.Detail, first.Address) || e.Remedy == "" {
+		s.Errorf("while another has the address: %v", err)
+	}
+	s.delete(scope, cloud.Object{Kind: lost.Kind, Name: thief.Name})
+	again, err := addresses.EnsureAddress(s.ctx, scope, spec)
+	s.must(err)
+	s.same(again.Address, first.Address)
+	line.CloudID = again.CloudID
+	s.stands(scope, line, true)
+}
+
+// stands wants the cloud to say so of a line of the ledger, or that it does not.
+func (s *suite) stands(scope cloud.Scope, line jeroboam.Resource, want bool) {
+	s.Helper()
+	got, err := cloud.Stands(s.ctx, s.cloud, scope, line)
+	s.must(err)
+	if got != want {
+		s.Errorf("the %s %s stands as %+v: %v", line.Kind, line.Name, line, got)
+	}
 }

@@ -261,8 +261,12 @@ func balancer(s *suite) {
 		s.must(err)
 		s.same(again, first)
 	}
+	line := jeroboam.Resource{Kind: jeroboam.KindBalancer, Name: spec.Name, CloudID: first.CloudID,
+		Attributes: map[string]string{cloud.AttributeAddress: first.Address, cloud.AttributePublic: first.Public}}
+	s.stands(scope, line, true)
 	s.same(s.list(scope), []string{"balancer balanced-api", "machine balanced-master-0", "network balanced"})
 	s.delete(scope, cloud.Object{Kind: jeroboam.KindBalancer, Name: spec.Name, CloudID: first.CloudID})
+	s.stands(scope, line, false)
 	s.same(s.list(scope), []string{"machine balanced-master-0", "network balanced"})
 }
 

@@ -21,7 +21,7 @@ func (l *Local) EnsureBalancer(ctx context.Context, scope cloud.Scope, spec clou
 		return cloud.Balancer{}, err
 	}
 	defer l.locks.lock(scope.Cluster + "/balancer/" + spec.Name)()
-	record, network, err := l.recordAddress(balancerKind, scope, spec.Name)
+	record, network, err := l.recordAddress(balancerKind.at(spec.Address), scope, spec.Name)
 	if err != nil {
 		return cloud.Balancer{}, err
 	}
@@ -29,6 +29,15 @@ func (l *Local) EnsureBalancer(ctx context.Context, scope cloud.Scope, spec clou
 		return cloud.Balancer{}, failed("balancer", "The balancer "+spec.Name+" could not be started on this host.", err)
 	}
 	return cloud.Balancer{CloudID: spec.Name, Address: record.Address.String()}, nil
+}
+
+// FindBalancer implements cloud.Balancers. Its process may be about to be started.
+func (l *Local) FindBalancer(_ context.Context, scope cloud.Scope, name string) (cloud.Balancer, error) {
+	record, err := l.findAddress(balancerKind, scope, name)
+	if err != nil {
+		return cloud.Balancer{}, err
+	}
+	return cloud.Balancer{CloudID: name, Address: record.Address.String()}, nil
 }
 
 // runBalancer writes the config and sees to it that a process obeys it.

@@ -15,15 +15,22 @@ type kind struct {
 	name        string
 	directory   string // of the records, below the cluster's
 	first, last int    // of its addresses, counted from the subnet's start
+	only        string // address that will do; "": any of these
 }
 
 // The kinds, in the order in which they can be deleted. The host has the address 1.
 var (
-	machineKind  = kind{jeroboam.KindMachine, "machines", 10, 254}
-	balancerKind = kind{jeroboam.KindBalancer, "balancers", 2, 9}
-	addressKind  = kind{jeroboam.KindAddress, "addresses", 2, 9}
+	machineKind  = kind{jeroboam.KindMachine, "machines", 10, 254, ""}
+	balancerKind = kind{jeroboam.KindBalancer, "balancers", 2, 9, ""}
+	addressKind  = kind{jeroboam.KindAddress, "addresses", 2, 9, ""}
 	kinds        = []kind{machineKind, balancerKind, addressKind}
 )
+
+// at is the kind of one that had an address before, and has it again.
+func (k kind) at(address string) kind {
+	k.only = address
+	return k
+}
 
 func (k kind) file() string { return k.name + ".json" }
 
@@ -71,7 +78,20 @@ func (l *Local) recordAddress(k kind, scope cloud.Scope, name string) (addressRe
 	})
 }
 
-// allocate picks the lowest address for the kind that no record has.
+// findAddress reads the record of a balancer or a virtual address.
+func (l *Local) findAddress(k kind, scope cloud.Scope, name string) (addressRecord, error) {
+	if err := checkNames(scope.Cluster, name); err != nil {
+		return addressRecord{}, err
+	}
+	record, found, err := readRecord[addressRecord](l.recordOf(k, scope.Cluster, name))
+	if err == nil && !found {
+		err = jeroboam.Errorf(jeroboam.NotFound, k.name, "There is no %s %s.", k.name, name)
+	}
+	return record, err
+}
+
+// allocate picks the lowest address for the kind that no record has, or its only
+// one.
 func (l *Local) allocate(network networkRecord, of kind) (netip.Addr, error) {
 	var taken []netip.Addr
 	for _, k := range kinds {
@@ -83,6 +103,9 @@ func (l *Local) allocate(network networkRecord, of kind) (netip.Addr, error) {
 			taken = append(taken, r.Address)
 		}
 	}
+	if of.only != "" {
+		return reclaim(of.only, taken)
+	}
 	for n := of.first; n <= of.last; n++ {
 		if address := nth(network.Subnet, n); !slices.Contains(taken, address) {
 			return address, nil
@@ -90,6 +113,16 @@ func (l *Local) allocate(network networkRecord, of kind) (netip.Addr, error) {
 	}
 	return netip.Addr{}, jeroboam.Errorf(jeroboam.QuotaExceeded, "addresses", "The network %s has no free address.", network.Subnet).
 		WithRemedy("A cluster of the local cloud has at most %d machines; make another cluster.", machineKind.last-machineKind.first+1)
+}
+
+// reclaim is an address that was had before, unless another has it by now.
+func reclaim(was string, taken []netip.Addr) (netip.Addr, error) {
+	address, err := netip.ParseAddr(was)
+	if err != nil || slices.Contains(taken, address) {
+		return netip.Addr{}, jeroboam.Errorf(jeroboam.Conflict, "address-taken", "The address %s is another's by now.", was).
+			WithRemedy("Delete what has it; then the cluster takes it back by itself.").Wrap(err)
+	}
+	return address, nil
 }
 
 // nth returns the address that lies n after the subnet's first, n < 256.

@@ -3,8 +3,11 @@ package openstack
 import (
 	"context"
 
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
+
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/mark"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/virtual"
 )
 
@@ -25,13 +28,33 @@ func (p *project) ensureAddress(ctx context.Context, scope cloud.Scope, spec clo
 	if err != nil {
 		return cloud.Address{}, err
 	}
-	port, err := virtual.Plugs{Make: p.makePort, Drop: p.dropPort}.Ensure(ctx, scope, spec, groups, have)
+	port, err := virtual.Plugs{Make: p.makePort, Drop: p.dropPort, Having: p.portsHaving}.Ensure(ctx, scope, spec, groups, have)
 	if err != nil {
 		return cloud.Address{}, err
 	}
-	public, err := p.ensureFloating(ctx, scope, spec.Public, port)
+	public, err := p.ensureFloating(ctx, scope, spec.Public, port.ID, spec.Name)
 	return cloud.Address{CloudID: port.ID, Address: addressOf(port), Public: public}, err
 }
+
+// FindAddress implements cloud.Addresses.
+func (c *Cloud) FindAddress(ctx context.Context, scope cloud.Scope, name string) (cloud.Address, error) {
+	p, err := c.at(ctx, scope)
+	if err != nil {
+		return cloud.Address{}, err
+	}
+	all, err := p.portsOf(ctx, scope)
+	if err != nil {
+		return cloud.Address{}, err
+	}
+	port, _ := mark.First(virtual.Named(name, all), portID)
+	if port.ID == "" {
+		return cloud.Address{}, jeroboam.Errorf(jeroboam.NotFound, "address", "Neutron has no port of the address %s.", name)
+	}
+	public, err := p.leadingTo(ctx, scope, port.ID)
+	return cloud.Address{CloudID: port.ID, Address: addressOf(port), Public: public}, err
+}
+
+func portID(p ports.Port) string { return p.ID }
 
 func (p *project) deleteAddress(ctx context.Context, scope cloud.Scope, object cloud.Object) error {
 	all, err := p.portsOf(ctx, scope)

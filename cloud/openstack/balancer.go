@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/loadbalancers"
-	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/floatingips"
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
@@ -37,8 +36,27 @@ func (p *project) ensureBalancer(ctx context.Context, scope cloud.Scope, spec cl
 		return cloud.Balancer{}, err
 	}
 	out := cloud.Balancer{CloudID: b.ID, Address: b.VipAddress}
-	out.Public, err = p.ensureEntry(ctx, scope, publicOf(spec), b)
+	out.Public, err = p.ensureFloating(ctx, scope, publicOf(spec), b.VipPortID, spec.Name)
 	return out, err
+}
+
+// FindBalancer implements cloud.Balancers.
+func (c *Cloud) FindBalancer(ctx context.Context, scope cloud.Scope, name string) (cloud.Balancer, error) {
+	p, err := c.at(ctx, scope)
+	if err != nil {
+		return cloud.Balancer{}, err
+	}
+	have, err := p.balancersOf(ctx, scope)
+	if err != nil {
+		return cloud.Balancer{}, err
+	}
+	have = slices.DeleteFunc(have, func(b octavia.LoadBalancer) bool { return b.Name != name })
+	b, _ := mark.First(have, func(b octavia.LoadBalancer) string { return b.ID })
+	if b.ID == "" {
+		return cloud.Balancer{}, jeroboam.Errorf(jeroboam.NotFound, "balancer", "Octavia has no load balancer %s.", name)
+	}
+	public, err := p.leadingTo(ctx, scope, b.VipPortID)
+	return cloud.Balancer{CloudID: b.ID, Address: b.VipAddress, Public: public}, err
 }
 
 // balances says why there can be no balancers, nil if there can.
@@ -73,11 +91,8 @@ func wishOf(scope cloud.Scope, spec cloud.BalancerSpec) octavia.Wish {
 		usual = "SOURCE_IP_PORT"
 	}
 	w.Algorithm = cmp.Or(spec.Labels[nameAlgorithm], usual)
-	if callers := labelCallers.In(spec.Labels); callers != "" {
-		for text := range strings.SplitSeq(callers, ",") {
-			w.Allowed = append(w.Allowed, strings.TrimSpace(text))
-		}
-		w.Allowed = append(w.Allowed, spec.Network.CIDR)
+	if callers := callersOf(spec.Labels); len(callers) > 0 {
+		w.Allowed = append(callers, spec.Network.CIDR)
 	}
 	return w
 }
@@ -90,30 +105,6 @@ func publicOf(spec cloud.BalancerSpec) cloud.Public {
 		public.FloatingIP = strings.EqualFold(said, "true")
 	}
 	return public
-}
-
-// ensureEntry gives the balancer a floating address, if it shall have one. One
-// that was made anew gets the address again that led to it before.
-func (p *project) ensureEntry(ctx context.Context, scope cloud.Scope, public cloud.Public, b octavia.LoadBalancer) (string, error) {
-	if !public.FloatingIP {
-		return "", nil
-	}
-	have, err := p.floatingOf(ctx, scope)
-	if err != nil {
-		return "", err
-	}
-	for _, f := range have {
-		if f.PortID == b.VipPortID {
-			return f.FloatingIP, nil
-		}
-	}
-	loose := slices.DeleteFunc(have, func(f floatingips.FloatingIP) bool { return f.PortID != "" })
-	kept, _ := mark.First(loose, func(f floatingips.FloatingIP) string { return f.ID })
-	if kept.ID == "" {
-		return p.makeFloating(ctx, scope, public, b.VipPortID, b.Name)
-	}
-	err = floatingips.Update(ctx, p.network, kept.ID, floatingips.UpdateOpts{PortID: &b.VipPortID}).Err
-	return kept.FloatingIP, fault.Refuse("Neutron", "lead the floating address "+kept.FloatingIP+" to "+b.Name, err)
 }
 
 // deleteBalancer removes the floating address and the load balancer.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/guard"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/mark"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/preflight"
 )
@@ -55,10 +56,14 @@ func demandOf(want cloud.Demand) preflight.Demand {
 		out.Machines = append(out.Machines, machineOf(spec))
 	}
 	if n := want.Network; n != nil {
-		const all, api = 4, 3 // rules: see ensureSecurity; two of each let everything out
-		out.Shared = preflight.Shared{New: true, Security: []int{all}}
-		if n.APIPort != 0 {
-			out.Shared.Security = append(out.Shared.Security, api)
+		const everythingOut = 2 // rules that each group has
+		out.Shared = preflight.Shared{New: true, Security: []int{everythingOut + len(guard.Machines(""))}}
+		callers, inside := guard.Callers(*n, callersOf(n.Labels))
+		if inside {
+			callers = append(callers, guard.Everywhere) // one more, whichever it is
+		}
+		if len(callers) > 0 {
+			out.Shared.Security = append(out.Shared.Security, everythingOut+len(callers))
 		}
 		if n.FixedNetwork == "" {
 			out.Shared.CIDR, out.Shared.Router = labelSubnet.In(n.Labels), true

@@ -37,6 +37,21 @@ func TestADemandIsReadWithItsLabels(t *testing.T) {
 	if want := (preflight.Demand{Shared: preflight.Shared{New: true, Security: []int{4}}}); !reflect.DeepEqual(got, want) {
 		t.Errorf("an existing network: got %+v, want %+v", got, want)
 	}
+	for name, test := range map[string]struct {
+		labels   map[string]string
+		balanced bool
+		want     []int // rules
+	}{
+		"named callers":                    {map[string]string{"master_lb_allowed_cidrs": "192.0.2.0/24, 198.51.100.0/24"}, false, []int{4, 4}},
+		"named callers through a balancer": {map[string]string{"master_lb_allowed_cidrs": "192.0.2.0/24, 198.51.100.0/24"}, true, []int{4, 5}},
+		"a tunnel":                         {map[string]string{"api_access": "tunnel"}, false, []int{4}},
+		"a tunnel, machines at a balancer": {map[string]string{"api_access": "tunnel"}, true, []int{4, 3}},
+	} {
+		got := demandOf(cloud.Demand{Network: &cloud.NetworkSpec{APIPort: 6443, Labels: test.labels, Balanced: test.balanced}}).Shared.Security
+		if !reflect.DeepEqual(got, test.want) {
+			t.Errorf("%s: got %v, want %v", name, got, test.want)
+		}
+	}
 	if got := demandOf(cloud.Demand{Machines: []cloud.MachineSpec{worker}}); got.Shared.New || len(got.Machines) != 1 {
 		t.Errorf("more of a group: %+v", got)
 	}

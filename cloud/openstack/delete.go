@@ -97,7 +97,7 @@ func (p *project) deleteFloating(ctx context.Context, scope cloud.Scope, port st
 		if f.PortID != port {
 			continue
 		}
-		if err := p.dropFloating(ctx, f); err != nil {
+		if err := p.floating().Drop(ctx, f); err != nil {
 			return err
 		}
 	}
@@ -147,7 +147,7 @@ func (c *Cloud) deleteNetwork(ctx context.Context, p *project, scope cloud.Scope
 		return err
 	}
 	for _, f := range h.floating {
-		if err := p.dropFloating(ctx, f); err != nil {
+		if err := p.floating().Drop(ctx, f); err != nil {
 			return err
 		}
 	}

@@ -28,8 +28,8 @@ var (
 	labelBalancerPublic = jeroboam.Label{Name: "master_lb_floating_ip_enabled", Type: jeroboam.LabelBool, Since: "0.1",
 		Meaning: "Give the balancer of the API a floating address, as floating_ip_enabled says if not given.", Effect: "the API's balancer on OpenStack"}
 	labelCallers = jeroboam.Label{Name: "master_lb_allowed_cidrs", Type: jeroboam.LabelList, Items: jeroboam.LabelCIDR, Since: "0.1",
-		Meaning: "Networks that may call the balancer of the API besides that of the nodes; the service's own must be among them.",
-		Effect:  "the API's balancer on OpenStack, when it is made"}
+		Meaning: "Networks that may call the API besides that of the nodes; the service's own must be among them unless it calls by the agents.",
+		Effect:  "the API's balancer and the security group of the control plane on OpenStack"}
 )
 
 // Labels about the balancers of services, which the API's obeys as well. The COE
@@ -44,6 +44,16 @@ const (
 func zoneOf(spec cloud.MachineSpec) string {
 	zones := strings.Split(labelZone.In(spec.Labels), ",")
 	return strings.TrimSpace(zones[spec.Index%len(zones)])
+}
+
+// callersOf are the networks that may call the API; none: all.
+func callersOf(labels map[string]string) (all []string) {
+	for text := range strings.SplitSeq(labelCallers.In(labels), ",") {
+		if text = strings.TrimSpace(text); text != "" {
+			all = append(all, text)
+		}
+	}
+	return all
 }
 
 // Labels are all of them.

@@ -99,7 +99,7 @@ func (m machine) make(ctx context.Context) (cloud.Machine, error) {
 	if err != nil {
 		return cloud.Machine{}, err
 	}
-	public, err := m.project.ensureFloating(ctx, m.scope, m.spec.Public, port)
+	public, err := m.project.ensureFloating(ctx, m.scope, m.spec.Public, port.ID, m.spec.Name)
 	if err != nil {
 		return cloud.Machine{}, err
 	}
@@ -204,9 +204,10 @@ func (m machine) resume(ctx context.Context, s servers.Server) (cloud.Machine, e
 		return cloud.Machine{}, fault.Refuse("Nova", "start the server "+s.Name, err)
 	}
 	out := shown(s)
-	if m.spec.Public.FloatingIP {
-		out.Public, err = m.publicOf(ctx, out.Address)
+	if !m.spec.Public.FloatingIP {
+		return out, nil
 	}
+	out.Public, err = m.publicOf(ctx)
 	return out, err
 }
 

@@ -5,12 +5,12 @@ import (
 	"regexp"
 	"slices"
 
-	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/floatingips"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/floating"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/mark"
 )
 
@@ -75,12 +75,41 @@ func addressOf(p ports.Port) string {
 	return p.FixedIPs[0].IPAddress
 }
 
+// portsHaving lists the ports of a network that have an address.
+func (p *project) portsHaving(ctx context.Context, network, address string) ([]ports.Port, error) {
+	pages, err := ports.List(p.network, ports.ListOpts{NetworkID: network, FixedIPs: []ports.FixedIPOpts{{IPAddress: address}}}).AllPages(ctx)
+	if err != nil {
+		return nil, fault.Refuse("Neutron", "list ports", err)
+	}
+	return ports.ExtractPorts(pages)
+}
+
 func (p *project) dropPort(ctx context.Context, port ports.Port) error {
 	return fault.Gone("port "+port.Name, ports.Delete(ctx, p.network, port.ID).ExtractErr())
 }
 
-// ensureFloating gives the port an address of the outside, if it shall have one.
-func (p *project) ensureFloating(ctx context.Context, scope cloud.Scope, want cloud.Public, port ports.Port) (string, error) {
+// publicOf is the floating address that leads to the machine's port, which gets
+// one again that somebody took away. A server whose port is gone has none.
+func (m machine) publicOf(ctx context.Context) (string, error) {
+	all, err := m.project.portsOf(ctx, m.scope)
+	if err != nil {
+		return "", err
+	}
+	for _, p := range all {
+		if p.Name == mark.Port(m.spec) {
+			return m.project.ensureFloating(ctx, m.scope, m.spec.Public, p.ID, m.spec.Name)
+		}
+	}
+	return "", nil
+}
+
+func (p *project) floating() floating.Neutron {
+	return floating.Neutron{Client: p.network, External: p.external}
+}
+
+// ensureFloating gives a port of whose an address of the outside, if it shall
+// have one.
+func (p *project) ensureFloating(ctx context.Context, scope cloud.Scope, want cloud.Public, port, whose string) (string, error) {
 	if !want.FloatingIP {
 		return "", nil
 	}
@@ -88,44 +117,11 @@ func (p *project) ensureFloating(ctx context.Context, scope cloud.Scope, want cl
 	if err != nil {
 		return "", err
 	}
-	for _, f := range have {
-		if f.PortID == port.ID {
-			return f.FloatingIP, nil
-		}
-	}
-	whose, _ := mark.PortOwner(port.Name)
-	return p.makeFloating(ctx, scope, want, port.ID, whose)
+	return p.floating().Ensure(ctx, scope, want, floating.Port{ID: port, Whose: whose}, have)
 }
 
-// makeFloating makes a floating address that leads to the port.
-func (p *project) makeFloating(ctx context.Context, scope cloud.Scope, public cloud.Public, port, whose string) (string, error) {
-	external, err := p.external(ctx, public.ExternalNetwork)
-	if err != nil {
-		return "", err
-	}
-	if external == "" {
-		return "", jeroboam.Errorf(jeroboam.Invalid, "external-network", "The cloud has no external network that %s could have a floating address of.", whose).
-			WithRemedy("Make the cluster without floating addresses (floating_ip_enabled=false).")
-	}
-	opts := floatingips.CreateOpts{FloatingNetworkID: external, PortID: port, Description: mark.Of(scope)}
-	made, err := floatingips.Create(ctx, p.network, opts).Extract()
-	if err != nil {
-		return "", fault.Refuse("Neutron", "make a floating address for "+whose, err)
-	}
-	return made.FloatingIP, nil
-}
-
-// publicOf finds the floating address that leads to an address of the cluster.
-func (m machine) publicOf(ctx context.Context, address string) (string, error) {
-	have, err := m.project.floatingOf(ctx, m.scope)
-	for _, f := range have {
-		if f.FixedIP == address {
-			return f.FloatingIP, nil
-		}
-	}
-	return "", err
-}
-
-func (p *project) dropFloating(ctx context.Context, f floatingips.FloatingIP) error {
-	return fault.Gone("floating address "+f.FloatingIP, floatingips.Delete(ctx, p.network, f.ID).ExtractErr())
+// leadingTo is the cluster's floating address that leads to a port.
+func (p *project) leadingTo(ctx context.Context, scope cloud.Scope, port string) (string, error) {
+	have, err := p.floatingOf(ctx, scope)
+	return floating.LeadingTo(port, have), err
 }

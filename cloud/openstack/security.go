@@ -10,14 +10,15 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/guard"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/mark"
 )
 
 type securityGroup = groups.SecGroup
 
 // A cluster has two security groups: the one that all its machines are in lets
-// each reach the others; the one of the control plane lets everybody reach the
-// API. Nothing else comes in.
+// each reach the others; the one of the control plane lets callers from elsewhere
+// reach the API, if there are any. Nothing else comes in.
 const apiSuffix = "-api"
 
 func (p *project) ensureSecurity(ctx context.Context, scope cloud.Scope, spec cloud.NetworkSpec, have []securityGroup) error {
@@ -25,20 +26,41 @@ func (p *project) ensureSecurity(ctx context.Context, scope cloud.Scope, spec cl
 	if err != nil {
 		return err
 	}
-	err = p.ensureRules(ctx, all, rules.CreateOpts{EtherType: rules.EtherType4, RemoteGroupID: all.ID},
-		rules.CreateOpts{EtherType: rules.EtherType6, RemoteGroupID: all.ID})
+	if err := p.addRules(ctx, all, guard.Lacking(all.Rules, guard.Machines(all.ID))); err != nil {
+		return err
+	}
+	from, err := p.callers(ctx, spec)
+	name := scope.Name + apiSuffix
+	if err != nil || len(from) == 0 && !slices.ContainsFunc(have, func(g securityGroup) bool { return g.Name == name }) {
+		return err
+	}
+	api, err := p.ensureGroup(ctx, scope, name, have)
 	if err != nil {
 		return err
 	}
-	if spec.APIPort == 0 {
-		return nil
-	}
-	api, err := p.ensureGroup(ctx, scope, scope.Name+apiSuffix, have)
-	if err != nil {
+	wanted := guard.API(spec.APIPort, from)
+	if err := p.addRules(ctx, api, guard.Lacking(api.Rules, wanted)); err != nil {
 		return err
 	}
-	return p.ensureRules(ctx, api, rules.CreateOpts{EtherType: rules.EtherType4, Protocol: rules.ProtocolTCP,
-		PortRangeMin: spec.APIPort, PortRangeMax: spec.APIPort})
+	for _, r := range guard.Idle(api.Rules, spec.APIPort, wanted) {
+		if err := fault.Gone("rule of the security group "+name, rules.Delete(ctx, p.network, r.ID).ExtractErr()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// callers are the networks that the API is called from.
+func (p *project) callers(ctx context.Context, spec cloud.NetworkSpec) ([]string, error) {
+	from, inside := guard.Callers(spec, callersOf(spec.Labels))
+	switch {
+	case !inside:
+		return from, nil
+	case spec.FixedNetwork == "":
+		return append(from, labelSubnet.In(spec.Labels)), nil
+	}
+	n, err := p.existing(ctx, spec)
+	return append(from, n.CIDR), err
 }
 
 func (p *project) ensureGroup(ctx context.Context, scope cloud.Scope, name string, have []securityGroup) (securityGroup, error) {
@@ -59,24 +81,15 @@ func (p *project) ensureGroup(ctx context.Context, scope cloud.Scope, name strin
 	return *made, nil
 }
 
-// ensureRules let something in, in one call what is not let in yet.
-func (p *project) ensureRules(ctx context.Context, g securityGroup, wanted ...rules.CreateOpts) error {
-	var lacking []rules.CreateOpts
-	for _, want := range wanted {
-		if !slices.ContainsFunc(g.Rules, func(r rules.SecGroupRule) bool { return sameRule(r, want) }) {
-			want.Direction, want.SecGroupID = rules.DirIngress, g.ID
-			lacking = append(lacking, want)
-		}
-	}
+// addRules let something in, in one call.
+func (p *project) addRules(ctx context.Context, g securityGroup, lacking []rules.CreateOpts) error {
 	if len(lacking) == 0 {
 		return nil
 	}
+	for i := range lacking {
+		lacking[i].Direction, lacking[i].SecGroupID = rules.DirIngress, g.ID
+	}
 	return fault.Refuse("Neutron", "add rules to the security group "+g.Name, rules.CreateBulk(ctx, p.network, lacking).Err)
-}
-
-func sameRule(r rules.SecGroupRule, want rules.CreateOpts) bool {
-	return r.Direction == string(rules.DirIngress) && r.EtherType == string(want.EtherType) && r.RemoteGroupID == want.RemoteGroupID &&
-		r.Protocol == string(want.Protocol) && r.PortRangeMin == want.PortRangeMin && r.PortRangeMax == want.PortRangeMax
 }
 
 func (p *project) dropSecurity(ctx context.Context, g securityGroup) error {

@@ -196,7 +196,7 @@ func TestARealBalancerThatFailedComesBackWithItsAddresses(t *testing.T) {
 	if err := s.provider.Break(first.CloudID); err != nil {
 		t.Fatal(err)
 	}
-	spec.Address = first.Address
+	spec.Address, spec.Public.Address = first.Address, first.Public
 	_, err := ensure(t.Context())
 	if e, ok := jeroboam.AsError(err); !ok || e.Reason != "balancer-error" || !strings.Contains(e.Detail, first.CloudID) {
 		t.Errorf("got %v", err)

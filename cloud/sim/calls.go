@@ -96,6 +96,21 @@ func (c *Cloud) EnsureBalancer(ctx context.Context, scope cloud.Scope, spec clou
 	return out, err
 }
 
+// FindBalancer tells of the cluster's balancer.
+func (c *Cloud) FindBalancer(ctx context.Context, scope cloud.Scope, name string) (cloud.Balancer, error) {
+	var out cloud.Balancer
+	err := c.do(ctx, Call{Name: "FindBalancer", Cluster: scope.Cluster, Object: name}, func() error {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if t := c.world[scope.Cluster]; t != nil && t.balancer != nil && t.names[jeroboam.KindBalancer] == name {
+			out = t.balancer.Balancer
+			return nil
+		}
+		return jeroboam.Errorf(jeroboam.NotFound, "balancer", "There is no balancer %s.", name)
+	})
+	return out, err
+}
+
 // networked finds the part of a cluster that has a network; c.mu is held.
 func (c *Cloud) networked(s cloud.Scope) (*tenant, error) {
 	t := c.world[s.Cluster]

@@ -204,6 +204,17 @@ func (c *Cloud) tidy(cluster string) {
 
 // address gives out the lowest free address of the cluster's network; c.mu is held.
 func (t *tenant) address() string {
+	taken := t.taken()
+	for n := 2; ; n++ { // .1 is the gateway
+		address := fmt.Sprintf("10.%d.%d.%d", 64+t.subnet>>4&127, t.subnet&15<<4|n>>8, n&255)
+		if !taken[address] {
+			return address
+		}
+	}
+}
+
+// taken are the addresses that something has; c.mu is held.
+func (t *tenant) taken() map[string]bool {
 	taken := map[string]bool{}
 	for _, m := range t.machines {
 		taken[m.address] = true
@@ -214,12 +225,7 @@ func (t *tenant) address() string {
 	for _, a := range t.addresses {
 		taken[a.Address] = true
 	}
-	for n := 2; ; n++ { // .1 is the gateway
-		address := fmt.Sprintf("10.%d.%d.%d", 64+t.subnet>>4&127, t.subnet&15<<4|n>>8, n&255)
-		if !taken[address] {
-			return address
-		}
-	}
+	return taken
 }
 
 func (t *tenant) cidr() (cidr, gateway string) {

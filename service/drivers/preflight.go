@@ -47,6 +47,7 @@ func (d Driver) PreflightCluster(ctx context.Context, caller jeroboam.Caller, c 
 	missing := errors.Join(d.FindAll(ctx, c.Project, wish), d.findKeypair(ctx, caller, wish.Keypair))
 	network := cloud.NetworkOf(c, d.Engine.Traits().APIPort)
 	address := plan.AddressOf(c, groups)
+	network.Balanced = address == plan.OnBalancer
 	want := cloud.Demand{Network: &network, Balancer: address == plan.OnBalancer, Address: address == plan.OnVirtual}
 	for _, g := range groups {
 		more, _ := d.grow(ctx, c, g, g.Spec.Count) // what is missing has been told

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
 
@@ -38,9 +39,39 @@ func TestRealControlPlaneNodesMayTakeOneAddress(t *testing.T) {
 			t.Errorf("the port of %s lets it take %v", p.Name, p.AllowedAddressPairs)
 		}
 	}
+	h.lap("made again as it was", 1, func() { h.loses(id, address) })
 	h.lap("delete", 1, func() { h.delete(id) })
 	if after := h.everything(); !slices.Equal(after, before) {
 		t.Errorf("before %q\nafter  %q", before, after)
+	}
+}
+
+// loses deletes the port of a cluster's virtual address by hand, and waits until
+// the service has noticed and made it again.
+func (h *house) loses(id, address string) {
+	h.Helper()
+	floating := h.leadingTo(address)
+	neutron := h.keystone.Neutron(h.keystone.Operator.Project)
+	for _, p := range h.ports() {
+		if p.DeviceID == "" {
+			if err := ports.Delete(h.Context(), neutron, p.ID).ExtractErr(); err != nil {
+				h.Fatal(err)
+			}
+		}
+	}
+	ticker := time.NewTicker(200 * time.Millisecond)
+	defer ticker.Stop()
+	for repaired := false; !repaired; <-ticker.C { // the monitor looks once a minute
+		all, err := h.client.Operations(h.Context(), id)
+		if err != nil {
+			h.Fatal(err)
+		}
+		repaired = slices.ContainsFunc(all, func(op wire.Operation) bool {
+			return op.Verb == jeroboam.VerbRepair && op.Summary == "address" && op.State == jeroboam.OperationComplete
+		})
+	}
+	if is := h.virtual("virtual"); is != address || h.leadingTo(is) != floating {
+		h.Errorf("%s with %s was lost, and there is %s with %s", address, floating, is, h.leadingTo(is))
 	}
 }
 

@@ -40,7 +40,9 @@ const (
 	driverName = "k8s_openstack"
 	bareName   = "k8s_openstack_bm"
 	version    = "v1.36.3"
-	digit      = "ab" // of which every digest is made
+	digit      = "ab"                   // of which every digest is made
+	domain     = "clusters.example.org" // of the service's own door to clusters
+	doorPort   = "9513"
 )
 
 // house is a whole service in this process, on the testbed, with a project and
@@ -140,6 +142,7 @@ func (h *house) serve(auth gophercloud.AuthOptions) {
 		Bundle: func(context.Context, string, string) (node.Bundle, error) {
 			return node.Bundle{Name: "kubernetes", Version: version, Digest: strings.Repeat(digit, 32)}, nil
 		},
+		Tunnel:  engine.Tunnel{Domain: domain, Port: doorPort},
 		Gateway: engine.Gateway{Remote: gateway, CA: "CA", Agent: node.Upgrade{Digest: strings.Repeat(digit, 32), SHA256: strings.Repeat(digit, 32)}},
 	})
 	m := monitor.New(monitor.Options{Store: db, Clouds: map[string]cloud.Cloud{driverName: h.cloud}, Access: e.Access})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/keypairs"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/quotasets"
+	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/listeners"
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/api/wire"
@@ -92,15 +93,42 @@ func TestARealClusterBehindABalancerLives(t *testing.T) {
 	if !slices.Contains(has, "loadbalancers balanced") {
 		t.Error("there is no load balancer")
 	}
+	h.admit("192.0.2.0/24")
 	h.lap("resize to 3", 1, func() {
 		if _, err := h.client.ResizeCluster(t.Context(), id, wire.Resize{NodeCount: 3}); err != nil {
 			t.Fatal(err)
 		}
 		h.await(id, jeroboam.UpdateComplete)
 	})
+	if l := h.listener(); len(l.AllowedCIDRs) > 0 {
+		t.Errorf("the listener lets in %v alone, as somebody changed it by hand", l.AllowedCIDRs)
+	}
 	h.lap("delete", 1, func() { h.delete(id) })
 	if after := h.everything(); !slices.Equal(after, before) {
 		t.Errorf("before %q\nafter  %q", before, after)
+	}
+}
+
+// listener is the only one of the project.
+func (h *house) listener() listeners.Listener {
+	h.Helper()
+	pages, err := listeners.List(h.keystone.Octavia(h.project), listeners.ListOpts{ProjectID: h.projectID}).AllPages(h.Context())
+	if err != nil {
+		h.Fatal(err)
+	}
+	all, err := listeners.ExtractListeners(pages)
+	if err != nil || len(all) != 1 {
+		h.Fatalf("there are the listeners %+v (%v)", all, err)
+	}
+	return all[0]
+}
+
+// admit has the listener take calls from these networks alone, as an operator
+// would by hand.
+func (h *house) admit(networks ...string) {
+	h.Helper()
+	if err := listeners.Update(h.Context(), h.keystone.Octavia(h.project), h.listener().ID, listeners.UpdateOpts{AllowedCIDRs: &networks}).Err; err != nil {
+		h.Fatal(err)
 	}
 }
 

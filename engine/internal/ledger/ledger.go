@@ -11,13 +11,9 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
 
-// Words of a line's Attributes; plan.BackendsAttribute and those of
-// cloud.Network are others.
-const (
-	AttributeID      = "id" // of a machine: cloud.MachineSpec.ID
-	AttributeAddress = "address"
-	AttributePublic  = "public" // address by which it is reached from outside, if that is another
-)
+// AttributeID is a word of a machine's Attributes: cloud.MachineSpec.ID.
+// plan.BackendsAttribute and those of cloud are others.
+const AttributeID = "id"
 
 // Ledger writes.
 type Ledger struct {

@@ -48,7 +48,7 @@ func TestALineIsIntendedOnceAndKeepsWhatIsKnown(t *testing.T) {
 	do(intend)
 	want(jeroboam.ResourceIntended, "", map[string]string{"id": "1"})
 	do(func(tx store.Tx) error {
-		return l.Made(tx, c, jeroboam.KindMachine, "m", "cloud-1", map[string]string{ledger.AttributeAddress: "192.0.2.1"})
+		return l.Made(tx, c, jeroboam.KindMachine, "m", "cloud-1", map[string]string{"address": "192.0.2.1"})
 	})
 	do(intend) // by a step that runs again
 	want(jeroboam.ResourceMade, "cloud-1", map[string]string{"id": "1", "address": "192.0.2.1"})

@@ -3,9 +3,10 @@ package snapshot
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/jeroboam-cloud/jeroboam"
-	"github.com/jeroboam-cloud/jeroboam/engine/internal/ledger"
+	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/plan"
 	"github.com/jeroboam-cloud/jeroboam/store"
 )
@@ -44,8 +45,8 @@ func (s *Snapshot) Running() bool {
 // APIHost is the address by which the cluster's API is reached, "" while it is
 // not known.
 func (s *Snapshot) APIHost() string {
-	if front, ok := s.front(); ok {
-		return cmp.Or(front.Attributes[ledger.AttributePublic], front.Attributes[ledger.AttributeAddress])
+	if front, ok := s.Front(); ok {
+		return cmp.Or(front.Attributes[cloud.AttributePublic], front.Attributes[cloud.AttributeAddress])
 	}
 	if plan.AddressOf(s.Cluster, s.Groups) != plan.OnNode {
 		return ""
@@ -68,8 +69,8 @@ func APIHost(tx store.Tx, c jeroboam.Cluster) (string, error) {
 // APIInside is the address of the API for nodes, "" if that is APIHost: what the
 // floating address of a balancer or a virtual address leads to.
 func (s *Snapshot) APIInside() string {
-	if front, ok := s.front(); ok && front.Attributes[ledger.AttributePublic] != "" {
-		return front.Attributes[ledger.AttributeAddress]
+	if front, ok := s.Front(); ok && front.Attributes[cloud.AttributePublic] != "" {
+		return front.Attributes[cloud.AttributeAddress]
 	}
 	return ""
 }
@@ -77,13 +78,19 @@ func (s *Snapshot) APIInside() string {
 // VirtualAddress is what the control-plane nodes hand on, "" if they do not.
 func (s *Snapshot) VirtualAddress() string {
 	line, _ := s.Line(jeroboam.KindAddress)
-	return line.Attributes[ledger.AttributeAddress]
+	return line.Attributes[cloud.AttributeAddress]
 }
 
-// front is what stands before the control-plane nodes.
-func (s *Snapshot) front() (jeroboam.Resource, bool) {
+// Front is what stands before the control-plane nodes.
+func (s *Snapshot) Front() (jeroboam.Resource, bool) {
 	if line, ok := s.Line(jeroboam.KindBalancer); ok {
 		return line, true
 	}
 	return s.Line(jeroboam.KindAddress)
+}
+
+// Backends are what the balancer leads to, as far as the ledger knows.
+func (s *Snapshot) Backends() []string {
+	line, _ := s.Line(jeroboam.KindBalancer)
+	return strings.FieldsFunc(line.Attributes[plan.BackendsAttribute], func(r rune) bool { return r == ',' })
 }

@@ -22,8 +22,8 @@ import (
 // LoadBalancer is one as Octavia shows it.
 type LoadBalancer = loadbalancers.LoadBalancer
 
-// Wish is what a load balancer shall be. Only the members of one that is there
-// are changed.
+// Wish is what a load balancer shall be. Of one that is there only the members
+// are changed, and who may call it.
 type Wish struct {
 	Name      string
 	Mark      string // its description

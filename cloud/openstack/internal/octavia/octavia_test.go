@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -77,8 +79,13 @@ func (f *fake) serve(call string, in map[string]map[string]any, list map[string]
 		f.balancer, f.listener, f.pool, f.monitor, f.members = nil, nil, nil, nil, nil
 		return http.StatusNoContent, nil
 	case "POST listeners":
-		f.listener = map[string]any{"id": "2", "provisioning_status": "ACTIVE"}
-		return http.StatusCreated, map[string]any{"listener": map[string]any{"id": "2"}}
+		f.listen(in["listener"], "ACTIVE")
+		return http.StatusCreated, map[string]any{"listener": f.listener}
+	case "GET listeners/2":
+		return http.StatusOK, map[string]any{"listener": f.listener}
+	case "PUT listeners/2":
+		maps.Copy(f.listener, in["listener"])
+		return http.StatusOK, map[string]any{"listener": f.listener}
 	case "POST pools":
 		f.pool = map[string]any{"id": "3", "provisioning_status": "ACTIVE"}
 		return http.StatusCreated, map[string]any{"pool": map[string]any{"id": "3"}}
@@ -101,7 +108,7 @@ func (f *fake) create(wish map[string]any, status string) (int, any) {
 		if f.forgets || f.late > 0 {
 			of = "PENDING_CREATE"
 		}
-		f.listener = map[string]any{"id": "2", "provisioning_status": of}
+		f.listen(parts[0].(map[string]any), of)
 		f.pool = map[string]any{"id": "3", "provisioning_status": of}
 		pool := parts[0].(map[string]any)["default_pool"].(map[string]any)
 		if pool["healthmonitor"] != nil {
@@ -115,6 +122,10 @@ func (f *fake) create(wish map[string]any, status string) (int, any) {
 	}
 	f.balancer = map[string]any{"id": "1", "name": wish["name"], "description": wish["description"], "provisioning_status": status, "vip_address": address, "vip_port_id": "p"}
 	return http.StatusCreated, map[string]any{"loadbalancer": f.balancer}
+}
+
+func (f *fake) listen(wish map[string]any, status string) {
+	f.listener = map[string]any{"id": "2", "provisioning_status": status, "admin_state_up": true, "allowed_cidrs": wish["allowed_cidrs"]}
 }
 
 func (f *fake) tree() any {
@@ -186,11 +197,11 @@ func TestALoadBalancerIsMadeInOneCallAndItsMembersSetInAnother(t *testing.T) {
 			members []string
 			calls   []string
 		}{
-			{nil, []string{"POST loadbalancers", "GET loadbalancers/1/status"}},
-			{nil, []string{"GET loadbalancers/1/status"}},
-			{[]string{"10.0.0.4", "10.0.0.3"}, []string{"GET loadbalancers/1/status", "PUT pools/3/members", "GET loadbalancers/1", "GET loadbalancers/1/status"}},
-			{[]string{"10.0.0.3", "10.0.0.4"}, []string{"GET loadbalancers/1/status"}},
-			{[]string{"10.0.0.4"}, []string{"GET loadbalancers/1/status", "PUT pools/3/members", "GET loadbalancers/1", "GET loadbalancers/1/status"}},
+			{nil, []string{"POST loadbalancers", "GET loadbalancers/1/status", "GET listeners/2"}},
+			{nil, []string{"GET loadbalancers/1/status", "GET listeners/2"}},
+			{[]string{"10.0.0.4", "10.0.0.3"}, []string{"GET loadbalancers/1/status", "PUT pools/3/members", "GET loadbalancers/1", "GET loadbalancers/1/status", "GET listeners/2"}},
+			{[]string{"10.0.0.3", "10.0.0.4"}, []string{"GET loadbalancers/1/status", "GET listeners/2"}},
+			{[]string{"10.0.0.4"}, []string{"GET loadbalancers/1/status", "PUT pools/3/members", "GET loadbalancers/1", "GET loadbalancers/1/status", "GET listeners/2"}},
 		} {
 			b, err := o.Ensure(t.Context(), wish(step.members...), f.have(t))
 			if err != nil || b.ID != "1" || b.VipAddress != "10.0.0.7" || len(f.members) != len(step.members) {
@@ -207,7 +218,7 @@ func TestAProviderThatTakesNoWholeLoadBalancerIsGivenItsParts(t *testing.T) {
 		habits := new(Habits)
 		parts := []string{"POST loadbalancers", "GET loadbalancers/1/status", "POST listeners", "GET loadbalancers/1", "GET loadbalancers/1/status",
 			"POST pools", "GET loadbalancers/1", "GET loadbalancers/1/status", "POST healthmonitors", "GET loadbalancers/1", "GET loadbalancers/1/status",
-			"PUT pools/3/members", "GET loadbalancers/1", "GET loadbalancers/1/status"}
+			"PUT pools/3/members", "GET loadbalancers/1", "GET loadbalancers/1/status", "GET listeners/2"}
 		for _, calls := range [][]string{append([]string{"POST loadbalancers"}, parts...), parts} { // the second time it is known
 			if _, err := f.octavia(habits).Ensure(t.Context(), wish("10.0.0.3"), nil); err != nil {
 				t.Fatal(err)
@@ -239,7 +250,7 @@ func TestPartsMayBeDoneAfterTheirLoadBalancer(t *testing.T) {
 			t.Error(err)
 		}
 		look := "GET loadbalancers/1/status"
-		f.said(t, "POST loadbalancers", look, look, look, look, look)
+		f.said(t, "POST loadbalancers", look, look, look, look, look, "GET listeners/2")
 		f.late = 5
 		f.listener["provisioning_status"] = "PENDING_CREATE"
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
@@ -330,6 +341,39 @@ func TestOfTwoLoadBalancersOneGoes(t *testing.T) {
 		if b, err := o.Ensure(t.Context(), wish(), append(f.have(t), LoadBalancer{ID: "9"})); err != nil || b.ID != kept.ID {
 			t.Errorf("got %+v (%v)", b, err)
 		}
-		f.said(t, "DELETE loadbalancers/9", "GET loadbalancers/1/status")
+		f.said(t, "DELETE loadbalancers/9", "GET loadbalancers/1/status", "GET listeners/2")
+	})
+}
+
+func TestAListenerThatSomebodyChangedIsSetRight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, test := range map[string]struct {
+			wanted, by []string // callers, and those that somebody else wrote
+			down       bool
+			want       map[string]any // of the update; nil: there is none
+		}{
+			"as it should be":     {wanted: []string{"192.0.2.0/24", "10.0.0.0/24"}, by: []string{"10.0.0.0/24", "192.0.2.7/24"}},
+			"for everybody":       {by: []string{}},
+			"opened":              {wanted: []string{"192.0.2.0/24"}, want: map[string]any{"allowed_cidrs": []any{"192.0.2.0/24"}}},
+			"others let in":       {wanted: []string{"192.0.2.0/24"}, by: []string{"192.0.2.0/24", "0.0.0.0/0"}, want: map[string]any{"allowed_cidrs": []any{"192.0.2.0/24"}}},
+			"closed":              {by: []string{"192.0.2.0/24"}, want: map[string]any{"allowed_cidrs": []any{}}},
+			"taken out of use":    {down: true, want: map[string]any{"admin_state_up": true}},
+			"that and closed too": {by: []string{"192.0.2.0/24"}, down: true, want: map[string]any{"allowed_cidrs": []any{}, "admin_state_up": true}},
+		} {
+			f := &fake{}
+			o := f.octavia(new(Habits))
+			w := wish("10.0.0.3")
+			w.Allowed = test.wanted
+			if _, err := o.Ensure(t.Context(), w, nil); err != nil {
+				t.Fatal(err)
+			}
+			f.listener["allowed_cidrs"], f.listener["admin_state_up"], f.calls = test.by, !test.down, nil
+			want := maps.Clone(f.listener)
+			maps.Copy(want, test.want)
+			_, err := o.Ensure(t.Context(), w, f.have(t))
+			if err != nil || !reflect.DeepEqual(f.listener, want) || slices.Contains(f.calls, "PUT listeners/2") != (test.want != nil) {
+				t.Errorf("%s: the listener is %v, want %v after %q (%v)", name, f.listener, want, f.calls, err)
+			}
+		}
 	})
 }

@@ -2,6 +2,7 @@ package octavia
 
 import (
 	"context"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -84,7 +85,7 @@ func (o Octavia) look(ctx context.Context, b LoadBalancer) (t tree, err error) {
 }
 
 // complete makes the first of the parts that the load balancer lacks, or sets
-// its members right; changes is false when there is nothing to do.
+// its members or its listener right; changes is false when there is nothing to do.
 func (o Octavia) complete(ctx context.Context, want Wish, b LoadBalancer) (changes bool, err error) {
 	t, err := o.look(ctx, b)
 	if err != nil {
@@ -113,7 +114,44 @@ func (o Octavia) complete(ctx context.Context, want Wish, b LoadBalancer) (chang
 	case !want.served(p):
 		return true, fault.Refuse("Octavia", "set the members of "+want.Name, pools.BatchUpdateMembers(ctx, o.Client, p.ID, want.members()).Err)
 	}
-	return false, nil
+	return o.admit(ctx, want, l.ID)
+}
+
+// admit has the listener take calls from whom it should, and from nobody else:
+// somebody may have changed that by hand.
+func (o Octavia) admit(ctx context.Context, want Wish, listener string) (changes bool, err error) {
+	l, err := listeners.Get(ctx, o.Client, listener).Extract()
+	if err != nil {
+		return false, fault.Refuse("Octavia", "show the listener of "+want.Name, err)
+	}
+	var opts listeners.UpdateOpts
+	if !l.AdminStateUp {
+		up := true
+		opts.AdminStateUp = &up
+	}
+	if !sameNetworks(l.AllowedCIDRs, want.Allowed) {
+		allowed := append([]string{}, want.Allowed...) // none is no limit
+		opts.AllowedCIDRs = &allowed
+	}
+	if opts == (listeners.UpdateOpts{}) {
+		return false, nil
+	}
+	return true, fault.Refuse("Octavia", "say who may call "+want.Name, listeners.Update(ctx, o.Client, listener, opts).Err)
+}
+
+// sameNetworks compares them as sets, however they are written.
+func sameNetworks(a, b []string) bool { return slices.Equal(networks(a), networks(b)) }
+
+func networks(all []string) []string {
+	var out []string
+	for _, text := range all {
+		if p, err := netip.ParsePrefix(text); err == nil {
+			text = p.Masked().String()
+		}
+		out = append(out, text)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // whole discards a load balancer of which a part failed, or that was made
