@@ -247,7 +247,7 @@ func TestARunHearsOfAWakeOnAnotherServer(t *testing.T) {
 	t.Parallel()
 	url := database.Database(t)
 	first, second := opened(t, url), opened(t, url)
-	started, heard := make(chan struct{}), make(chan struct{})
+	started, heard := make(chan struct{}, 10), make(chan struct{}, 10) // a run that nobody asked for must not hang
 	work(t, first, func(ctx context.Context, _ string, woken <-chan struct{}) (time.Duration, error) {
 		started <- struct{}{}
 		select {
