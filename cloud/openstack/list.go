@@ -23,7 +23,7 @@ import (
 // Machines lists the cluster's machines by name: one call, however many.
 func (c *Cloud) Machines(ctx context.Context, scope cloud.Scope) ([]cloud.Machine, error) {
 	var all []servers.Server
-	err := c.lookAfter(ctx, scope, func(p *project) (err error) { all, err = p.serversOf(ctx, scope); return err })
+	err := c.lookAfter(ctx, scope, func(p *project) (err error) { all, err = p.lookAt(ctx, scope); return err })
 	if err != nil {
 		return nil, err
 	}

@@ -82,7 +82,7 @@ func (p *project) own(ctx context.Context, scope cloud.Scope, spec cloud.Network
 		return n, err
 	}
 	for _, n := range extra {
-		if err := p.dropNetwork(ctx, n, have.subnets); err != nil {
+		if err := p.dropNetwork(ctx, n); err != nil {
 			return cloud.Network{}, err
 		}
 	}
@@ -196,7 +196,7 @@ func (p *project) dropFooting(ctx context.Context, f footing) error {
 		}
 	}
 	for _, n := range f.networks {
-		if err := p.dropNetwork(ctx, n, f.subnets); err != nil {
+		if err := p.dropNetwork(ctx, n); err != nil {
 			return err
 		}
 	}
@@ -234,16 +234,8 @@ func (p *project) dropRouter(ctx context.Context, r routers.Router, inside []sub
 	return fault.Gone("router "+r.Name, routers.Delete(ctx, p.network, r.ID).ExtractErr())
 }
 
-// dropNetwork removes a network with its subnets and the ports that Neutron
-// itself has put there.
-func (p *project) dropNetwork(ctx context.Context, n networks.Network, have []subnets.Subnet) error {
-	for _, s := range have {
-		if s.NetworkID != n.ID {
-			continue
-		}
-		if err := fault.Gone("subnet "+s.Name, subnets.Delete(ctx, p.network, s.ID).ExtractErr()); err != nil {
-			return err
-		}
-	}
+// dropNetwork removes a network; its subnets, and the ports that Neutron itself
+// has put there, go with it.
+func (p *project) dropNetwork(ctx context.Context, n networks.Network) error {
 	return fault.Gone("network "+n.Name, networks.Delete(ctx, p.network, n.ID).ExtractErr())
 }

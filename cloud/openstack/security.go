@@ -72,7 +72,11 @@ func (p *project) ensureGroup(ctx context.Context, scope cloud.Scope, name strin
 		}
 	}
 	if kept.ID != "" {
-		return kept, nil
+		whole, err := groups.Get(ctx, p.network, kept.ID).Extract() // lists leave out the rules
+		if err != nil {
+			return kept, fault.Refuse("Neutron", "show the security group "+name, err)
+		}
+		return *whole, nil
 	}
 	made, err := groups.Create(ctx, p.network, groups.CreateOpts{Name: name, Description: mark.Of(scope)}).Extract()
 	if err != nil {
@@ -81,7 +85,8 @@ func (p *project) ensureGroup(ctx context.Context, scope cloud.Scope, name strin
 	return *made, nil
 }
 
-// addRules let something in, in one call.
+// addRules let something in, in one call: Neutron takes the rules of one group at
+// a time.
 func (p *project) addRules(ctx context.Context, g securityGroup, lacking []rules.CreateOpts) error {
 	if len(lacking) == 0 {
 		return nil
