@@ -41,6 +41,7 @@ type held struct {
 	subnets  together.Asks[subnets.Subnet]
 	routers  together.Asks[routers.Router]
 	security together.Asks[securityGroup]
+	rules    together.Asks[securityGroup]
 	floating together.Asks[floatingips.FloatingIP]
 	volumes  together.Asks[volumes.Volume]
 	groups   together.Asks[servergroups.ServerGroup]
@@ -150,16 +151,25 @@ func (p *project) routersOf(ctx context.Context, scope cloud.Scope) ([]routers.R
 
 // securityOf lists the cluster's security groups, without their rules.
 func (p *project) securityOf(ctx context.Context, scope cloud.Scope) ([]securityGroup, error) {
+	return p.security(&p.held.security).of(ctx, p, scope)
+}
+
+// rulesOf lists them with their rules, which Neutron has to fetch for each.
+func (p *project) rulesOf(ctx context.Context, scope cloud.Scope) ([]securityGroup, error) {
+	return p.security(&p.held.rules, "security_group_rules").of(ctx, p, scope)
+}
+
+func (p *project) security(asks *together.Asks[securityGroup], fields ...string) question[securityGroup] {
 	return question[securityGroup]{
-		asks: &p.held.security, service: "Neutron", what: "security groups", extract: groups.ExtractGroups,
+		asks: asks, service: "Neutron", what: "security groups", extract: groups.ExtractGroups,
 		bears: func(v securityGroup, marked string) bool { return v.Description == marked },
 		pager: func(about []string) pagination.Pager {
-			query, _ := p.described(about).query()
+			query, _ := p.described(about, fields...).query()
 			return pagination.NewPager(p.network, p.network.ServiceURL("security-groups")+query, func(r pagination.PageResult) pagination.Page {
 				return groups.SecGroupPage{LinkedPageBase: pagination.LinkedPageBase{PageResult: r}}
 			})
 		},
-	}.of(ctx, p, scope)
+	}
 }
 
 func (p *project) floatingOf(ctx context.Context, scope cloud.Scope) ([]floatingips.FloatingIP, error) {

@@ -74,7 +74,7 @@ func (p *project) shared(ctx context.Context, scope cloud.Scope) (s shared, err 
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) { s.floating, err = p.floatingOf(ctx, scope); return err })
 	g.Go(func() (err error) { s.groups, err = p.groupsOf(ctx, scope); return err })
-	g.Go(func() (err error) { s.footing, err = p.footing(ctx, scope); return err })
+	g.Go(func() (err error) { s.footing, err = p.footing(ctx, scope, p.securityOf); return err })
 	return s, g.Wait()
 }
 

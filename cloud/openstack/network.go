@@ -28,13 +28,14 @@ type footing struct {
 	security []securityGroup
 }
 
-// footing finds by the mark what there is of it.
-func (p *project) footing(ctx context.Context, scope cloud.Scope) (f footing, err error) {
+// footing finds by the mark what there is of it. security is securityOf, or
+// rulesOf for who wants to know the groups' rules.
+func (p *project) footing(ctx context.Context, scope cloud.Scope, security func(context.Context, cloud.Scope) ([]securityGroup, error)) (f footing, err error) {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) { f.networks, err = p.networksOf(ctx, scope); return err })
 	g.Go(func() (err error) { f.subnets, err = p.subnetsOf(ctx, scope); return err })
 	g.Go(func() (err error) { f.routers, err = p.routersOf(ctx, scope); return err })
-	g.Go(func() (err error) { f.security, err = p.securityOf(ctx, scope); return err })
+	g.Go(func() (err error) { f.security, err = security(ctx, scope); return err })
 	return f, g.Wait()
 }
 
@@ -47,7 +48,7 @@ func (c *Cloud) EnsureNetwork(ctx context.Context, scope cloud.Scope, spec cloud
 }
 
 func (p *project) ensureNetwork(ctx context.Context, scope cloud.Scope, spec cloud.NetworkSpec) (n cloud.Network, err error) {
-	have, err := p.footing(ctx, scope)
+	have, err := p.footing(ctx, scope, p.rulesOf)
 	if err != nil {
 		return cloud.Network{}, err
 	}

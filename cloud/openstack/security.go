@@ -72,11 +72,7 @@ func (p *project) ensureGroup(ctx context.Context, scope cloud.Scope, name strin
 		}
 	}
 	if kept.ID != "" {
-		whole, err := groups.Get(ctx, p.network, kept.ID).Extract() // lists leave out the rules
-		if err != nil {
-			return kept, fault.Refuse("Neutron", "show the security group "+name, err)
-		}
-		return *whole, nil
+		return kept, nil
 	}
 	made, err := groups.Create(ctx, p.network, groups.CreateOpts{Name: name, Description: mark.Of(scope)}).Extract()
 	if err != nil {
