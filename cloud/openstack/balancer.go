@@ -10,6 +10,7 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/farewell"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/mark"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/octavia"
@@ -112,16 +113,16 @@ func (p *project) deleteBalancer(ctx context.Context, scope cloud.Scope, object 
 	if p.balance == nil {
 		return nil
 	}
-	return untilGone(ctx, farewell[octavia.LoadBalancer]{
-		what:  "load balancer " + object.Name,
-		known: octavia.LoadBalancer{ID: object.CloudID, Name: object.Name},
-		id:    func(b octavia.LoadBalancer) string { return b.ID },
-		list: func() ([]octavia.LoadBalancer, error) {
+	return farewell.Of[octavia.LoadBalancer]{
+		What:  "load balancer " + object.Name,
+		Known: octavia.LoadBalancer{ID: object.CloudID, Name: object.Name},
+		ID:    func(b octavia.LoadBalancer) string { return b.ID },
+		List: func() ([]octavia.LoadBalancer, error) {
 			all, err := p.balancersOf(ctx, scope)
 			return slices.DeleteFunc(all, func(b octavia.LoadBalancer) bool { return b.Name != object.Name }), err
 		},
-		drop: func(b octavia.LoadBalancer) error { return p.dropBalancer(ctx, scope, b) },
-	})
+		Drop: func(b octavia.LoadBalancer) error { return p.dropBalancer(ctx, scope, b) },
+	}.UntilGone(ctx)
 }
 
 func (p *project) dropBalancer(ctx context.Context, scope cloud.Scope, b octavia.LoadBalancer) error {

@@ -41,7 +41,7 @@ func (c *Cloud) Check(ctx context.Context, scope cloud.Scope, want cloud.Demand)
 		}
 	}
 	demand := demandOf(want)
-	return errors.Join(append(problems, preflight.Problems(demand, ask.Ask(ctx, demand))...)...)
+	return errors.Join(append(problems, ask.Check(ctx, demand)...)...)
 }
 
 // demandOf reads the labels of a demand.

@@ -12,6 +12,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/dependents"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/farewell"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/mark"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/volume"
@@ -51,17 +52,28 @@ func (p *project) deleteMachine(ctx context.Context, scope cloud.Scope, object c
 	return g.Wait()
 }
 
+// deleteServers needs details to know whose a server is, but not to see that it
+// is gone.
 func (p *project) deleteServers(ctx context.Context, scope cloud.Scope, object cloud.Object, is func(name, id string) bool) error {
-	return untilGone(ctx, farewell[servers.Server]{
-		what:  "machine " + object.Name,
-		known: servers.Server{ID: object.CloudID, Name: object.Name},
-		id:    func(s servers.Server) string { return s.ID },
-		list: func() ([]servers.Server, error) {
+	var mine []string // IDs
+	return farewell.Of[servers.Server]{
+		What:  "machine " + object.Name,
+		Known: servers.Server{ID: object.CloudID, Name: object.Name},
+		ID:    func(s servers.Server) string { return s.ID },
+		List: func() ([]servers.Server, error) {
+			if len(mine) > 0 {
+				left, err := p.leftOf(ctx, scope)
+				return slices.DeleteFunc(left, func(s servers.Server) bool { return !slices.Contains(mine, s.ID) }), err
+			}
 			all, err := p.serversOf(ctx, scope)
-			return slices.DeleteFunc(all, func(s servers.Server) bool { return !is(s.Name, s.Metadata[mark.KeyMachine]) }), err
+			all = slices.DeleteFunc(all, func(s servers.Server) bool { return !is(s.Name, s.Metadata[mark.KeyMachine]) })
+			for _, s := range all {
+				mine = append(mine, s.ID)
+			}
+			return all, err
 		},
-		drop: func(s servers.Server) error { return p.deleteServer(ctx, s) },
-	})
+		Drop: func(s servers.Server) error { return p.deleteServer(ctx, s) },
+	}.UntilGone(ctx)
 }
 
 func (p *project) deletePorts(ctx context.Context, scope cloud.Scope, is func(name, id string) bool) error {
@@ -138,7 +150,7 @@ func (c *Cloud) deleteNetwork(ctx context.Context, p *project, scope cloud.Scope
 	}
 	defer done()
 	h, seen := p.held.lately.take(scope)
-	if !seen || p.held.doubts.about(scope) {
+	if !seen || p.held.doubts.About(scope) {
 		if h, err = p.shared(ctx, scope); err != nil {
 			return err
 		}

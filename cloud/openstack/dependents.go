@@ -9,6 +9,7 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/dependents"
+	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/doubt"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/mark"
 )
@@ -20,7 +21,7 @@ func (c *Cloud) Dependents(ctx context.Context, scope cloud.Scope) (all []cloud.
 		if err != nil {
 			return err
 		}
-		all, err = believed(&p.held.doubts, scope, func() ([]cloud.Dependent, error) {
+		all, err = doubt.Believed(&p.held.doubts, scope, func() ([]cloud.Dependent, error) {
 			return dependents.List(ctx, &p.held.dependents, p.seen(), scope.Cluster, mark.Of(scope), idsOf(own))
 		})
 		return err

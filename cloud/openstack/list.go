@@ -23,7 +23,7 @@ import (
 // Machines lists the cluster's machines by name: one call, however many.
 func (c *Cloud) Machines(ctx context.Context, scope cloud.Scope) ([]cloud.Machine, error) {
 	var all []servers.Server
-	err := c.lookAfter(ctx, scope, func(p *project) (err error) { all, err = p.serversOf(ctx, scope); return err })
+	err := c.lookAfter(ctx, scope, func(p *project) (err error) { all, err = p.lookAt(ctx, scope); return err })
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func (p *project) shared(ctx context.Context, scope cloud.Scope) (s shared, err 
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) { s.floating, err = p.floatingOf(ctx, scope); return err })
 	g.Go(func() (err error) { s.groups, err = p.groupsOf(ctx, scope); return err })
-	g.Go(func() (err error) { s.footing, err = p.footing(ctx, scope); return err })
+	g.Go(func() (err error) { s.footing, err = p.footing(ctx, scope, p.securityOf); return err })
 	return s, g.Wait()
 }
 

@@ -28,13 +28,14 @@ type footing struct {
 	security []securityGroup
 }
 
-// footing finds by the mark what there is of it.
-func (p *project) footing(ctx context.Context, scope cloud.Scope) (f footing, err error) {
+// footing finds by the mark what there is of it. security is securityOf, or
+// rulesOf for who wants to know the groups' rules.
+func (p *project) footing(ctx context.Context, scope cloud.Scope, security func(context.Context, cloud.Scope) ([]securityGroup, error)) (f footing, err error) {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) { f.networks, err = p.networksOf(ctx, scope); return err })
 	g.Go(func() (err error) { f.subnets, err = p.subnetsOf(ctx, scope); return err })
 	g.Go(func() (err error) { f.routers, err = p.routersOf(ctx, scope); return err })
-	g.Go(func() (err error) { f.security, err = p.securityOf(ctx, scope); return err })
+	g.Go(func() (err error) { f.security, err = security(ctx, scope); return err })
 	return f, g.Wait()
 }
 
@@ -47,7 +48,7 @@ func (c *Cloud) EnsureNetwork(ctx context.Context, scope cloud.Scope, spec cloud
 }
 
 func (p *project) ensureNetwork(ctx context.Context, scope cloud.Scope, spec cloud.NetworkSpec) (n cloud.Network, err error) {
-	have, err := p.footing(ctx, scope)
+	have, err := p.footing(ctx, scope, p.rulesOf)
 	if err != nil {
 		return cloud.Network{}, err
 	}
@@ -82,7 +83,7 @@ func (p *project) own(ctx context.Context, scope cloud.Scope, spec cloud.Network
 		return n, err
 	}
 	for _, n := range extra {
-		if err := p.dropNetwork(ctx, n, have.subnets); err != nil {
+		if err := p.dropNetwork(ctx, n); err != nil {
 			return cloud.Network{}, err
 		}
 	}
@@ -196,7 +197,7 @@ func (p *project) dropFooting(ctx context.Context, f footing) error {
 		}
 	}
 	for _, n := range f.networks {
-		if err := p.dropNetwork(ctx, n, f.subnets); err != nil {
+		if err := p.dropNetwork(ctx, n); err != nil {
 			return err
 		}
 	}
@@ -234,16 +235,8 @@ func (p *project) dropRouter(ctx context.Context, r routers.Router, inside []sub
 	return fault.Gone("router "+r.Name, routers.Delete(ctx, p.network, r.ID).ExtractErr())
 }
 
-// dropNetwork removes a network with its subnets and the ports that Neutron
-// itself has put there.
-func (p *project) dropNetwork(ctx context.Context, n networks.Network, have []subnets.Subnet) error {
-	for _, s := range have {
-		if s.NetworkID != n.ID {
-			continue
-		}
-		if err := fault.Gone("subnet "+s.Name, subnets.Delete(ctx, p.network, s.ID).ExtractErr()); err != nil {
-			return err
-		}
-	}
+// dropNetwork removes a network; its subnets, and the ports that Neutron itself
+// has put there, go with it.
+func (p *project) dropNetwork(ctx context.Context, n networks.Network) error {
 	return fault.Gone("network "+n.Name, networks.Delete(ctx, p.network, n.ID).ExtractErr())
 }

@@ -138,7 +138,7 @@ func ensuring[T any](ctx context.Context, c *Cloud, scope cloud.Scope, key strin
 		return made, err
 	}
 	made, err = do(p)
-	p.held.doubts.note(scope, err)
+	p.held.doubts.Note(scope, err)
 	p.held.lately.take(scope)
 	return made, err
 }

@@ -15,7 +15,7 @@ func (c *Cloud) lookAfter(ctx context.Context, scope cloud.Scope, do func(*proje
 	p, err := c.at(ctx, scope)
 	if err == nil {
 		err = do(p)
-		p.held.doubts.note(scope, err)
+		p.held.doubts.Note(scope, err)
 	}
 	if !fault.ShutOut(err) || c.options.OwnProject {
 		return err

@@ -81,7 +81,8 @@ func (p *project) ensureGroup(ctx context.Context, scope cloud.Scope, name strin
 	return *made, nil
 }
 
-// addRules let something in, in one call.
+// addRules let something in, in one call: Neutron takes the rules of one group at
+// a time.
 func (p *project) addRules(ctx context.Context, g securityGroup, lacking []rules.CreateOpts) error {
 	if len(lacking) == 0 {
 		return nil

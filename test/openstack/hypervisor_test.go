@@ -43,8 +43,9 @@ func (h *hypervisor) run(ctx context.Context, wrong func(error)) {
 	}
 }
 
+// look asks for no more than IDs: for details Nova asks Neutron.
 func (h *hypervisor) look(ctx context.Context) error {
-	pages, err := servers.List(h.nova, servers.ListOpts{Status: "ACTIVE", AllTenants: true, TenantID: h.project}).AllPages(ctx)
+	pages, err := servers.ListSimple(h.nova, servers.ListOpts{Status: "ACTIVE", AllTenants: true, TenantID: h.project}).AllPages(ctx)
 	if err != nil {
 		return err
 	}
@@ -55,7 +56,7 @@ func (h *hypervisor) look(ctx context.Context) error {
 	active := map[string]bool{}
 	for _, s := range all {
 		if active[s.ID] = true; h.running[s.ID] == "" {
-			if err := h.boot(s); err != nil {
+			if err := h.boot(ctx, s.ID); err != nil {
 				return fmt.Errorf("boot %s: %w", s.Name, err)
 			}
 		}
@@ -69,7 +70,14 @@ func (h *hypervisor) look(ctx context.Context) error {
 	return nil
 }
 
-func (h *hypervisor) boot(s servers.Server) error {
+func (h *hypervisor) boot(ctx context.Context, id string) error {
+	s, err := servers.Get(ctx, h.nova, id).Extract()
+	if gophercloud.ResponseCodeIs(err, 404) {
+		return nil // it is gone already
+	}
+	if err != nil {
+		return err
+	}
 	if s.Userdata == nil {
 		return fmt.Errorf("there is no user-data")
 	}

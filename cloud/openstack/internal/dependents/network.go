@@ -76,7 +76,9 @@ func (a *Asks) listAddresses(ctx context.Context, p Project, cluster string) ([]
 
 func (a *Asks) listGroups(ctx context.Context, p Project, cluster string) ([]cloud.Dependent, error) {
 	all, err := every(ctx, &a.groups, "Neutron", "security groups", func() pagination.Pager {
-		return groups.List(p.Network, groups.ListOpts{ProjectID: p.ID})
+		return pagination.NewPager(p.Network, p.Network.ServiceURL("security-groups")+"?"+url.Values{"project_id": {p.ID}, "fields": {"id", "name", "description"}}.Encode(), func(r pagination.PageResult) pagination.Page {
+			return groups.SecGroupPage{LinkedPageBase: pagination.LinkedPageBase{PageResult: r}}
+		})
 	}, groups.ExtractGroups)
 	var out []cloud.Dependent
 	for _, g := range all {
@@ -169,5 +171,5 @@ func portsOn(ctx context.Context, p Project, mark string, networks []string) ([]
 type onNetworks []string
 
 func (n onNetworks) ToPortListQuery() (string, error) {
-	return "?" + url.Values{"network_id": n}.Encode(), nil
+	return "?" + url.Values{"network_id": n, "fields": {"id", "name", "description", "device_id", "device_owner"}}.Encode(), nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"sync"
-	"time"
 
 	"github.com/gophercloud/gophercloud/v2"
 	blockquotas "github.com/gophercloud/gophercloud/v2/openstack/blockstorage/v3/quotasets"
@@ -17,7 +16,6 @@ import (
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
-	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/together"
 )
 
 // Cloud is whom to ask. A service that is nil is not there.
@@ -35,12 +33,6 @@ type Cloud struct {
 	Outside func(context.Context) (string, error)
 	Members func(context.Context) (map[string]int, error)
 }
-
-// Memory remembers for a while what hardly changes. The zero value is ready.
-type Memory struct{ zones, volumeZones, volumeTypes together.Memo[[]string] }
-
-// remembered is how long.
-const remembered = time.Minute
 
 // Ask puts all questions that the demand raises side by side.
 func (c Cloud) Ask(ctx context.Context, want Demand) Facts {
@@ -75,28 +67,31 @@ func (c Cloud) nova(ctx context.Context, want Demand) Quotas {
 	if len(want.Machines) == 0 {
 		return nil
 	}
-	l, err := novalimits.Get(ctx, c.Nova, nil).Extract()
-	if err != nil {
-		return nil
-	}
-	a := l.Absolute
-	return Quotas{"instances": {a.TotalInstancesUsed, a.MaxTotalInstances}, "cores": {a.TotalCoresUsed, a.MaxTotalCores},
-		"ram": {a.TotalRAMUsed, a.MaxTotalRAMSize}, "server_groups": {a.TotalServerGroupsUsed, a.MaxServerGroups},
-		"server_group_members": {0, a.MaxServerGroupMembers}}
+	return c.figures(ctx, "Nova", func(ctx context.Context) (Quotas, error) {
+		l, err := novalimits.Get(ctx, c.Nova, nil).Extract()
+		if err != nil {
+			return nil, err
+		}
+		a := l.Absolute
+		return Quotas{"instances": {a.TotalInstancesUsed, a.MaxTotalInstances}, "cores": {a.TotalCoresUsed, a.MaxTotalCores},
+			"ram": {a.TotalRAMUsed, a.MaxTotalRAMSize}, "server_groups": {a.TotalServerGroupsUsed, a.MaxServerGroups},
+			"server_group_members": {0, a.MaxServerGroupMembers}}, nil
+	})
 }
 
+// neutron is nil on older clouds, which tell operators only.
 func (c Cloud) neutron(ctx context.Context) Quotas {
-	var body struct {
-		Quota map[string]struct{ Used, Reserved, Limit int }
-	}
-	if quotas.GetDetail(ctx, c.Neutron, c.Project).ExtractInto(&body) != nil {
-		return nil // older clouds tell operators only
-	}
-	out := Quotas{}
-	for key, q := range body.Quota {
-		out[key] = Quota{q.Used + q.Reserved, q.Limit}
-	}
-	return out
+	return c.figures(ctx, "Neutron", func(ctx context.Context) (Quotas, error) {
+		var body struct {
+			Quota map[string]struct{ Used, Reserved, Limit int }
+		}
+		err := quotas.GetDetail(ctx, c.Neutron, c.Project).ExtractInto(&body)
+		out := Quotas{}
+		for key, q := range body.Quota {
+			out[key] = Quota{q.Used + q.Reserved, q.Limit}
+		}
+		return out, err
+	})
 }
 
 // cinder reads the quotas of types, too, whose words are not known beforehand.

@@ -82,7 +82,9 @@ func (c Cloud) told(ctx context.Context, network string) *networkipavailabilitie
 	if c.Operator == nil {
 		return nil
 	}
-	told, err := networkipavailabilities.Get(ctx, c.Operator, network).Extract()
+	told, err := c.Memory.rooms.Get(ctx, network, moment, func(ctx context.Context) (*networkipavailabilities.NetworkIPAvailability, error) {
+		return networkipavailabilities.Get(ctx, c.Operator, network).Extract()
+	})
 	if err != nil {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Asks joins questions about different things into one: whose objects are
@@ -14,8 +15,10 @@ import (
 // a caller did before it asked is in what it reads, and however many ask,
 // hardly more than one question is under way. The zero value is ready.
 type Asks[T any] struct {
-	mu        sync.Mutex
-	now, next *ask[T]
+	mu   sync.Mutex
+	busy bool
+	next *ask[T]
+	last time.Time // a question was put
 }
 
 // Question returns the objects of all who are named.
@@ -28,14 +31,25 @@ type ask[T any] struct {
 	err    error
 }
 
-// most is how many are named in one question: its address has a limit.
-const most = 40
+const (
+	// most is how many are named in one question: its address has a limit.
+	most = 40
+	// moment is how long the first waits for others: time enough for those who
+	// were woken with him.
+	moment = 10 * time.Millisecond
+)
 
 // Get asks about somebody and returns what is there of everybody who was asked
 // about with him; it must not be changed. The question is nobody's own: it goes
 // on when the one who put it gives up.
 func (a *Asks[T]) Get(ctx context.Context, about string, question Question[T]) ([]T, error) {
-	mine := a.join(context.WithoutCancel(ctx), about, question)
+	return a.Look(ctx, about, moment, question)
+}
+
+// Look is Get for what nobody is in a hurry about: it is not asked again before
+// some time has passed since it was asked.
+func (a *Asks[T]) Look(ctx context.Context, about string, pause time.Duration, question Question[T]) ([]T, error) {
+	mine := a.join(context.WithoutCancel(ctx), about, pause, question)
 	select {
 	case <-mine.come:
 		return mine.answer, mine.err
@@ -44,7 +58,7 @@ func (a *Asks[T]) Get(ctx context.Context, about string, question Question[T]) (
 	}
 }
 
-func (a *Asks[T]) join(ctx context.Context, about string, question Question[T]) *ask[T] {
+func (a *Asks[T]) join(ctx context.Context, about string, pause time.Duration, question Question[T]) *ask[T] {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.next == nil {
@@ -54,29 +68,37 @@ func (a *Asks[T]) join(ctx context.Context, about string, question Question[T]) 
 	if !slices.Contains(mine.about, about) {
 		mine.about = append(mine.about, about)
 	}
-	if a.now == nil {
-		a.now, a.next = mine, nil
-		go a.run(ctx, mine, question) // ends with the calls, which have time limits
+	if !a.busy {
+		a.busy = true
+		time.AfterFunc(max(moment, time.Until(a.last.Add(pause))), func() { a.run(ctx, pause, question) }) // ends with the calls, which have time limits
 	}
 	return mine
 }
 
 // run asks until nobody has come meanwhile.
-func (a *Asks[T]) run(ctx context.Context, to *ask[T], question Question[T]) {
-	for to != nil {
-		for about := range slices.Chunk(to.about, most) {
-			part, err := question(ctx, about)
-			if to.answer = append(to.answer, part...); err != nil {
-				to.err = err
-				break
-			}
+func (a *Asks[T]) run(ctx context.Context, pause time.Duration, question Question[T]) {
+	to := a.take()
+	for about := range slices.Chunk(to.about, most) {
+		part, err := question(ctx, about)
+		if to.answer = append(to.answer, part...); err != nil {
+			to.err = err
+			break
 		}
-		close(to.come)
-		a.mu.Lock()
-		a.now, a.next = a.next, nil
-		to = a.now
-		a.mu.Unlock()
 	}
+	close(to.come)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.busy = a.next != nil; a.busy {
+		time.AfterFunc(max(0, time.Until(a.last.Add(pause))), func() { a.run(ctx, pause, question) })
+	}
+}
+
+func (a *Asks[T]) take() *ask[T] {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	to := a.next
+	a.next, a.last = nil, time.Now()
+	return to
 }
 
 // Turns let one caller at a time at a thing. A turn is a channel, not a mutex,

@@ -1,4 +1,4 @@
-package openstack
+package doubt
 
 import (
 	"errors"
@@ -13,23 +13,23 @@ import (
 
 func TestAFailedCallIsDoubtedForAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var d doubts
+		var d Doubts
 		failed, waits, well := cloud.Scope{Cluster: "failed"}, cloud.Scope{Cluster: "waits"}, cloud.Scope{Cluster: "well"}
 		lacks := cloud.Scope{Cluster: "lacks"}
-		d.note(failed, errors.New("no answer"))
-		d.note(waits, fault.Deleting("machine m"))
-		d.note(well, nil)
-		d.note(lacks, jeroboam.Errorf(jeroboam.Unsupported, "balancer", "The cloud has no load balancers."))
+		d.Note(failed, errors.New("no answer"))
+		d.Note(waits, fault.Deleting("machine m"))
+		d.Note(well, nil)
+		d.Note(lacks, jeroboam.Errorf(jeroboam.Unsupported, "balancer", "The cloud has no load balancers."))
 		for _, c := range []struct {
 			scope cloud.Scope
 			want  bool
 		}{{failed, true}, {waits, false}, {well, false}, {lacks, false}} {
-			if got := d.about(c.scope); got != c.want {
+			if got := d.About(c.scope); got != c.want {
 				t.Errorf("%s: doubted %v", c.scope.Cluster, got)
 			}
 		}
-		time.Sleep(doubtLasts + time.Second)
-		if d.about(failed) {
+		time.Sleep(lasts + time.Second)
+		if d.About(failed) {
 			t.Error("it is doubted for good")
 		}
 	})

@@ -1,4 +1,4 @@
-package openstack
+package farewell
 
 import (
 	"slices"
@@ -14,33 +14,34 @@ func TestWhatIsGoneIsNotTakenFromAListAlone(t *testing.T) {
 		name    string
 		known   string
 		lists   [][]string // one after the other; the last one stays
-		dropped []string   // each as often as it takes
+		dropped []string
 		reason  string
 	}{
 		{"nothing was there", "", [][]string{{}}, nil, ""},
 		{"what is known is asked for though the list is empty", "a", [][]string{{}}, []string{"a"}, ""},
-		{"what is known and listed goes once", "a", [][]string{{"a", "b"}, {}}, []string{"a", "b"}, ""},
+		{"what is known and listed goes once, with another of the name", "a", [][]string{{"a", "b"}, {}}, []string{"a", "b"}, ""},
 		{"what is known goes with another of the name", "a", [][]string{{"b"}, {}}, []string{"b", "a"}, ""},
+		{"what is listed again is not deleted again", "", [][]string{{"a"}, {"a"}, {}}, []string{"a"}, ""},
 		{"what stays is told of", "", [][]string{{"a"}}, []string{"a"}, fault.ReasonDeleting},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var dropped []string
-				err := untilGone(t.Context(), farewell[string]{
-					what: "thing", known: c.known,
-					id: func(id string) string { return id },
-					list: func() ([]string, error) {
+				err := Of[string]{
+					What: "thing", Known: c.known,
+					ID: func(id string) string { return id },
+					List: func() ([]string, error) {
 						now := c.lists[0]
 						c.lists = c.lists[min(1, len(c.lists)-1):]
 						return slices.Clone(now), nil
 					},
-					drop: func(id string) error { dropped = append(dropped, id); return nil },
-				})
+					Drop: func(id string) error { dropped = append(dropped, id); return nil },
+				}.UntilGone(t.Context())
 				reason := ""
 				if e, ok := jeroboam.AsError(err); ok {
 					reason = e.Reason
 				}
-				if !slices.Equal(slices.Compact(dropped), c.dropped) || reason != c.reason {
+				if !slices.Equal(dropped, c.dropped) || reason != c.reason {
 					t.Errorf("dropped %v, told of %q (%v)", dropped, reason, err)
 				}
 			})

@@ -1,4 +1,6 @@
-package openstack
+// Package doubt remembers of which clusters a cloud's lists are not taken at
+// their word.
+package doubt
 
 import (
 	"sync"
@@ -9,20 +11,20 @@ import (
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
 )
 
-// doubtLasts is how long a cloud that failed a cluster is not taken at its word.
-const doubtLasts = 5 * time.Minute
+// lasts is how long a cloud that failed a cluster is not taken at its word.
+const lasts = 5 * time.Minute
 
-// doubts are the clusters that a call has failed for lately. Something may be
+// Doubts are the clusters that a call has failed for lately. Something may be
 // there of which nobody was told, and who makes another because a list was short
 // has two: so these are asked about twice.
-type doubts struct {
+type Doubts struct {
 	mu    sync.Mutex
 	until map[string]time.Time // by cluster ID
 }
 
-// note remembers how a call for a cluster ended. What is on its way out, or what
+// Note remembers how a call for a cluster ended. What is on its way out, or what
 // the cloud cannot do at all, leaves no doubt.
-func (d *doubts) note(scope cloud.Scope, err error) {
+func (d *Doubts) Note(scope cloud.Scope, err error) {
 	if e, ours := jeroboam.AsError(err); err == nil || ours && (e.Reason == fault.ReasonDeleting || e.Kind == jeroboam.Unsupported) {
 		return
 	}
@@ -37,20 +39,22 @@ func (d *doubts) note(scope cloud.Scope, err error) {
 			delete(d.until, cluster)
 		}
 	}
-	d.until[scope.Cluster] = now.Add(doubtLasts)
+	d.until[scope.Cluster] = now.Add(lasts)
 }
 
-func (d *doubts) about(scope cloud.Scope) bool {
+// About reports whether something of the cluster may be there that a list leaves
+// out.
+func (d *Doubts) About(scope cloud.Scope) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return time.Now().Before(d.until[scope.Cluster])
 }
 
-// believed asks about a cluster. In doubt it asks twice, and believes the answer
+// Believed asks about a cluster. In doubt it asks twice, and believes the answer
 // that knows more.
-func believed[T any](d *doubts, scope cloud.Scope, ask func() ([]T, error)) ([]T, error) {
+func Believed[T any](d *Doubts, scope cloud.Scope, ask func() ([]T, error)) ([]T, error) {
 	answer, err := ask()
-	if err != nil || !d.about(scope) {
+	if err != nil || !d.About(scope) {
 		return answer, err
 	}
 	again, err := ask()
