@@ -47,23 +47,24 @@ func (m machine) ensurePort(ctx context.Context) (ports.Port, error) {
 	if err != nil {
 		return kept, fault.Refuse("Neutron", "make the port of "+m.spec.Name, err)
 	}
-	if addressOf(made) == "" {
+	if addressOf(*made) == "" {
 		return kept, jeroboam.Errorf(jeroboam.Invalid, "address", "The port of %s has no IPv4 address.", m.spec.Name).
 			WithRemedy("Choose a network with an IPv4 subnet.")
 	}
-	return made, nil
+	return *made, nil
 }
 
 // unguarded are Neutron's words for a port on a network where it enforces
 // nothing, as networks of bare metal often are: there are no groups and no pairs.
 var unguarded = regexp.MustCompile(`Port Security must be enabled`)
 
-// makePort has Neutron make the port, with what it enforces there.
-func (p *project) makePort(ctx context.Context, opts ports.CreateOpts) (ports.Port, error) {
-	made, err := p.ports.Make(ctx, p.network, opts)
+// makePort has Neutron make the port, with what it enforces there. Of ports that
+// are made in bulk ML2 forgets the address pairs (Zed).
+func (p *project) makePort(ctx context.Context, opts ports.CreateOpts) (*ports.Port, error) {
+	made, err := ports.Create(ctx, p.network, opts).Extract()
 	if err != nil && unguarded.MatchString(err.Error()) {
 		opts.SecurityGroups, opts.AllowedAddressPairs = nil, nil
-		made, err = p.ports.Make(ctx, p.network, opts)
+		made, err = ports.Create(ctx, p.network, opts).Extract()
 	}
 	return made, err
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/jeroboam-cloud/jeroboam"
 	"github.com/jeroboam-cloud/jeroboam/cloud"
-	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/bulk"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/fault"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/preflight"
 	"github.com/jeroboam-cloud/jeroboam/cloud/openstack/internal/together"
@@ -170,8 +169,7 @@ type project struct {
 	balance *gophercloud.ServiceClient // nil: the cloud has no Octavia
 	share   *gophercloud.ServiceClient // nil: the cloud has no Manila
 
-	held    held       // what is asked of it
-	ports   bulk.Ports // how they are made
+	held    held // what is asked of it
 	flavors together.Memo[jeroboam.Flavor]
 	images  together.Memo[jeroboam.Image]
 	outside together.Memo[string] // IDs of external networks

@@ -180,3 +180,29 @@ func TestWhoAsksAMemoWhileAnotherDoesGetsTheSameAnswer(t *testing.T) {
 		all.Wait()
 	})
 }
+
+func TestALookIsNotRepeatedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var asks Asks[string]
+		var at []time.Duration
+		began := time.Now()
+		look := func() {
+			if _, err := asks.Look(t.Context(), "it", time.Minute, func(context.Context, []string) ([]string, error) {
+				at = append(at, time.Since(began).Truncate(time.Second))
+				return nil, nil
+			}); err != nil {
+				t.Error(err)
+			}
+		}
+		var all sync.WaitGroup
+		for range 5 {
+			all.Go(func() { look(); look() })
+		}
+		all.Wait()
+		time.Sleep(time.Hour)
+		look()
+		if want := []time.Duration{0, time.Minute, 61 * time.Minute}; !slices.Equal(at, want) {
+			t.Errorf("looked at %v, want %v", at, want)
+		}
+	})
+}

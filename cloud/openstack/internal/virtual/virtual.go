@@ -31,7 +31,7 @@ func Named(name string, all []ports.Port) []ports.Port {
 
 // Plugs makes, deletes and looks for ports.
 type Plugs struct {
-	Make func(context.Context, ports.CreateOpts) (ports.Port, error)
+	Make func(context.Context, ports.CreateOpts) (*ports.Port, error)
 	Drop func(context.Context, ports.Port) error
 	// Having lists the ports of a network that have an address, as far as they
 	// are seen.
@@ -63,7 +63,7 @@ func (n Plugs) Ensure(ctx context.Context, scope cloud.Scope, spec cloud.Address
 	case err != nil:
 		return kept, fault.Refuse("Neutron", "make the port of the API's address of "+scope.Name, err)
 	}
-	return made, nil
+	return *made, nil
 }
 
 // given are Neutron's words for an address that a port has.
