@@ -3,7 +3,7 @@
 # makes a Debian image, runs the service, asks for one control-plane node and one
 # worker, runs a pod and deletes the cluster. It prints when each was done, and
 # takes away all it made, the testbed too if it started that. Where QEMU emulates
-# the processors, count on twenty minutes.
+# the processors, count on six minutes, on a busy host on twenty.
 #
 #   test/openstack/real-vm.sh [DIRECTORY]   as root
 #
