@@ -119,6 +119,9 @@ const (
 	Faulty   MachineState = "error"
 )
 
+// Lives reports whether a machine runs or is about to.
+func (s MachineState) Lives() bool { return s == Active || s == Building }
+
 // Object names one thing a cloud holds for a cluster.
 type Object struct {
 	Kind    string // jeroboam.KindNetwork, KindBalancer, KindAddress, KindMachine, KindCredential

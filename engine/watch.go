@@ -81,7 +81,7 @@ func (t task) look(ctx context.Context, l *look) error {
 	err := t.call(ctx, "machines", func() error {
 		machines, err := t.driver.Cloud.Machines(ctx, t.scope())
 		for _, m := range machines {
-			l.lives[m.ID] = m.State == cloud.Active || m.State == cloud.Building
+			l.lives[m.ID] = m.State.Lives()
 		}
 		return err
 	})

@@ -113,7 +113,7 @@ func (m *Monitor) hasLost(ctx context.Context, c jeroboam.Cluster) (bool, error)
 	}
 	for _, want := range made {
 		lives := func(have cloud.Machine) bool {
-			return have.ID == want.ID && (have.State == cloud.Active || have.State == cloud.Building)
+			return have.ID == want.ID && have.State.Lives()
 		}
 		if !slices.ContainsFunc(there, lives) {
 			return true, nil

@@ -53,7 +53,7 @@ func (c *Cloud) look(ctx context.Context) (sight, error) {
 	now := sight{}
 	for _, s := range all {
 		state := stateOf(s.Status)
-		now[s.ID] = seen{cluster: s.Metadata[mark.KeyCluster], runs: state == cloud.Active || state == cloud.Building}
+		now[s.ID] = seen{cluster: s.Metadata[mark.KeyCluster], runs: state.Lives()}
 	}
 	return now, nil
 }

@@ -21,7 +21,7 @@ import (
 type Driver struct {
 	jeroboam.Driver
 	Engine      Engine
-	Catalogue   Catalogue
+	Catalogue   cloud.Catalogue
 	Preflight   Preflight
 	Dependents  cloud.Dependents // nil: clusters make nothing for themselves there
 	Labels      []jeroboam.Label // that its cloud obeys
@@ -34,16 +34,6 @@ type Driver struct {
 type Engine interface {
 	Traits() coe.Traits
 	Check(jeroboam.Template) error
-}
-
-// Catalogue tells what a cloud has to make machines of. An unknown name or ID
-// is jeroboam.NotFound, saying which exist.
-type Catalogue interface {
-	FindFlavor(ctx context.Context, project, idOrName string) (jeroboam.Flavor, error)
-	FindImage(ctx context.Context, project, idOrName string) (jeroboam.Image, error)
-	FindKeypair(ctx context.Context, project, user, name string) error
-	FindNetwork(ctx context.Context, project, idOrName string, external bool) error
-	FindSubnet(ctx context.Context, project, idOrName string) error
 }
 
 // Table is every driver that is configured. It does not change once it is made.
